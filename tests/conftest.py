@@ -1,0 +1,51 @@
+"""What holds for every test: no thread and no file descriptor outlives it."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+SETTLE = 5.0  # seconds that a stopped thread or a closed socket may take to go
+
+# One of each a process, by design: they end with the process, or after their last user has gone.
+PROCESS_THREADS = ("swsync-media", "swsync-wsmedia", "swsync-writer", "pytest_timeout")
+
+
+def _threads() -> set[threading.Thread]:
+    return {t for t in threading.enumerate() if not t.name.startswith(PROCESS_THREADS)}
+
+
+def _descriptors() -> set[tuple[str, str]]:
+    """Open sockets and files of this process as (number, target); eventfds and epolls belong to process threads."""
+    found = set()
+    for number in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        try:
+            target = os.readlink(f"/proc/self/fd/{number}")
+        except OSError:
+            continue
+        if target.startswith("socket:") or "/tmp" in target:
+            found.add((number, target))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail the test that leaves a thread or a socket."""
+    threads, descriptors = _threads(), _descriptors()
+    yield
+    deadline = time.monotonic() + SETTLE
+    while True:
+        left = _threads() - threads
+        opened = _descriptors() - descriptors
+        if not left and not opened:
+            return
+        if time.monotonic() > deadline:
+            break
+        gc.collect()
+        time.sleep(0.02)
+    pytest.fail(f"left behind: threads {sorted(t.name for t in left)}, descriptors {sorted(opened)}")
