@@ -1,0 +1,146 @@
+"""The ``swsync`` command: arguments in, exit code out.
+
+Exit codes: 0 done, 1 an error that was explained, 2 usage, 130 interrupted. With ``--json`` stdout carries one JSON
+object a line, and text for people goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import swsync
+from swsync.commands.output import Output, printable
+from swsync.errors import SwsyncError
+
+__all__ = ["main", "parser"]
+
+DONE, EXPLAINED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError("must be a number above zero")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError("must be a port, 0 to 65535")
+    return value
+
+
+def _command(commands: Any, run: Callable[[argparse.Namespace, Output], int], name: str, text: str) -> Any:
+    command = commands.add_parser(name, help=text, description=text)
+    command.set_defaults(run=run)
+    command.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    return command
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line."""
+    top = argparse.ArgumentParser(
+        prog="swsync",
+        description="Calls over SignalWire RELAY by plain blocking code, with their audio on this machine.",
+        epilog="`swsync demo` needs no account: it brings its own RELAY server and a caller who speaks.",
+    )
+    top.add_argument("--version", action="version", version=f"swsync {swsync.__version__}")
+    top.add_argument("-v", "--verbose", action="store_true", help="log what happens to stderr")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    demo = _command(commands, _demo, "demo", "Dial a simulated person, play to her, record both sides.")
+    demo.add_argument(
+        "--via", choices=("rtp", "ws", "stream"), default="rtp", help="how the audio comes (default: rtp)"
+    )
+    demo.add_argument("--out", metavar="DIR", default=".", help="where call.wav and call.png go (default: here)")
+    demo.add_argument("--speed", type=_positive, default=1.0, metavar="N", help="N times as fast as life (default: 1)")
+
+    relay = _command(commands, _relay, "relay", "Run a local RELAY server with simulated people.")
+    relay.add_argument("--host", default="localhost", help="name or address to listen on (default: localhost)")
+    relay.add_argument("--port", type=_port, default=8443, help="0 picks a free one (default: 8443)")
+    relay.add_argument("--project", help="the only project that is let in (default: any)")
+    relay.add_argument("--token", help="the only token that is let in (default: any)")
+    relay.add_argument("--inbound", metavar="CONTEXT", help="place a call to CONTEXT once a client listens on it")
+    relay.add_argument("--speed", type=_positive, default=1.0, metavar="N", help="N times as fast as life (default: 1)")
+
+    dial = _command(commands, _dial, "dial", "Call a number, say a text, hang up. Credentials come from SIGNALWIRE_*.")
+    dial.add_argument("to", help="number to call, such as +12025550100")
+    dial.add_argument("--from", dest="from_number", required=True, help="number that the call comes from")
+    dial.add_argument("--say", metavar="TEXT", default="This is a call from s w sync.", help="text to speak")
+    dial.add_argument("--timeout", type=_positive, default=30.0, help="seconds to let it ring (default: 30)")
+    dial.add_argument("--record", metavar="WAV", help="record both sides into this file")
+    dial.add_argument("--via", choices=("rtp", "ws", "stream"), default="stream", help="how recorded audio comes")
+    return top
+
+
+def _demo(arguments: argparse.Namespace, output: Output) -> int:
+    from swsync.commands.demo import run
+
+    run(via=arguments.via, directory=arguments.out, speed=arguments.speed, output=output)
+    return DONE
+
+
+def _relay(arguments: argparse.Namespace, output: Output) -> int:
+    from swsync.commands.relay import run
+
+    run(
+        output=output,
+        inbound=arguments.inbound,
+        host=arguments.host,
+        port=arguments.port,
+        project=arguments.project,
+        token=arguments.token,
+        speed=arguments.speed,
+    )
+    return DONE
+
+
+def _dial(arguments: argparse.Namespace, output: Output) -> int:
+    from swsync.commands.dial import run
+
+    run(
+        to=arguments.to,
+        from_number=arguments.from_number,
+        say=arguments.say,
+        timeout=arguments.timeout,
+        record=arguments.record,
+        via=arguments.via,
+        output=output,
+    )
+    return DONE
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after ``swsync``; the process's own without it.
+
+    Returns:
+        The exit code.
+    """
+    arguments = parser().parse_args(argv)
+    if arguments.verbose:
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    output = Output(arguments.json)
+    try:
+        return int(arguments.run(arguments, output))
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`swsync ... | head`): the interpreter must not stumble over it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXPLAINED
+    except (SwsyncError, OSError) as error:
+        sentence = printable(str(error) or type(error).__name__)
+        output.event("error", type=type(error).__name__, message=sentence)
+        print(f"swsync: {sentence}", file=sys.stderr)
+        return EXPLAINED

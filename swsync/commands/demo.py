@@ -1,0 +1,99 @@
+"""``swsync demo``: a whole call on this machine, with audio on disk at the end of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import swsync
+from swsync.commands.output import Output
+from swsync.errors import ConfigurationError
+from swsync.picture import draw_waveforms
+
+if TYPE_CHECKING:
+    from swsync.calling._base import Action
+    from swsync.calling.capture import CallCapture
+
+__all__ = ["run"]
+
+TO, FROM = "+12025550100", "+12025550199"
+REMINDER = "Hello, this is a reminder of your appointment tomorrow at ten."
+STEP = 0.1  # seconds between two looks at a recording that runs
+
+
+def _directory(name: str) -> Path:
+    """The directory to write to, made if need be, before anybody is called."""
+    directory = Path(name)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe = directory / ".swsync-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to {directory}: {error.strerror or error}; name another with --out DIR"
+        ) from None
+    return directory
+
+
+def _progress(action: Action, capture: CallCapture, seconds: float, output: Output) -> None:
+    """Show how the recording grows until the words are played and the other side has finished too."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        raise ConfigurationError("the demo's progress bar needs tqdm: pip install 'swsync[demo]'") from None
+    form = "{desc}: {bar} {n:.1f}/{total:.1f} s"
+    with tqdm(total=round(seconds, 1), desc="recording", bar_format=form, disable=output.as_json or None) as bar:
+        while not action.is_done or capture.duration < seconds:
+            try:
+                action.wait(timeout=STEP) if not action.is_done else capture.wait_duration(seconds, timeout=STEP)
+            except TimeoutError:
+                pass
+            bar.update(min(capture.duration, bar.total) - bar.n)
+
+
+def _table(capture: CallCapture, output: Output) -> None:
+    """Print what was received of each side."""
+    columns = ("side", "seconds", "packets", "lost", "late", "jitter ms")
+    rows: list[tuple[Any, ...]] = [
+        (side, f"{q.seconds:.2f}", q.packets, q.packets_lost, q.late, f"{q.jitter_ms:.1f}")
+        for side, q in capture.quality.items()
+    ]
+    output.say("  ".join(f"{text:>9}" for text in columns))
+    for row in rows:
+        output.say("  ".join(f"{value!s:>9}" for value in row))
+        output.event(
+            "quality", **dict(zip(("side", "seconds", "packets", "lost", "late", "jitter_ms"), row, strict=True))
+        )
+
+
+def run(*, via: str, directory: str, speed: float, output: Output) -> None:
+    """Dial a simulated person over a local relay, play to her, record both sides, draw them.
+
+    Args:
+        via: ``rtp``, ``ws`` (taps) or ``stream``.
+        directory: Where ``call.wav`` and ``call.png`` are written.
+        speed: How many times as fast as life.
+        output: What to print to.
+    """
+    out = _directory(directory)
+    wav, png = out / "call.wav", out / "call.png"
+    output.say("Starting a RELAY server on this machine ...")
+    with swsync.LocalRelay(speed=speed) as relay, swsync.RelayClient(**relay.settings) as client:
+        output.say(f"Connected to {relay.url}. Dialing {TO} ...")
+        call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
+        output.say(f"Answered (call {call.call_id}). Recording both sides over {via} ...")
+        output.event("answered", call_id=call.call_id)
+        try:
+            with call.capture(wav, via=via) as capture:
+                action = call.play_tts(REMINDER)
+                _progress(action, capture, relay.callees[TO].speech_seconds, output)
+            call.hangup()
+        except KeyboardInterrupt:
+            output.say(f"Interrupted. What was recorded is in {wav}")
+            raise
+    output.say("Hung up.\n")
+    _table(capture, output)
+    draw_waveforms(wav, png, titles=("left: said", "right: heard"))
+    output.say(f"\n{wav}\n{png}")
+    output.event("done", wav=str(wav), png=str(png), duration=capture.duration)
