@@ -1,0 +1,123 @@
+"""The programs in examples/ run as they stand against LocalRelay; only the host and the addresses differ."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import swsync
+from swsync import media
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def relay() -> Iterator[swsync.LocalRelay]:
+    """A relay in real time."""
+    with swsync.LocalRelay() as relay:
+        yield relay
+
+
+def settings(relay: swsync.LocalRelay, **more: str) -> dict[str, str]:
+    """The environment of a program that is to call this relay."""
+    known = relay.settings
+    return {
+        **os.environ,
+        "SIGNALWIRE_PROJECT_ID": known["project"],
+        "SIGNALWIRE_API_TOKEN": known["token"],
+        "SIGNALWIRE_SPACE": known["host"],
+        "SIGNALWIRE_RELAY_CA_FILE": str(known.get("ca_file") or ""),
+        **more,
+    }
+
+
+def run(name: str, environment: dict[str, str], directory: Path) -> str:
+    """Run one example to its end and give what it printed."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)],
+        env=environment,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    return done.stdout
+
+
+def test_record_both_sides(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The README's five minutes leave a stereo file of some seconds."""
+    printed = run("record_both_sides.py", settings(relay), tmp_path)
+    assert "in call.wav" in printed
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        assert file.getnchannels() == 2
+        assert file.getnframes() > 8000
+
+
+def test_outbound_stream(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The stream reaches the endpoint with its custom parameters and ends before the call."""
+    with media.StreamReceiver() as receiver:
+        # The program names no token, as the seed does not: this endpoint lets its secret address be enough.
+        environment = settings(relay, STREAM_URL=receiver.open_url)
+        printed = run("outbound_stream.py", environment, tmp_path)
+        samples = receiver.read(8000, track="inbound")
+        assert {"session_id": "abc123"} == receiver.custom_parameters
+    assert "stream ended: finished\ncall ended: ended\n" == printed
+    assert len(samples) > 4000
+    assert max(samples) > 1000
+
+
+def test_tap_audio_listeners(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The listeners hear of the start and of the end, and audio arrives in between."""
+    with media.TapReceiver() as receiver:
+        printed = run("tap_audio_listeners.py", settings(relay, TAP_URI=receiver.device["params"]["uri"]), tmp_path)
+        samples = receiver.read(8000)
+    lines = printed.splitlines()
+    assert ["state: tapping", "state: finished"] == [line for line in lines if line.startswith("state")]
+    assert 1 == sum(line.startswith("tap started:") for line in lines)
+    assert 1 == sum(line.startswith("tap ended:") for line in lines)
+    assert max(samples) > 1000
+
+
+def test_inbound_tap(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """A call comes in, is answered, tapped, told goodbye, and Ctrl-C ends the program cleanly."""
+    with media.TapReceiver() as receiver:
+        program = subprocess.Popen(
+            [sys.executable, str(EXAMPLES / "inbound_tap.py")],
+            env=settings(relay, TAP_URI=receiver.device["params"]["uri"]),
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        kill = threading.Timer(50, program.kill)
+        kill.start()
+        try:
+            call = relay.place_call(context="default", timeout=20)
+            call.wait_for_ended(timeout=30)
+            samples = receiver.read(8000)
+            program.send_signal(signal.SIGINT)
+            printed, errors = program.communicate(timeout=20)
+        finally:
+            kill.cancel()
+            kill.join()
+            program.kill()
+            program.communicate()
+    assert ("", 0) == (errors, program.returncode)
+    assert "tap ended: finished" in printed
+    assert max(samples) > 1000
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_every_example_has_a_test(path: Path) -> None:
+    """No example is left that nobody runs."""
+    assert f"def test_{path.stem}(" in Path(__file__).read_text()
