@@ -21,14 +21,14 @@ def _threads() -> set[threading.Thread]:
 
 
 def _descriptors() -> set[tuple[str, str]]:
-    """Open sockets and files of this process as (number, target); eventfds and epolls belong to process threads."""
+    """Open sockets and test files as (number, target); eventfds and epolls belong to the process threads."""
     found = set()
     for number in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
         try:
             target = os.readlink(f"/proc/self/fd/{number}")
         except OSError:
             continue
-        if target.startswith("socket:") or "/tmp" in target:
+        if target.startswith("socket:") or "/pytest-" in target:
             found.add((number, target))
     return found
 
