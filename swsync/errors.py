@@ -77,7 +77,13 @@ class ConfigurationError(SwsyncError, ValueError):
 
 
 class ConnectionFailed(SwsyncError):
-    """The connection to RELAY could not be made."""
+    """The connection to RELAY could not be made.
+
+    Attributes:
+        permanent: Whether trying again cannot help (a refused certificate, an unknown name).
+    """
+
+    permanent = False
 
 
 class AuthenticationFailed(ConnectionFailed):

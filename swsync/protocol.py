@@ -1,0 +1,286 @@
+"""JSON-RPC and the rules of a RELAY session, as text in and text out.
+
+A ``Session`` builds the requests that a client sends and judges what it receives. It does no I/O, knows no time and no
+thread: whoever owns the link calls ``receive`` from one thread; the request builders may be called from any thread.
+
+Nothing that a server sends makes it crash: what RELAY does not allow raises ``ProtocolError``, whose text says why, and
+what it remembers is bounded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import uuid
+from collections import deque
+from collections.abc import Iterable, Mapping
+from json.encoder import encode_basestring_ascii as _quote
+from typing import Any, NamedTuple
+
+from swsync.errors import CallGone, ProtocolError, RelayError
+
+__all__ = ["MAX_MESSAGE", "Frame", "Kind", "Session", "check_reply"]
+
+MAX_MESSAGE = 10 * 1024 * 1024
+"""The longest message accepted, in octets; the official client's own limit."""
+
+VERSION = {"major": 2, "minor": 0, "revision": 0}
+REMEMBERED_FRAMES = 4096  # ids of events kept to tell a second delivery; about a minute at 70 events a second
+MAX_ID = 256  # an id longer than this is answered but not remembered
+MAX_STATE = 256 * 1024  # of protocol and authorization_state, which come back to the server as they are
+GONE = (404, 410)
+
+AUTHENTICATION_FAILED = -32002
+VALIDATION_FAILED = -32003
+METHOD_NOT_FOUND = -32601
+
+
+class Kind:
+    """What a frame is, as ``Frame.kind``."""
+
+    REPLY = "reply"
+    EVENT = "event"
+    DUPLICATE = "duplicate"  # an event that was delivered before: acknowledged, not acted on
+    PING = "ping"
+    DISCONNECT = "disconnect"
+    UNKNOWN = "unknown"  # a request that this client does not serve
+
+
+class Frame(NamedTuple):
+    """One message of the server.
+
+    Attributes:
+        kind: One of ``Kind``.
+        id: Its JSON-RPC id, or None.
+        body: The whole message of a reply, the params of everything else.
+        answer: What to send back at once, or "".
+    """
+
+    kind: str
+    id: str | int | None
+    body: dict[str, Any]
+    answer: str
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+def _parse(text: str) -> dict[str, Any]:
+    """Read one JSON object; ``ProtocolError`` says why it is none."""
+    try:
+        message, end = _decode(text)
+        if end != len(text) and text[end:].strip(" \t\r\n"):
+            raise ValueError("more text follows it")
+    except ValueError as error:
+        stripped = text.lstrip(" \t\r\n")
+        if stripped != text:
+            return _parse(stripped)
+        raise ProtocolError(f"a frame of {len(text)} characters is not JSON: {_short(error)}") from None
+    except RecursionError:
+        raise ProtocolError(f"a frame of {len(text)} characters is nested too deeply") from None
+    if not isinstance(message, dict):
+        raise ProtocolError(f"a frame is a JSON {type(message).__name__}, not an object")
+    return message
+
+
+def _short(value: object, limit: int = 200) -> str:
+    """Text of the server, bounded, with nothing in it that could forge a log line."""
+    text = str(value)
+    if len(text) > limit:
+        text = text[:limit] + "..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+class Session:
+    """What client and server agreed on, and the text that says so.
+
+    Args:
+        project: The project id; "" with a JWT.
+        token: The API token; "" with a JWT.
+        jwt_token: A JWT in place of both, or "".
+        agent: How this client names itself.
+    """
+
+    def __init__(self, project: str, token: str, jwt_token: str = "", agent: str = "swsync") -> None:
+        self._authentication = {"jwt_token": jwt_token} if jwt_token else {"project": project, "token": token}
+        self._agent = agent
+        self._numbers = itertools.count(1)  # next() on it is atomic: any thread may take an id
+        # A whole UUID for each frame costs more than the frame: 20 random digits, then a number, in a UUID's shape.
+        self._prefix = str(uuid.uuid4())[:24]
+        # From here on: only the thread that calls receive, connect_request and accept.
+        self.protocol = ""
+        self.authorization_state = ""
+        self.identity = ""
+        self._seen: set[str | int] = set()
+        self._seen_order: deque[str | int] = deque()
+
+    def request(self, method: str, params: Mapping[str, Any]) -> tuple[str, str]:
+        """Build a request; returns its id and its text.
+
+        Raises:
+            TypeError, ValueError: The params are not JSON.
+        """
+        number = f"{self._prefix}{next(self._numbers):012x}"
+        return number, f'{{"jsonrpc":"2.0","id":"{number}","method":{_quote(method)},"params":{_encode(params)}}}'
+
+    def ping(self) -> str:
+        """Build a ping. Whatever comes back shows that the link lives; its id needs no table."""
+        return self.request("signalwire.ping", {})[1]
+
+    def connect_request(self, contexts: Iterable[str] = ()) -> tuple[str, str]:
+        """Build ``signalwire.connect``, resuming the session there was; returns its id and its text."""
+        params: dict[str, Any] = {
+            "version": VERSION,
+            "agent": self._agent,
+            "event_acks": True,
+            "authentication": self._authentication,
+        }
+        wanted = list(contexts)
+        if wanted:
+            params["contexts"] = wanted
+        if self.protocol:
+            params["protocol"] = self.protocol
+            if self.authorization_state:
+                params["authorization_state"] = self.authorization_state
+        return self.request("signalwire.connect", params)
+
+    def accept(self, result: Mapping[str, Any]) -> bool:
+        """Take the connect result; True if the session that was asked for goes on, False if this is a new one."""
+        asked = self.protocol
+        protocol = result.get("protocol", asked)
+        if not isinstance(protocol, str) or len(protocol) > MAX_STATE:
+            protocol = ""
+        identity = result.get("identity")
+        self.identity = identity if isinstance(identity, str) else ""
+        self.protocol = protocol
+        resumed = bool(asked) and protocol == asked and result.get("session_restored") is not False
+        if not resumed:
+            self.authorization_state = ""
+            self._seen.clear()
+            self._seen_order.clear()
+        return resumed
+
+    def forget(self) -> None:
+        """Begin anew: the next connect opens a new session."""
+        self.protocol = ""
+        self.authorization_state = ""
+
+    def receive(self, text: str) -> Frame:
+        """Judge one frame of the server.
+
+        Raises:
+            ProtocolError: It is not what RELAY sends. The link can go on.
+        """
+        message = _parse(text)
+        number = message.get("id")
+        if type(number) is not str and type(number) is not int:
+            number = None
+        method = message.get("method")
+        if method is None:
+            if "result" not in message and "error" not in message:
+                raise ProtocolError("a frame is neither a request nor a reply")
+            return Frame(Kind.REPLY, number, message, "")
+        params = message.get("params")
+        if params is None:
+            params = {}
+        if not isinstance(params, dict) or not isinstance(method, str):
+            raise ProtocolError(f"the params of {_short(method)} are a JSON {type(params).__name__}, not an object")
+        if method == "signalwire.event":
+            return self._event(number, params)
+        return self._other(method, number, params)
+
+    def _event(self, number: str | int | None, params: dict[str, Any]) -> Frame:
+        answer = "" if number is None else _result(number)
+        if number is not None and self._is_duplicate(number):
+            return Frame(Kind.DUPLICATE, number, params, answer)
+        if params.get("event_type") == "signalwire.authorization.state":
+            inner = params.get("params")
+            state = inner.get("authorization_state") if isinstance(inner, dict) else None
+            if isinstance(state, str) and len(state) <= MAX_STATE:
+                self.authorization_state = state
+        return Frame(Kind.EVENT, number, params, answer)
+
+    def _is_duplicate(self, number: str | int) -> bool:
+        """Whether an event with this id was here before; remembers it."""
+        if number in self._seen:
+            return True
+        if len(str(number)) <= MAX_ID:
+            self._seen.add(number)
+            self._seen_order.append(number)
+            if len(self._seen_order) > REMEMBERED_FRAMES:
+                self._seen.discard(self._seen_order.popleft())
+        return False
+
+    def _other(self, method: str, number: str | int | None, params: dict[str, Any]) -> Frame:
+        answer = "" if number is None else _result(number)
+        if method == "signalwire.ping":
+            return Frame(Kind.PING, number, params, answer)
+        if method == "signalwire.disconnect":
+            if params.get("restart") is True:
+                self.forget()
+            return Frame(Kind.DISCONNECT, number, params, answer)
+        if number is not None:
+            answer = (
+                f'{{"jsonrpc":"2.0","id":{_identifier(number)},'
+                f'"error":{{"code":{METHOD_NOT_FOUND},"message":"Method not found"}}}}'
+            )
+        return Frame(Kind.UNKNOWN, number, params, answer)
+
+
+def _identifier(number: str | int) -> str:
+    return _quote(number) if isinstance(number, str) else _encode(number)
+
+
+def _result(number: str | int) -> str:
+    """Build the empty result that acknowledges an event or a ping."""
+    return f'{{"jsonrpc":"2.0","id":{_identifier(number)},"result":{{}}}}'
+
+
+def check_reply(method: str, message: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the result of a reply, or raise what it says.
+
+    A result's ``code`` is a string, and any 2xx or none at all is success; a JSON-RPC error has a number.
+
+    Args:
+        method: What was asked, for the error's text.
+        message: The whole reply, ``Frame.body``.
+
+    Raises:
+        CallGone: Code 404 or 410.
+        RelayError: Any other code, or a reply of the wrong shape.
+    """
+    if message.get("error") is not None:
+        error = message["error"]
+        if not isinstance(error, dict):
+            raise RelayError(-1, f"the server sent an error of the wrong shape: {_short(error)}", method)
+        raise _error(method, error.get("code"), error.get("message"))
+    result = message.get("result")
+    if not isinstance(result, dict):
+        raise RelayError(-1, f"the server sent a result that is a JSON {type(result).__name__}", method)
+    code = result.get("code")
+    if code is None or method == "signalwire.connect" or _number(code) // 100 == 2:
+        return result
+    raise _error(method, code, result.get("message"))
+
+
+def _number(code: object) -> int:
+    """A code as a number; -1 if it is none."""
+    if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 1_000_000:
+        return code
+    if isinstance(code, str) and len(code) <= 6 and code.isascii() and code.lstrip("-").isdigit():
+        try:
+            return int(code)
+        except ValueError:
+            return -1
+    return -1
+
+
+def _error(method: str, code: object, message: object) -> RelayError:
+    number = _number(code)
+    text = _short(message, 1000) if message else f"the server refused with code {_short(code)}"
+    return (CallGone if number in GONE else RelayError)(number, text, method)
