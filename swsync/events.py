@@ -9,9 +9,8 @@ from a server never raises. An event type that this module does not know stays a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
-from functools import cache
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 
@@ -120,18 +119,23 @@ def _list(*keys: str) -> Any:
     return attrs.field(factory=list, metadata={"keys": keys, "read": _read_list})
 
 
-@cache
-def _columns(cls: Hashable) -> tuple[_Column, ...]:
+_COLUMNS: dict[type[Any], tuple[_Column, ...]] = {}  # filled on first use; two threads would write the same
+
+
+def _columns(cls: type[Any]) -> tuple[_Column, ...]:
     """The fields of a class that are read from ``params``."""
-    return tuple(
-        _Column(
-            field.name,
-            tuple(tuple(key.split(".")) for key in field.metadata["keys"] or (field.name,)),
-            field.metadata["read"],
+    known = _COLUMNS.get(cls)
+    if known is None:
+        known = _COLUMNS[cls] = tuple(
+            _Column(
+                field.name,
+                tuple(tuple(key.split(".")) for key in field.metadata["keys"] or (field.name,)),
+                field.metadata["read"],
+            )
+            for field in attrs.fields(cls)
+            if "read" in field.metadata
         )
-        for field in attrs.fields(cast("type[RelayEvent]", cls))
-        if "read" in field.metadata
-    )
+    return known
 
 
 def _find(params: Mapping[str, Any], column: _Column) -> Any:

@@ -1,0 +1,468 @@
+"""A call: where it stands, waiting for it, and everything that can be done with it.
+
+What it can do is gathered from ``swsync.calling``, one file per capability; this file is the life of a call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from swsync.calling._base import Action, Session, Verbs
+from swsync.calling._completion import Afterwards, run_afterwards
+from swsync.calling.listening import Listener, Match, listen_key, match_for
+from swsync.errors import CallEnded, CallGone, ConnectionClosed, RelayError
+from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
+from swsync.states import CallState
+
+__all__ = ["Call"]
+
+logger = logging.getLogger(__name__)
+
+SETTLE_DELAY = 0.5
+"""Seconds after ``ended`` in which an action's own last event may still come and is preferred."""
+
+_RANK = {state: rank for rank, state in enumerate(CallState)}
+
+
+class _Waiter:
+    """One thread in ``wait_for``: the events it may want, in order."""
+
+    def __init__(self, match: Match) -> None:
+        self.match = match
+        self.events: deque[RelayEvent] = deque()  # guarded by the call's condition
+
+
+class Call(Verbs):
+    """A RELAY call. The client makes it when a call comes in, or when a dial is answered.
+
+    Every method may be used from any thread. ``with call:`` hangs up at the end of the block.
+
+    Attributes:
+        call_id: RELAY's name of the call.
+        node_id: The RELAY node that carries it.
+        project_id: The project it belongs to.
+        segment_id: Its part of a longer call, or "".
+        context: The context it came in on, or "".
+        tag: The tag it was dialed with, or "".
+        direction: ``inbound`` or ``outbound``.
+        device: The device on its far end, as the wire has it.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        call_id: str,
+        node_id: str,
+        direction: str = "",
+        device: Mapping[str, Any] | None = None,
+        context: str = "",
+        tag: str = "",
+        state: str = "created",
+        project_id: str = "",
+        segment_id: str = "",
+    ) -> None:
+        super().__init__(session, call_id, node_id)
+        self.project_id = project_id
+        self.segment_id = segment_id
+        self.context = context
+        self.tag = tag
+        self.direction = direction
+        self.device: dict[str, Any] = dict(device or {})
+        # All below belongs to _condition.
+        self._state = _known_state(state) or CallState.CREATED
+        self._reached = min(
+            self._state, CallState.ANSWERED, key=_RANK.__getitem__
+        )  # the farthest of created, ringing, answered
+        self._has_ended = self._state is CallState.ENDED
+        self._state_event: CallStateEvent | None = None
+        self._connect_state = ""
+        self._peer: Call | None = None
+        self._is_answered_here = False
+        self._is_passed = False
+        self._listeners: dict[str, list[Listener]] = {}
+        self._waiters: list[_Waiter] = []
+
+    def __repr__(self) -> str:
+        return f"<Call {self.call_id} {self.direction} {self._state}>"
+
+    def __enter__(self) -> Call:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self._handed_to & {"leave", "transfer"}:
+            return
+        try:
+            self.hangup()
+        except (RelayError, ConnectionClosed):
+            if error is None:
+                raise
+            # The user's own error says more than what hanging up came to.
+            logger.warning("call %s could not be hung up", self.call_id, exc_info=True)
+
+    # Where it stands
+
+    @property
+    def state(self) -> CallState:
+        """created, ringing, answered, ending or ended. It only ever moves forward."""
+        return self._state
+
+    @property
+    def end_reason(self) -> str:
+        """Why it ended: hangup, busy, noAnswer ...; "" before the end."""
+        return self._end_reason
+
+    @property
+    def id(self) -> str:
+        """The same as ``call_id``."""
+        return self.call_id
+
+    @property
+    def type(self) -> str:
+        """The type of its device: phone, sip, webrtc ..."""
+        return str(self.device.get("type", ""))
+
+    @property
+    def to(self) -> str:
+        """The number or address that was called."""
+        return self._device_text("to_number", "to")
+
+    @property
+    def from_(self) -> str:
+        """The number or address of the caller."""
+        return self._device_text("from_number", "from")
+
+    @property
+    def headers(self) -> list[dict[str, str]]:
+        """SIP headers of the call, ``[{"name": ..., "value": ...}]``."""
+        params = self.device.get("params")
+        headers = params.get("headers") if isinstance(params, dict) else None
+        return list(headers) if isinstance(headers, list) else []
+
+    @property
+    def active(self) -> bool:
+        """Whether it is answered and not ending."""
+        return self._state is CallState.ANSWERED
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is bridged to another call."""
+        return self._connect_state == "connected"
+
+    @property
+    def connect_state(self) -> str:
+        """connecting, connected, disconnected, failed, or "" before any ``connect``."""
+        return self._connect_state
+
+    @property
+    def peer(self) -> Call | None:
+        """The call that it is, or was last, bridged to."""
+        return self._peer
+
+    @property
+    def is_owned(self) -> bool:
+        """Whether this client dialed or answered it, has not handed it on, and so ends it when it closes."""
+        with self._condition:
+            started_here = self.direction == "outbound" or self._is_answered_here
+            return started_here and not (self._has_ended or self._is_passed or self._handed_to)
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether ``pass_()`` gave it back to routing; it may be offered again."""
+        return self._is_passed
+
+    def _device_text(self, *names: str) -> str:
+        params = self.device.get("params")
+        if isinstance(params, dict):
+            for name in names:
+                if isinstance(params.get(name), str):
+                    return str(params[name])
+        return ""
+
+    # Events
+
+    def on(self, event: str, handler: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
+        """Have a function called with every event of a type. It runs off the I/O thread, in the order of this call.
+
+        Args:
+            event: RELAY's event type, such as ``calling.call.play``: the function is given the event. Or a short name
+                of the older SDKs, such as ``tap.started``: it is given the action (the call for ``call.state``).
+            handler: The function. Without it this is a decorator.
+
+        Returns:
+            A function that takes the listener away again; as a decorator, the function itself.
+        """
+        if handler is None:
+
+            def decorate(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+                self.on(event, function)
+                return function
+
+            return decorate
+        listener = Listener(match_for(event), handler)
+        with self._condition:
+            self._listeners.setdefault(listener.match.event_type, []).append(listener)
+        return partial(self._remove_listener, listener)
+
+    def listen(self, listen: Mapping[str, Callable[[Any], Any]]) -> Callable[[], None]:
+        """Register several listeners as the Node SDK does: ``{"on_tap_started": f, "on_state_changed": g}``.
+
+        Returns:
+            A function that takes them all away again.
+
+        Raises:
+            ValueError: A key that is no listener.
+        """
+        names = {listen_key(key): function for key, function in listen.items()}
+        removers = [self.on(name, function) for name, function in names.items()]
+
+        def remove() -> None:
+            for remover in removers:
+                remover()
+
+        return remove
+
+    def _remove_listener(self, listener: Listener) -> None:
+        with self._condition:
+            listeners = self._listeners.get(listener.match.event_type, [])
+            if listener in listeners:
+                listeners.remove(listener)
+
+    def _receive(self, event: RelayEvent) -> None:
+        """Take an event of this call in: state and waiters first, callbacks after. On the I/O thread."""
+        afterwards: Afterwards = []
+        with self._condition:
+            if isinstance(event, CallStateEvent):
+                self._move(event, afterwards)
+            elif isinstance(event, ConnectEvent):
+                self._connect(event)
+            action = self._actions.get(event.control_id) if event.control_id else None
+            if action is not None and action._observe(event, afterwards):
+                self._actions.pop(action.control_id, None)
+            for other in self._observers(event):
+                if other._observe(event, afterwards):
+                    self._actions.pop(other.control_id, None)
+            for waiter in self._waiters:
+                if waiter.match.event_type == event.event_type:
+                    waiter.events.append(event)
+            for listener in self._listeners.get(event.event_type, ()):
+                if listener.wants(event):
+                    subject = {"action": action or event, "call": self}.get(listener.match.subject, event)
+                    afterwards.append(partial(self._call_back, listener, subject))
+            self._condition.notify_all()
+        run_afterwards(afterwards)
+
+    def _observers(self, event: RelayEvent) -> list[Action]:
+        """The actions whose events carry no control_id: connects; requires _condition."""
+        if event.control_id or not isinstance(event, ConnectEvent):
+            return []
+        return [action for action in self._actions.values() if action._event_type == event.event_type]
+
+    def _move(self, event: CallStateEvent, afterwards: Afterwards) -> None:
+        """Take a new state in; requires _condition."""
+        if event.device:
+            self.device = event.device
+        self.direction = self.direction or event.direction
+        self.node_id = event.node_id or self.node_id
+        state = _known_state(event.call_state)
+        if state is None or _RANK[state] < _RANK[self._state]:
+            return  # unknown, or overtaken by a later one
+        self._state_event = event
+        self._state = state
+        if state in (CallState.RINGING, CallState.ANSWERED):
+            self._reached = state
+        if state is CallState.ENDED and not self._has_ended:
+            self._has_ended = True
+            self._end_reason = event.end_reason
+            afterwards.append(partial(self.session.call_later, SETTLE_DELAY, self._settle_all))
+
+    def _connect(self, event: ConnectEvent) -> None:
+        """Take the state of the bridge in; requires _condition."""
+        self._connect_state = event.connect_state
+        if event.connect_state in ("disconnected", "failed"):
+            self._handed_to.discard("connect")
+
+    def _settle_all(self, factory: Callable[[], BaseException] | None = None) -> None:
+        """End everything that waits on this call: it has ended, or with ``factory`` its session is lost."""
+        afterwards: Afterwards = []
+        with self._condition:
+            if self._over is None:
+                end_reason, last_event = self._end_reason, self._state_event
+                self._over = factory or (lambda: CallEnded(end_reason, last_event))
+            actions = list(self._actions.values())
+            self._actions.clear()
+            for action in actions:
+                action._end_with_call(afterwards, factory)
+            self._condition.notify_all()
+        afterwards.append(partial(self.session.forget, self))
+        run_afterwards(afterwards)
+
+    def _abandon(self, factory: Callable[[], BaseException]) -> None:
+        """Fail every wait of this call: the session is lost, or the client closed. From any thread."""
+        self._settle_all(factory)
+
+    # Waiting
+
+    def wait_for(
+        self,
+        event_type: str,
+        predicate: Callable[[Any], bool] | None = None,
+        timeout: float | None = None,
+    ) -> RelayEvent:
+        """Wait for the next event of a type.
+
+        Args:
+            event_type: RELAY's event type, such as ``calling.call.play``, or a short name such as ``tap.started``.
+            predicate: Called in this thread with each such event; the first for which it is true ends the wait.
+            timeout: Seconds, or None.
+
+        Raises:
+            TimeoutError: It did not come in time.
+            CallEnded: The call ended, or the session was lost, without it.
+        """
+        waiter = _Waiter(match_for(event_type))
+        accepts = waiter.match.accepts
+        clock = self.session.clock
+        deadline = None if timeout is None else clock.now() + timeout
+        with self._condition:
+            self._waiters.append(waiter)
+        try:
+            while True:
+                left = None if deadline is None else max(0.0, deadline - clock.now())
+                event = self._next_event(waiter, left)
+                # The user's predicate runs without our lock.
+                if (accepts is None or accepts(event)) and (predicate is None or predicate(event)):
+                    return event
+        finally:
+            with self._condition:
+                self._waiters.remove(waiter)
+
+    def _next_event(self, waiter: _Waiter, timeout: float | None) -> RelayEvent:
+        with self._condition:
+            self._condition.wait_for(lambda: waiter.events or self._over is not None, timeout)
+            if waiter.events:
+                return waiter.events.popleft()
+            if self._over is not None:
+                raise self._over()
+        raise TimeoutError(f"no {waiter.match.event_type} event came in time on call {self.call_id}")
+
+    def wait_for_ringing(self, timeout: float | None = None) -> RelayEvent:
+        """Wait until it rings, or has gone on from there; see ``wait_for_answered``."""
+        return self._wait_for_state(CallState.RINGING, timeout)
+
+    def wait_for_answered(self, timeout: float | None = None) -> RelayEvent:
+        """Wait until it is answered; at once if it is or was.
+
+        Returns:
+            The last state event.
+
+        Raises:
+            TimeoutError: It is not answered yet.
+            CallEnded: It ended without having been answered, or the session was lost.
+        """
+        return self._wait_for_state(CallState.ANSWERED, timeout)
+
+    def wait_for_ending(self, timeout: float | None = None) -> RelayEvent:
+        """Wait until it is ending or has ended."""
+        return self._wait_for_state(CallState.ENDING, timeout)
+
+    def wait_for_ended(self, timeout: float | None = None) -> RelayEvent:
+        """Wait until it has ended.
+
+        Returns:
+            The state event; its ``end_reason`` says why.
+
+        Raises:
+            TimeoutError: It goes on.
+            CallEnded: The session was lost, so the end will not be heard of.
+        """
+        return self._wait_for_state(CallState.ENDED, timeout)
+
+    def _wait_for_state(self, target: CallState, timeout: float | None) -> RelayEvent:
+        with self._condition:
+            self._condition.wait_for(
+                lambda: self._is_past(target) or self._has_ended or self._over is not None, timeout
+            )
+            if self._is_past(target):
+                return self._state_event or self._state_as_event()
+            if self._over is not None:
+                raise self._over()
+            if self._has_ended:
+                raise CallEnded(self._end_reason, self._state_event)
+        raise TimeoutError(f"call {self.call_id} is {self._state}, not {target}, after {timeout} s")
+
+    def _is_past(self, target: CallState) -> bool:
+        """Whether the call is in this state or has come through it; requires _condition."""
+        if target in (CallState.ENDING, CallState.ENDED):
+            return _RANK[self._state] >= _RANK[target]
+        return _RANK[self._reached] >= _RANK[target]
+
+    def _state_as_event(self) -> CallStateEvent:
+        """The present state in the form of an event, for a state that no event told."""
+        params = {"call_id": self.call_id, "node_id": self.node_id, "call_state": str(self._state)}
+        return CallStateEvent.from_payload({"event_type": "calling.call.state", "params": params})
+
+    # Its life
+
+    def answer(
+        self, *, max_duration: int | None = None, codecs: list[str] | None = None, timeout: float | None = 30.0
+    ) -> dict[str, Any]:
+        """Answer an inbound call and wait until it is answered.
+
+        Args:
+            max_duration: The longest it may last, in minutes.
+            codecs: Codecs in order of preference.
+            timeout: Seconds to wait for the answered state after RELAY's reply; not sent.
+
+        Returns:
+            RELAY's reply.
+
+        Raises:
+            CallGone: The caller hung up first.
+            CallEnded: The caller hung up while it was being answered.
+            TimeoutError: RELAY took the command but did not report the call as answered.
+        """
+        reply = self.request("answer", max_duration=max_duration, codecs=codecs)
+        with self._condition:
+            self._is_answered_here = True
+        self._wait_for_state(CallState.ANSWERED, timeout)
+        return reply
+
+    def hangup(self, reason: str = "hangup") -> dict[str, Any]:
+        """End the call. Does nothing if it has ended already.
+
+        Args:
+            reason: hangup, cancel, busy, noAnswer, decline or error.
+
+        Returns:
+            RELAY's reply, or ``{}`` if there was nothing to end.
+        """
+        if self._has_ended:
+            return {}
+        try:
+            return self.request("end", reason=reason)
+        except CallGone:
+            return {}
+
+    def pass_(self) -> dict[str, Any]:
+        """Give an inbound call back to routing, for another consumer. This object hears no more of it."""
+        reply = self.request("pass")
+        with self._condition:
+            self._is_passed = True
+        self._abandon(lambda: CallEnded("passed", message="the call was passed back to routing"))
+        return reply
+
+    def leave(self) -> None:
+        """Let the call go on without this client: neither ``close()`` nor the end of ``with`` ends it."""
+        self._hand_to("leave")
+
+
+def _known_state(word: str) -> CallState | None:
+    try:
+        return CallState(word)
+    except ValueError:
+        return None
