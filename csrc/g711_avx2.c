@@ -1,0 +1,183 @@
+/*
+ * G.711 with AVX2, 32 samples at a time; used only where the processor has it (cpu.c).
+ *
+ * Encoding finds the segment of each |x| by looking its high octet's two nibbles up (pshufb), multiplies by the power
+ * of two that brings the leading bit to one place, and keeps the four bits behind it. Decoding looks the power of two
+ * up and multiplies the interval by it. Packing works inside 128 bit lanes, so that one permutation of 64 bit quarters
+ * puts the octets in order.
+ */
+#include "g711_paths.h"
+
+#if SW_HAVE_X86
+
+#include <immintrin.h>
+
+#define SW_AVX2 __attribute__((target("avx2")))
+#define BLOCK 32
+#define IN_ORDER 0xD8 /* quarters 0 2 1 3 */
+
+SW_AVX2 static inline __m256i load(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+SW_AVX2 static inline void store(uint8_t *p, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+}
+
+/* The same 16 octets in both lanes. */
+SW_AVX2 static inline __m256i table(char a, char b, char c, char d, char e, char f, char g, char h, char rest)
+{
+    return _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(a, b, c, d, e, f, g, h, rest, rest, rest, rest, rest, rest, rest, rest));
+}
+
+/*
+ * segment * 16 + interval of two vectors of n (0..32767), as octets in the lanes' order. The segment is the number of
+ * bits of n >> 8. Segment 0 (n < 256) comes out right only for n >= 128, where its leading bit is bit 7.
+ */
+SW_AVX2 static inline __m256i float_codes(__m256i n0, __m256i n1)
+{
+    const __m256i nibble = _mm256_set1_epi8(15), zero = _mm256_setzero_si256();
+    /* By the low and by the high nibble of n >> 8: segment * 16, less the leading bit (16); the greater one holds. */
+    const __m256i segment_low = table(-16, 0, 16, 16, 32, 32, 32, 32, 48);
+    const __m256i segment_high = table(-16, 64, 80, 80, 96, 96, 96, 96, 96);
+    /* 128 >> segment, which moves the leading bit to bit 14; the lesser one holds (as unsigned octets). */
+    const __m256i factor_low = table((char)128, 64, 32, 32, 16, 16, 16, 16, 8);
+    const __m256i factor_high = table((char)128, 4, 2, 2, 1, 1, 1, 1, 1);
+
+    __m256i high = _mm256_packus_epi16(_mm256_srli_epi16(n0, 8), _mm256_srli_epi16(n1, 8));
+    __m256i low_nibble = _mm256_and_si256(high, nibble);
+    __m256i high_nibble = _mm256_and_si256(_mm256_srli_epi16(high, 4), nibble);
+    __m256i segment = _mm256_max_epi8(_mm256_shuffle_epi8(segment_low, low_nibble),
+                                      _mm256_shuffle_epi8(segment_high, high_nibble));
+    __m256i factor = _mm256_min_epu8(_mm256_shuffle_epi8(factor_low, low_nibble),
+                                     _mm256_shuffle_epi8(factor_high, high_nibble));
+    __m256i m0 = _mm256_srli_epi16(_mm256_mullo_epi16(n0, _mm256_unpacklo_epi8(factor, zero)), 10);
+    __m256i m1 = _mm256_srli_epi16(_mm256_mullo_epi16(n1, _mm256_unpackhi_epi8(factor, zero)), 10);
+    return _mm256_add_epi8(_mm256_packus_epi16(m0, m1), segment);
+}
+
+/* Give codes (without signs) the signs of x and the law's inversions, and the samples' order. */
+SW_AVX2 static inline __m256i finish(__m256i codes, __m256i x0, __m256i x1, char inversions)
+{
+    __m256i sign = _mm256_and_si256(_mm256_packs_epi16(x0, x1), _mm256_set1_epi8((char)0x80));
+    codes = _mm256_xor_si256(codes, _mm256_xor_si256(sign, _mm256_set1_epi8(inversions)));
+    return _mm256_permute4x64_epi64(codes, IN_ORDER);
+}
+
+SW_AVX2 static inline __m256i magnitude(__m256i x)
+{
+    return _mm256_xor_si256(x, _mm256_srai_epi16(x, 15));
+}
+
+SW_AVX2 static inline void ulaw_encode_block(const uint8_t *pcm, uint8_t *out)
+{
+    const __m256i bias = _mm256_set1_epi16(132);
+    __m256i x0 = load(pcm), x1 = load(pcm + 32);
+    __m256i n0 = _mm256_adds_epi16(magnitude(x0), bias);
+    __m256i n1 = _mm256_adds_epi16(magnitude(x1), bias);
+    store(out, finish(float_codes(n0, n1), x0, x1, (char)0xFF));
+}
+
+SW_AVX2 static inline void alaw_encode_block(const uint8_t *pcm, uint8_t *out)
+{
+    const __m256i fifteen = _mm256_set1_epi8(15);
+    __m256i x0 = load(pcm), x1 = load(pcm + 32);
+    __m256i n0 = magnitude(x0), n1 = magnitude(x1);
+    __m256i linear = _mm256_packus_epi16(_mm256_srli_epi16(n0, 4), _mm256_srli_epi16(n1, 4));
+    /* Below 128 the code has lost its leading bit and is negative: the signed maximum takes the linear one. */
+    __m256i codes = _mm256_max_epi8(float_codes(n0, n1), _mm256_min_epu8(linear, fifteen));
+    store(out, finish(codes, x0, x1, (char)0xD5));
+}
+
+/* Multiply, subtract, give the sign: 16 samples from octets widened to 16 bits. */
+SW_AVX2 static inline __m256i expand(__m256i interval, __m256i power, __m256i bias, __m256i sign)
+{
+    __m256i value = _mm256_sub_epi16(_mm256_mullo_epi16(interval, power), bias);
+    return _mm256_sub_epi16(_mm256_xor_si256(value, sign), sign);
+}
+
+SW_AVX2 static inline void ulaw_decode_block(const uint8_t *codes, uint8_t *pcm)
+{
+    const __m256i zero = _mm256_setzero_si256(), bias = _mm256_set1_epi16(132);
+    const __m256i powers = table(1, 2, 4, 8, 16, 32, 64, (char)128, 0);
+    /* Quarters 0 2 1 3, so that unpacking inside lanes gives the samples' order. */
+    __m256i c = _mm256_permute4x64_epi64(load(codes), IN_ORDER);
+    __m256i n = _mm256_xor_si256(c, _mm256_set1_epi8((char)0xFF));
+    __m256i sign = _mm256_cmpgt_epi8(zero, n);
+    __m256i segment = _mm256_and_si256(_mm256_srli_epi16(n, 4), _mm256_set1_epi8(7));
+    __m256i power = _mm256_shuffle_epi8(powers, segment);
+    /* (interval << 3) + 132 fits an octet: 132..252. */
+    __m256i interval = _mm256_and_si256(_mm256_slli_epi16(n, 3), _mm256_set1_epi8(0x78));
+    interval = _mm256_add_epi8(interval, _mm256_set1_epi8((char)132));
+    store(pcm, expand(_mm256_unpacklo_epi8(interval, zero), _mm256_unpacklo_epi8(power, zero), bias,
+                      _mm256_unpacklo_epi8(sign, sign)));
+    store(pcm + 32, expand(_mm256_unpackhi_epi8(interval, zero), _mm256_unpackhi_epi8(power, zero), bias,
+                           _mm256_unpackhi_epi8(sign, sign)));
+}
+
+SW_AVX2 static inline void alaw_decode_block(const uint8_t *codes, uint8_t *pcm)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    /* By segment: (2 * interval + 1 [+ 32 from segment 1 on]) * 8 << (segment - 1), or * 8 in segment 0. */
+    const __m256i powers = table(8, 8, 16, 32, 64, (char)128, 0, 0, 0);
+    const __m256i more = table(0, 0, 0, 0, 0, 0, 1, 2, 0); /* the powers' high octets */
+    const __m256i leading = table(1, 33, 33, 33, 33, 33, 33, 33, 0);
+    __m256i c = _mm256_permute4x64_epi64(load(codes), IN_ORDER);
+    __m256i n = _mm256_xor_si256(c, _mm256_set1_epi8((char)0xD5));
+    __m256i sign = _mm256_cmpgt_epi8(zero, n);
+    __m256i segment = _mm256_and_si256(_mm256_srli_epi16(n, 4), _mm256_set1_epi8(7));
+    __m256i power = _mm256_shuffle_epi8(powers, segment);
+    __m256i power_high = _mm256_shuffle_epi8(more, segment);
+    __m256i interval = _mm256_and_si256(_mm256_add_epi8(n, n), _mm256_set1_epi8(0x1E));
+    interval = _mm256_add_epi8(interval, _mm256_shuffle_epi8(leading, segment));
+    store(pcm, expand(_mm256_unpacklo_epi8(interval, zero), _mm256_unpacklo_epi8(power, power_high), zero,
+                      _mm256_unpacklo_epi8(sign, sign)));
+    store(pcm + 32, expand(_mm256_unpackhi_epi8(interval, zero), _mm256_unpackhi_epi8(power, power_high), zero,
+                           _mm256_unpackhi_epi8(sign, sign)));
+}
+
+SW_AVX2 static void avx2_ulaw_encode(const uint8_t *pcm, size_t samples, uint8_t *out)
+{
+    size_t i = 0;
+    for (; i + BLOCK <= samples; i += BLOCK)
+        ulaw_encode_block(pcm + 2 * i, out + i);
+    sw_g711_sse2.ulaw_encode(pcm + 2 * i, samples - i, out + i);
+}
+
+SW_AVX2 static void avx2_alaw_encode(const uint8_t *pcm, size_t samples, uint8_t *out)
+{
+    size_t i = 0;
+    for (; i + BLOCK <= samples; i += BLOCK)
+        alaw_encode_block(pcm + 2 * i, out + i);
+    sw_g711_sse2.alaw_encode(pcm + 2 * i, samples - i, out + i);
+}
+
+SW_AVX2 static void avx2_ulaw_decode(const uint8_t *codes, size_t octets, uint8_t *pcm)
+{
+    size_t i = 0;
+    for (; i + BLOCK <= octets; i += BLOCK)
+        ulaw_decode_block(codes + i, pcm + 2 * i);
+    sw_g711_sse2.ulaw_decode(codes + i, octets - i, pcm + 2 * i);
+}
+
+SW_AVX2 static void avx2_alaw_decode(const uint8_t *codes, size_t octets, uint8_t *pcm)
+{
+    size_t i = 0;
+    for (; i + BLOCK <= octets; i += BLOCK)
+        alaw_decode_block(codes + i, pcm + 2 * i);
+    sw_g711_sse2.alaw_decode(codes + i, octets - i, pcm + 2 * i);
+}
+
+const sw_g711_path sw_g711_avx2 = {
+    avx2_ulaw_encode,
+    avx2_alaw_encode,
+    avx2_ulaw_decode,
+    avx2_alaw_decode,
+};
+
+#else
+typedef int sw_g711_avx2_is_empty; /* ISO C wants a declaration in every file */
+#endif

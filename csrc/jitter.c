@@ -1,0 +1,540 @@
+/*
+ * The timeline of one direction of audio: a ring of decoded samples, placed by the media clock.
+ *
+ * One thread writes (the engine, or the WebSocket thread), any number read, each with a cursor of its own, and
+ * nobody locks. A bit a sample says whether it is there: a sample that never came (MISSING) is not the same as one
+ * that has not come yet (past `head`), nor as a pause that the sender itself made (QUIET). What was missing may
+ * still be filled while it is within the reorder window.
+ *
+ * Readers and the writer meet as in a sequence lock. The writer announces in `claimed` how far it will write before
+ * it overwrites anything; a reader copies, then looks at `claimed`, and throws away what may have changed under it.
+ * Every shared word is a C11 atomic, so this is no data race, and on the machines we know it costs plain moves.
+ */
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "sw.h"
+
+#define SLOTS 8    /* readers of one track that may block at once */
+#define BLOCK 2048 /* samples decoded at a time, on the stack */
+#define NANO INT64_C(1000000000)
+#define MILLI INT64_C(1000000)
+
+typedef _Atomic uint64_t word;
+
+enum { LISTENER_FREE, LISTENER_IDLE, LISTENER_ARMED };
+
+typedef struct listener {
+    _Atomic int32_t state;
+    _Atomic int32_t fd;
+    _Atomic int64_t want; /* wake when head reaches this */
+} listener;
+
+struct sw_track {
+    /* Written by sw_track_init only. */
+    word *pcm;     /* four samples a word */
+    word *present; /* a bit a sample: it is there */
+    word *quiet;   /* a bit a sample: the sender was silent here, nothing is missing */
+    uint64_t capacity, mask;
+    int64_t window, snap;
+    int32_t rate, codec;
+
+    /* Written by the one writer, read by all. */
+    _Atomic int64_t origin;  /* position of the first packet placed */
+    _Atomic int64_t start;   /* the lowest position placed */
+    _Atomic int64_t head;    /* one past the highest */
+    _Atomic int64_t claimed; /* head, but stored before the ring is touched */
+    _Atomic int64_t anchor;  /* the smallest (arrival - media time) seen: when `origin` was sent, at the latest */
+    _Atomic int64_t last_arrival;
+    _Atomic uint32_t started, ended;
+    _Atomic uint64_t counters[SW_TRACK_COUNTERS];
+
+    /* The writer's own. */
+    int64_t shift;      /* what rebasing has added to the wire's positions */
+    int64_t last_count; /* samples of the newest packet */
+    int64_t deficit_since, deficit; /* sw_track_append: a stall that has not caught up yet */
+    uint32_t in_deficit;
+
+    listener listeners[SLOTS];
+};
+
+static int64_t load64(const _Atomic int64_t *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void count(sw_track *t, int counter, uint64_t by)
+{
+    uint64_t before = atomic_load_explicit(&t->counters[counter], memory_order_relaxed);
+    atomic_store_explicit(&t->counters[counter], before + by, memory_order_relaxed);
+}
+
+/* ---- memory ----------------------------------------------------------------------------------------------- */
+
+static size_t header_octets(void)
+{
+    return (sizeof(sw_track) + 63) & ~(size_t)63;
+}
+
+size_t sw_track_octets(uint64_t capacity)
+{
+    if (capacity < 64 || capacity > (UINT64_C(1) << 32) || (capacity & (capacity - 1)))
+        return 0;
+    return header_octets() + (size_t)(capacity * 2 + capacity / 4);
+}
+
+int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int codec, int64_t window, int64_t snap)
+{
+    size_t need = sw_track_octets(capacity);
+    sw_track *t = memory;
+    if (!memory || !need || octets < need || rate < 1 || rate > 1000000 || ((uintptr_t)memory & 63))
+        return SW_EINVAL;
+    if (window < 0 || (uint64_t)window > capacity / 2 || snap < 0 || snap > window)
+        return SW_EINVAL;
+    if (sw_codec_octets(codec) < 0)
+        return SW_ECODEC;
+    memset(t, 0, sizeof *t);
+    t->present = (word *)(void *)((unsigned char *)memory + header_octets());
+    t->quiet = t->present + capacity / 64;
+    t->pcm = t->quiet + capacity / 64;
+    t->capacity = capacity;
+    t->mask = capacity - 1;
+    t->rate = rate;
+    t->codec = codec;
+    t->window = window;
+    t->snap = snap;
+    return SW_OK;
+}
+
+/* ---- the ring --------------------------------------------------------------------------------------------- */
+
+static void mark(const sw_track *t, word *map, int64_t from, int64_t to, int set)
+{
+    while (from < to) {
+        uint64_t at = (uint64_t)from & t->mask;
+        unsigned shift = (unsigned)(at & 63);
+        int64_t n = 64 - (int64_t)shift < to - from ? 64 - (int64_t)shift : to - from;
+        uint64_t bits = (n == 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1) << shift;
+        word *w = &map[at >> 6];
+        uint64_t old = atomic_load_explicit(w, memory_order_relaxed);
+        atomic_store_explicit(w, set ? old | bits : old & ~bits, memory_order_release);
+        from += n;
+    }
+}
+
+static void store(sw_track *t, int64_t position, const int16_t *from, int64_t n)
+{
+    while (n > 0) {
+        uint64_t at = (uint64_t)position & t->mask;
+        word *w = &t->pcm[at >> 2];
+        int64_t part = 4 - (int64_t)(at & 3) < n ? 4 - (int64_t)(at & 3) : n;
+        uint64_t value;
+        if (part < 4) {
+            value = atomic_load_explicit(w, memory_order_relaxed);
+            memcpy((int16_t *)(void *)&value + (at & 3), from, (size_t)part * 2);
+        } else {
+            memcpy(&value, from, 8);
+        }
+        atomic_store_explicit(w, value, memory_order_relaxed);
+        position += part;
+        from += part;
+        n -= part;
+    }
+}
+
+static void load(const sw_track *t, int64_t position, unsigned char *to, int64_t n)
+{
+    while (n > 0) {
+        uint64_t at = (uint64_t)position & t->mask;
+        int64_t part = 4 - (int64_t)(at & 3) < n ? 4 - (int64_t)(at & 3) : n;
+        uint64_t value = atomic_load_explicit(&t->pcm[at >> 2], memory_order_relaxed);
+        memcpy(to, (const int16_t *)(const void *)&value + (at & 3), (size_t)part * 2);
+        position += part;
+        to += part * 2;
+        n -= part;
+    }
+}
+
+/* Length of the run of equal state that begins at `from`, and which state that is: 0 (audio) or SW_SPAN_... */
+static int64_t run(const sw_track *t, int64_t from, int64_t to, int *kind)
+{
+    int64_t position = from;
+    *kind = -1;
+    while (position < to) {
+        uint64_t at = (uint64_t)position & t->mask;
+        unsigned shift = (unsigned)(at & 63);
+        uint64_t here = atomic_load_explicit(&t->present[at >> 6], memory_order_acquire) >> shift;
+        uint64_t quiet = atomic_load_explicit(&t->quiet[at >> 6], memory_order_acquire) >> shift;
+        uint64_t other;
+        if (*kind < 0)
+            *kind = here & 1 ? 0 : quiet & 1 ? SW_SPAN_QUIET : SW_SPAN_MISSING;
+        other = *kind == 0 ? ~here : *kind == SW_SPAN_QUIET ? here | ~quiet : here | quiet;
+        if (shift)
+            other |= ~(~UINT64_C(0) >> shift); /* the bits that the shift brought in belong to nobody */
+        if (other) {
+            int n = __builtin_ctzll(other);
+            position += n;
+            if (n < (int)(64 - shift))
+                break;
+        } else {
+            position += 64;
+        }
+    }
+    return (position < to ? position : to) - from;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------- */
+
+/* Move head to `to`; what lies between is quiet or missing. */
+static void extend(sw_track *t, int64_t to, int quiet)
+{
+    int64_t head = load64(&t->head);
+    int64_t from = to - head > (int64_t)t->capacity ? to - (int64_t)t->capacity : head;
+    if (to <= head)
+        return;
+    atomic_store_explicit(&t->claimed, to, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    mark(t, t->present, from, to, 0);
+    mark(t, t->quiet, from, to, quiet);
+    atomic_store_explicit(&t->head, to, memory_order_release);
+}
+
+/* Write samples that are not there yet into [position, position + n), which lies within the ring. */
+static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t n)
+{
+    int64_t done = 0;
+    while (done < n) {
+        int kind;
+        int64_t length = run(t, position + done, position + n, &kind);
+        if (kind != 0) {
+            store(t, position + done, samples + done, length);
+            mark(t, t->present, position + done, position + done + length, 1);
+            count(t, SW_TRACK_SAMPLES, (uint64_t)length);
+        }
+        done += length;
+    }
+}
+
+/* Decode and write at the head. The ring is claimed before, head moves after. */
+static void push(sw_track *t, const uint8_t *payload, int64_t n)
+{
+    int16_t block[BLOCK];
+    int64_t head = load64(&t->head);
+    size_t octets = (size_t)sw_codec_octets(t->codec);
+    while (n > 0) {
+        int64_t part = n < BLOCK ? n : BLOCK;
+        (void)sw_decode(t->codec, payload, (size_t)part * octets, block, BLOCK);
+        atomic_store_explicit(&t->claimed, head + part, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release);
+        mark(t, t->present, head, head + part, 0);
+        mark(t, t->quiet, head, head + part, 0);
+        store(t, head, block, part);
+        mark(t, t->present, head, head + part, 1);
+        head += part;
+        atomic_store_explicit(&t->head, head, memory_order_release);
+        count(t, SW_TRACK_SAMPLES, (uint64_t)part);
+        payload += (size_t)part * octets;
+        n -= part;
+    }
+}
+
+static void begin(sw_track *t, int64_t position, int64_t arrival)
+{
+    t->shift = 0;
+    atomic_store_explicit(&t->origin, position, memory_order_relaxed);
+    atomic_store_explicit(&t->start, position, memory_order_relaxed);
+    atomic_store_explicit(&t->claimed, position, memory_order_relaxed);
+    atomic_store_explicit(&t->head, position, memory_order_relaxed);
+    atomic_store_explicit(&t->anchor, INT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
+    atomic_store_explicit(&t->started, 1, memory_order_release);
+}
+
+/* Nanoseconds to samples and back; within a day of 2^63 neither overflows at the rates that init accepts. */
+static int64_t to_samples(const sw_track *t, int64_t nano)
+{
+    return nano / NANO * t->rate + nano % NANO * t->rate / NANO;
+}
+
+static int64_t to_nano(const sw_track *t, int64_t samples)
+{
+    return samples / t->rate * NANO + samples % t->rate * NANO / t->rate;
+}
+
+static int64_t since_last(const sw_track *t, int64_t arrival)
+{
+    int64_t elapsed = arrival - load64(&t->last_arrival);
+    return elapsed > 0 ? elapsed : 0;
+}
+
+/* When the media clock cannot be believed, the time between arrivals says how much silence lies between. */
+static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
+{
+    int64_t head = load64(&t->head);
+    int64_t gap = to_samples(t, since_last(t, arrival)) - t->last_count;
+    if (gap < t->rate / 10) /* jitter, not a pause */
+        gap = 0;
+    t->shift += head + gap - position;
+    count(t, SW_TRACK_REBASED, 1);
+    return head + gap;
+}
+
+static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arrival)
+{
+    int64_t media = to_nano(t, position + n - load64(&t->origin));
+    if (arrival - media < load64(&t->anchor))
+        atomic_store_explicit(&t->anchor, arrival - media, memory_order_relaxed);
+    atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
+    t->last_count = n;
+}
+
+/* A packet that belongs before the head: fill what is missing there, if it is not too late for that. */
+static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t position)
+{
+    int16_t block[BLOCK];
+    int64_t head = load64(&t->head), start = load64(&t->start);
+    size_t octets = (size_t)sw_codec_octets(t->codec);
+    int kind;
+    if (position < head - t->window || position + n > head) {
+        count(t, SW_TRACK_LATE, 1);
+        return SW_PUT_LATE;
+    }
+    if (position >= start && run(t, position, position + n, &kind) == n && kind == 0) {
+        count(t, SW_TRACK_DUPLICATE, 1);
+        return SW_PUT_DUPLICATE;
+    }
+    for (int64_t done = 0; done < n; done += BLOCK) {
+        int64_t part = n - done < BLOCK ? n - done : BLOCK;
+        (void)sw_decode(t->codec, payload + (size_t)done * octets, (size_t)part * octets, block, BLOCK);
+        fill(t, position + done, block, part);
+    }
+    if (position < start)
+        atomic_store_explicit(&t->start, position, memory_order_release);
+    count(t, SW_TRACK_REORDERED, 1);
+    return SW_OK;
+}
+
+/* The position in the ring of a packet that is not behind: by its clock where that can be true, else rebased. */
+static int64_t settle(sw_track *t, int64_t position, int64_t arrival, int order, int *rebased)
+{
+    int64_t head = load64(&t->head);
+    int64_t ahead = position - head;
+    if (ahead >= -t->snap && ahead <= t->snap)
+        return head;
+    if (ahead > to_samples(t, since_last(t, arrival)) + t->rate || ahead < 0 || order == SW_ORDER_RESTART) {
+        *rebased = 1;
+        return rebase(t, position, arrival);
+    }
+    return position;
+}
+
+int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t position, int64_t arrival, int order)
+{
+    int64_t per = sw_codec_octets(t->codec), n = (int64_t)octets / per, head, at;
+    int rebased = 0;
+    if (atomic_load_explicit(&t->ended, memory_order_relaxed))
+        return SW_PUT_ENDED;
+    if (octets % (size_t)per || octets > INT32_MAX)
+        return SW_ECODEC;
+    if (position > INT64_MAX / 4 || position < INT64_MIN / 4)
+        return SW_EINVAL;
+    count(t, SW_TRACK_PACKETS, 1);
+    count(t, SW_TRACK_OCTETS, octets);
+    if (n == 0)
+        return SW_OK;
+    if (!atomic_load_explicit(&t->started, memory_order_relaxed))
+        begin(t, position, arrival);
+    head = load64(&t->head);
+    at = position + t->shift;
+    if (order == SW_ORDER_OLDER)
+        return put_behind(t, payload, n, at);
+    if (order == SW_ORDER_UNKNOWN && at < head - t->snap && at + n <= head && at >= head - t->window)
+        return put_behind(t, payload, n, at);
+    at = settle(t, at, arrival, order, &rebased);
+    if (at > head)
+        count(t, order == SW_ORDER_LOST ? SW_TRACK_MISSING : SW_TRACK_QUIET, (uint64_t)(at - head));
+    extend(t, at, order != SW_ORDER_LOST);
+    push(t, payload, n);
+    note_arrival(t, at, n, arrival);
+    return rebased ? SW_PUT_REBASED : SW_OK;
+}
+
+/* A stall that has caught up within two seconds was only a stall; what is still missing then was never sent. */
+static void fill_deficit(sw_track *t, int64_t n, int64_t arrival)
+{
+    int64_t head = load64(&t->head), anchor = load64(&t->anchor);
+    int64_t sent = arrival - to_nano(t, head + n - load64(&t->origin)), late;
+    if (anchor == INT64_MAX)
+        return;
+    anchor += since_last(t, arrival) / 1000; /* follow a sender whose clock is slow, up to 1,000 ppm */
+    atomic_store_explicit(&t->anchor, anchor < sent ? anchor : sent, memory_order_relaxed);
+    late = sent - anchor;
+    if (late < 100 * MILLI) {
+        t->in_deficit = 0;
+        return;
+    }
+    if (!t->in_deficit) {
+        t->in_deficit = 1;
+        t->deficit_since = arrival;
+        t->deficit = late;
+    }
+    t->deficit = late < t->deficit ? late : t->deficit;
+    if (arrival - t->deficit_since >= 2 * NANO) {
+        int64_t gap = to_samples(t, t->deficit);
+        extend(t, head + gap, 0);
+        count(t, SW_TRACK_ESTIMATED, (uint64_t)gap);
+        t->in_deficit = 0;
+    }
+}
+
+int sw_track_append(sw_track *t, const uint8_t *payload, size_t octets, int64_t arrival)
+{
+    int64_t per = sw_codec_octets(t->codec), n = (int64_t)octets / per;
+    if (atomic_load_explicit(&t->ended, memory_order_relaxed))
+        return SW_PUT_ENDED;
+    if (octets % (size_t)per || octets > INT32_MAX)
+        return SW_ECODEC;
+    count(t, SW_TRACK_PACKETS, 1);
+    count(t, SW_TRACK_OCTETS, octets);
+    if (n == 0)
+        return SW_OK;
+    if (!atomic_load_explicit(&t->started, memory_order_relaxed))
+        begin(t, 0, arrival);
+    fill_deficit(t, n, arrival);
+    int64_t head = load64(&t->head);
+    push(t, payload, n);
+    note_arrival(t, head, n, arrival);
+    return SW_OK;
+}
+
+void sw_track_end(sw_track *t)
+{
+    atomic_store_explicit(&t->ended, 1, memory_order_seq_cst);
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------- */
+
+int64_t sw_track_oldest(const sw_track *t)
+{
+    int64_t start = atomic_load_explicit(&t->start, memory_order_acquire);
+    int64_t kept = load64(&t->claimed) - (int64_t)(t->capacity - t->capacity / 8);
+    return start > kept ? start : kept;
+}
+
+static int64_t copy(const sw_track *t, int64_t from, int64_t to, unsigned char *pcm, sw_span *spans, int32_t room,
+                    int32_t *used)
+{
+    int64_t at = from;
+    *used = 0;
+    while (at < to) {
+        int kind;
+        int64_t n = run(t, at, to, &kind);
+        if (kind == 0) {
+            load(t, at, pcm + (at - from) * 2, n);
+        } else if (*used == room) {
+            break; /* no room to say so: the rest is for the next call */
+        } else {
+            memset(pcm + (at - from) * 2, 0, (size_t)n * 2);
+            spans[*used] = (sw_span){.position = at, .samples = n, .kind = kind};
+            ++*used;
+        }
+        at += n;
+    }
+    return at - from;
+}
+
+int64_t sw_track_read(const sw_track *t, sw_reader *reader, int64_t samples, int64_t until, void *pcm, sw_span *spans,
+                      int32_t room, int32_t *used)
+{
+    *used = 0;
+    if (samples < 0 || room < 1)
+        return SW_EINVAL;
+    if (!atomic_load_explicit(&t->started, memory_order_acquire))
+        return 0;
+    for (int attempt = 0; attempt < 8; attempt++) {
+        int64_t head = atomic_load_explicit(&t->head, memory_order_acquire);
+        int64_t end = until < head ? until : head, n, lost;
+        if (end - reader->position > samples)
+            end = reader->position + samples;
+        if (end <= reader->position)
+            return 0;
+        lost = load64(&t->claimed) - (int64_t)t->capacity - reader->position;
+        n = lost > 0 ? 0 : copy(t, reader->position, end, pcm, spans, room, used);
+        atomic_thread_fence(memory_order_acquire);
+        lost = load64(&t->claimed) - (int64_t)t->capacity - reader->position;
+        if (lost <= 0) {
+            reader->position += n;
+            return n;
+        }
+        lost += (int64_t)t->capacity / 8; /* and some distance, or it happens again at once */
+        reader->position += lost;
+        reader->overruns += (uint64_t)lost;
+    }
+    *used = 0;
+    return 0;
+}
+
+void sw_track_report(const sw_track *t, sw_track_state *out)
+{
+    out->started = (int32_t)atomic_load_explicit(&t->started, memory_order_acquire);
+    /* In this order: if ended is set, head is the last one. */
+    out->ended = (int32_t)atomic_load_explicit(&t->ended, memory_order_seq_cst);
+    out->head = atomic_load_explicit(&t->head, memory_order_acquire);
+    out->start = load64(&t->start);
+    out->origin = load64(&t->origin);
+    out->anchor = load64(&t->anchor);
+    out->last_arrival = load64(&t->last_arrival);
+    for (int i = 0; i < SW_TRACK_COUNTERS; i++)
+        out->counters[i] = atomic_load_explicit(&t->counters[i], memory_order_relaxed);
+}
+
+/* ---- waiting: a reader names a descriptor, the writer's side writes to it (sw_track_wake) ------------------- */
+
+int sw_track_listen(sw_track *t, int fd)
+{
+    for (int slot = 0; slot < SLOTS; slot++) {
+        int32_t is_free = LISTENER_FREE;
+        if (atomic_compare_exchange_strong(&t->listeners[slot].state, &is_free, LISTENER_IDLE)) {
+            atomic_store(&t->listeners[slot].fd, fd);
+            return slot;
+        }
+    }
+    return SW_EROOM;
+}
+
+void sw_track_unlisten(sw_track *t, int slot)
+{
+    if (slot >= 0 && slot < SLOTS)
+        atomic_store(&t->listeners[slot].state, LISTENER_FREE);
+}
+
+int sw_track_arm(sw_track *t, int slot, int64_t want)
+{
+    if (slot < 0 || slot >= SLOTS)
+        return SW_EINVAL;
+    atomic_store(&t->listeners[slot].want, want);
+    atomic_store(&t->listeners[slot].state, LISTENER_ARMED);
+    /* Armed first, then looked: the writer moves head first, then looks who is armed. One of the two sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&t->ended))
+        return 1;
+    return atomic_load(&t->started) && atomic_load(&t->head) >= want;
+}
+
+int sw_track_due(sw_track *t, int32_t *fds, int room)
+{
+    int due = 0;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (int slot = 0; slot < SLOTS && due < room; slot++) {
+        listener *l = &t->listeners[slot];
+        int32_t armed = LISTENER_ARMED;
+        if (atomic_load_explicit(&l->state, memory_order_relaxed) != LISTENER_ARMED)
+            continue;
+        if (!atomic_load(&t->ended) && atomic_load(&t->head) < atomic_load(&l->want))
+            continue;
+        if (atomic_compare_exchange_strong(&l->state, &armed, LISTENER_IDLE))
+            fds[due++] = atomic_load(&l->fd);
+    }
+    return due;
+}

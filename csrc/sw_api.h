@@ -1,0 +1,180 @@
+/*
+ * The C interface of swsync: everything that Python may call, and nothing else.
+ *
+ * cffi reads this file as it is, so it holds declarations and comments only: no #include, no macros with
+ * arguments, no include guard (C files include "sw.h", which has one).
+ *
+ * Rules for every function here and for the files behind them:
+ *  - Names begin with sw_ and then say their file: sw_ulaw_decode, sw_rtp_parse.
+ *  - A function that can fail returns SW_OK or a negative SW_E... code; sw_strerror() turns any code into words.
+ *  - The caller owns all memory. Nothing allocates, logs or keeps a pointer after it returns (an object that
+ *    does says so). There is no global state but constant tables and the choice of CPU path, so any number of
+ *    threads may be inside: cffi drops Python's lock around each call.
+ *  - Time is an argument. Only rtpio.c touches sockets and clocks.
+ *  - Arguments come in this order: the object, the inputs, their lengths, the outputs.
+ *  - Each length is checked before the read that it protects.
+ *  - The wire's byte order is made by shifts. PCM is int16 in the machine's order behind a void pointer of any
+ *    alignment; inputs and outputs do not overlap.
+ *  - Sequence numbers and timestamps wrap: their arithmetic is uint16_t and uint32_t.
+ *  - Calls take blocks. Crossing from Python into C costs more than decoding a frame, so nothing here is meant
+ *    to be called once a sample, and the hot paths take many frames a call.
+ */
+
+/* Codes. Zero is success; every failure is negative. */
+enum {
+    SW_OK = 0,
+    SW_EINVAL = -1,   /* an argument makes no sense */
+    SW_EROOM = -2,    /* the output has not enough room */
+    SW_ECODEC = -3,   /* no such codec, or octets that are no whole number of its samples */
+    SW_ESHORT = -4,   /* shorter than an RTP header */
+    SW_EVERSION = -5, /* the RTP version is not 2 */
+    SW_ECSRC = -6,    /* the CSRC list passes the end */
+    SW_EEXT = -7,     /* the header extension passes the end */
+    SW_EPADDING = -8, /* the padding is zero or more than the packet holds */
+    SW_ETYPE = -9     /* an RTCP packet where RTP belongs (RFC 5761 section 4) */
+};
+
+/* What a code means, as a constant string; never NULL. */
+const char *sw_strerror(int code);
+
+/* ---- cpu.c: which instructions the codecs use ------------------------------------------------------------- */
+
+enum {
+    SW_CPU_AUTO = 0,  /* the best one that this machine has */
+    SW_CPU_PLAIN = 1, /* portable C */
+    SW_CPU_SSE2 = 2,
+    SW_CPU_AVX2 = 3,
+    SW_CPU_NEON = 4
+};
+
+/* Choose the path of all later calls in this process (the results are the same bits). For tests and benchmarks.
+   SW_EINVAL: this machine or this build does not have it; the choice stays as it was. */
+int sw_cpu_select(int path);
+
+/* The path in use: SW_CPU_PLAIN ... SW_CPU_NEON. */
+int sw_cpu_path(void);
+
+/* ---- g711.c: G.711 and L16 in blocks ---------------------------------------------------------------------- */
+
+enum {
+    SW_CODEC_PCMU = 0, /* mu-law, one octet a sample */
+    SW_CODEC_PCMA = 1, /* A-law, one octet a sample */
+    SW_CODEC_L16 = 2,  /* 16 bit linear, big-endian (RFC 3551 section 4.5.11) */
+    SW_CODEC_L16LE = 3 /* 16 bit linear, little-endian (WebSocket media) */
+};
+
+/* ITU-T G.711 as the ITU's own tool library (G.191) computes it. `samples` int16 in, as many octets out.
+   `pcm` and `out` have any alignment. */
+void sw_ulaw_encode(const void *pcm, size_t samples, uint8_t *out);
+void sw_alaw_encode(const void *pcm, size_t samples, uint8_t *out);
+
+/* `octets` codes in, as many int16 out. */
+void sw_ulaw_decode(const uint8_t *codes, size_t octets, void *pcm);
+void sw_alaw_decode(const uint8_t *codes, size_t octets, void *pcm);
+
+/* Exchange the two octets of each of `samples` 16 bit values. */
+void sw_swap16(const void *in, size_t samples, void *out);
+
+/* Octets that one sample takes on the wire: 1 or 2; SW_ECODEC for an unknown codec. */
+int sw_codec_octets(int codec);
+
+/* Encode `samples` int16 into `out`, which has room for `room` octets. SW_ECODEC, SW_EROOM. */
+int sw_encode(int codec, const void *pcm, size_t samples, uint8_t *out, size_t room);
+
+/* Decode `octets` into int16; `pcm` has room for `room` samples. SW_ECODEC, SW_EROOM. */
+int sw_decode(int codec, const void *payload, size_t octets, void *pcm, size_t room);
+
+/* ---- jitter.c: the timeline of one direction of audio ----------------------------------------------------- */
+
+/* A ring of decoded samples placed by the media clock. One thread writes, any number read. It lives in memory of
+   the caller's (zeroed, aligned to 64 octets), which outlives every call on it. */
+typedef struct sw_track sw_track;
+
+enum {
+    SW_TRACK_PACKETS = 0, /* that carried audio, whatever became of them */
+    SW_TRACK_OCTETS,      /* of payload in them */
+    SW_TRACK_SAMPLES,     /* placed */
+    SW_TRACK_LATE,        /* packets that came after the reorder window had passed them */
+    SW_TRACK_REORDERED,   /* packets placed behind the newest */
+    SW_TRACK_DUPLICATE,   /* packets whose samples were all there */
+    SW_TRACK_REBASED,     /* times that the media clock jumped and the timeline went on by arrival */
+    SW_TRACK_QUIET,       /* samples of silence where the sender paused */
+    SW_TRACK_MISSING,     /* samples of silence where packets were missing when later ones came */
+    SW_TRACK_ESTIMATED,   /* samples of silence put in by sw_track_append */
+    SW_TRACK_COUNTERS
+};
+
+/* How a packet lies to the newest one before it. */
+enum {
+    SW_ORDER_UNKNOWN = 0, /* the wire does not number its packets */
+    SW_ORDER_NEXT = 1,    /* directly after it: a gap of the clock is a pause of the sender's */
+    SW_ORDER_LOST = 2,    /* after it, others between have not come: a gap is missing audio */
+    SW_ORDER_OLDER = 3,   /* before it */
+    SW_ORDER_RESTART = 4  /* its clock has nothing to do with what was before */
+};
+
+/* What became of a packet, beside SW_OK. */
+enum { SW_PUT_LATE = 1, SW_PUT_DUPLICATE = 2, SW_PUT_REBASED = 3, SW_PUT_ENDED = 4 };
+
+enum { SW_SPAN_MISSING = 1, SW_SPAN_QUIET = 2 };
+
+/* Samples that are not there: they read as zero. */
+typedef struct {
+    int64_t position, samples;
+    int32_t kind; /* SW_SPAN_MISSING, SW_SPAN_QUIET */
+} sw_span;
+
+/* Where one reader is, and how many samples it has lost because it was too slow. */
+typedef struct {
+    int64_t position;
+    uint64_t overruns;
+} sw_reader;
+
+/* A snapshot. Positions are samples of the media clock, times are nanoseconds. */
+typedef struct {
+    int64_t origin, start, head; /* first packet placed; lowest position; one past the highest */
+    int64_t anchor;              /* when `origin` was sent plus the shortest transit seen */
+    int64_t last_arrival;
+    int32_t started, ended;
+    uint64_t counters[10]; /* SW_TRACK_COUNTERS of them */
+} sw_track_state;
+
+/* Octets of memory for a ring of `capacity` samples, a power of two from 64 to 2^32; 0 for another one. */
+size_t sw_track_octets(uint64_t capacity);
+
+/* Make `memory` a track. `window` (samples, at most half the capacity) is how far behind the newest sample one may
+   still be filled in; positions within `snap` samples of the head are taken as next to it. SW_EINVAL, SW_ECODEC. */
+int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int codec, int64_t window, int64_t snap);
+
+/* Place one packet at `position` of the media clock. A gap is filled by no more than the time since the last packet
+   plus 1 s; a larger jump, or one back, goes on by arrival (SW_PUT_REBASED). SW_PUT_..., SW_ECODEC, SW_EINVAL. */
+int sw_track_put(sw_track *track, const uint8_t *payload, size_t octets, int64_t position, int64_t arrival, int order);
+
+/* Place one packet after the last: the sample count is the clock. A deficit against arrival times that is still
+   there after two seconds is filled once (SW_TRACK_ESTIMATED). SW_PUT_ENDED, SW_ECODEC. */
+int sw_track_append(sw_track *track, const uint8_t *payload, size_t octets, int64_t arrival);
+
+/* No more will come. */
+void sw_track_end(sw_track *track);
+
+/* The lowest position that the ring still holds, with some distance to what is overwritten next. */
+int64_t sw_track_oldest(const sw_track *track);
+
+/* Copy up to `samples` int16 from the reader's position, none at or past `until`, and move the reader on. Up to
+   `room` (at least 1) spans say what was not there; with more of them the call returns less. Returns the samples
+   copied. If the ring has overwritten the reader's position, it is moved on first, and `overruns` grows by as much. */
+int64_t sw_track_read(const sw_track *track, sw_reader *reader, int64_t samples, int64_t until, void *pcm,
+                      sw_span *spans, int32_t room, int32_t *used);
+
+void sw_track_report(const sw_track *track, sw_track_state *out);
+
+/* A slot for a reader that blocks: `fd` is an eventfd or the writing end of a pipe, and stays open as long as the
+   track is written to. SW_EROOM: eight readers block already. */
+int sw_track_listen(sw_track *track, int fd);
+void sw_track_unlisten(sw_track *track, int slot);
+
+/* Ask to be woken once, when head has reached `want` or the track has ended. 1: that is so already. */
+int sw_track_arm(sw_track *track, int slot, int64_t want);
+
+/* The descriptors of those who are due, who are thereby disarmed. Up to `room` of them; returns how many. */
+int sw_track_due(sw_track *track, int32_t *fds, int room);

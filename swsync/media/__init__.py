@@ -1,0 +1,59 @@
+"""Audio of calls on this machine: codecs, RTP, receivers and senders, WAV files.
+
+Samples are int16 in the machine's order. Public names resolve on first use, so that ``import swsync.media`` costs
+little and needs the C module only when audio is touched.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swsync.media.codec import decode as decode
+    from swsync.media.codec import decode_into as decode_into
+    from swsync.media.codec import encode as encode
+    from swsync.media.codec import encode_into as encode_into
+    from swsync.media.rtp import RtpPacket as RtpPacket
+    from swsync.media.rtp import RtpStatistics as RtpStatistics
+    from swsync.media.rtp import packetize as packetize
+    from swsync.media.rtp import packetize_into as packetize_into
+    from swsync.media.rtp import parse_packets as parse_packets
+
+# Public name -> module; every name here is imported above for type checkers too.
+_HOMES: dict[str, str] = {
+    "RtpPacket": "rtp",
+    "RtpStatistics": "rtp",
+    "decode": "codec",
+    "decode_into": "codec",
+    "encode": "codec",
+    "encode_into": "codec",
+    "packetize": "rtp",
+    "packetize_into": "rtp",
+    "parse_packets": "rtp",
+}
+
+__all__ = [
+    "RtpPacket",
+    "RtpStatistics",
+    "decode",
+    "decode_into",
+    "encode",
+    "encode_into",
+    "packetize",
+    "packetize_into",
+    "parse_packets",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'swsync.media' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"swsync.media.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
