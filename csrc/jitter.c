@@ -538,3 +538,5 @@ int sw_track_due(sw_track *t, int32_t *fds, int room)
     }
     return due;
 }
+
+_Static_assert(SW_TRACK_COUNTERS == sizeof(((sw_track_state *)0)->counters) / sizeof(uint64_t), "counters");

@@ -178,3 +178,8 @@ int sw_track_arm(sw_track *track, int slot, int64_t want);
 
 /* The descriptors of those who are due, who are thereby disarmed. Up to `room` of them; returns how many. */
 int sw_track_due(sw_track *track, int32_t *fds, int room);
+
+/* ---- rtpio.c: RTP sockets into tracks --------------------------------------------------------------------- */
+
+/* Write to the descriptors of those whose wait for this track is over. */
+void sw_track_wake(sw_track *track);

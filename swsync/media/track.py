@@ -1,0 +1,377 @@
+"""One direction of audio on its media clock: a ring of decoded samples with one writer and any number of readers.
+
+The ring is C (``csrc/jitter.c``); RTP fills it from the engine, WebSockets through :meth:`Track.place` and
+:meth:`Track.append`. Reading is the same for all.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import select
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from swsync._media import ffi, lib
+from swsync.clock import REAL, RealClock
+from swsync.errors import CodecError, MediaError
+from swsync.media.quality import ReceiverStats
+from swsync.states import Codec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swsync.clock import Clock
+
+__all__ = ["Block", "Span", "Track", "TrackReader"]
+
+WINDOW = 1.0  # seconds behind the newest sample within which a missing one may still be filled in
+SNAP = 0.002  # seconds: positions that come from milliseconds are rounded by up to this much
+FOREVER = 2**62  # a position that no clock reaches
+SPANS = 64  # gaps told apart in one read; more of them make it shorter
+
+_CODECS = {("PCMU", "big"): 0, ("PCMA", "big"): 1, ("L16", "big"): 2, ("L16", "little"): 3}
+
+
+@attrs.frozen
+class Span:
+    """Samples that are not there and read as zero; ``is_missing`` if they were sent, or may have been, and got lost."""
+
+    position: int
+    samples: int
+    is_missing: bool
+
+
+@attrs.frozen
+class Block:
+    """Consecutive samples of a track.
+
+    Attributes:
+        position: Media clock of the first one, in samples.
+        samples: A memoryview of format ``h``.
+        spans: What of them is not there.
+        skipped: Samples before them that this reader was too slow for.
+    """
+
+    position: int
+    samples: memoryview
+    spans: tuple[Span, ...] = ()
+    skipped: int = 0
+
+
+def codec_number(codec: Codec | str, byteorder: str) -> int:
+    """The C core's number for a codec.
+
+    Raises:
+        CodecError: There is none of that name.
+    """
+    name = str(codec).upper()
+    number = _CODECS.get((name, byteorder if name == "L16" else "big"))
+    if number is None:
+        raise CodecError(f"no codec {codec!r} with byteorder={byteorder!r}; there are PCMU, PCMA and L16 (big, little)")
+    return number
+
+
+class _Bell:
+    """A descriptor that a blocked reader polls and the writer's side writes to."""
+
+    def __init__(self) -> None:
+        if hasattr(os, "eventfd"):
+            self.reading = self.writing = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        else:
+            self.reading, self.writing = os.pipe()
+            os.set_blocking(self.reading, False)
+            os.set_blocking(self.writing, False)
+        weakref.finalize(self, _close_all, {self.reading, self.writing}, os.getpid()).atexit = False
+
+    def wait(self, timeout: float | None) -> None:
+        """Return when rung, or when the seconds (of the machine) have passed."""
+        # The attribute is looked up now: gevent replaces it by one that waits in its own loop.
+        poll = select.poll()
+        poll.register(self.reading, select.POLLIN)
+        if poll.poll(None if timeout is None else max(0, timeout) * 1000):
+            self.clear()
+
+    def clear(self) -> None:
+        try:
+            os.read(self.reading, 64)
+        except BlockingIOError:
+            pass
+
+    def ring(self) -> None:
+        try:
+            os.write(self.writing, b"\1\0\0\0\0\0\0\0")
+        except BlockingIOError:
+            pass
+
+
+def _close_all(descriptors: set[int], pid: int) -> None:
+    if os.getpid() == pid:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+class Track:
+    """One direction of audio.
+
+    One thread writes (``place``, ``append``); any thread reads, through :meth:`reader`, and any may ``end`` it.
+
+    Args:
+        name: What it holds, such as ``inbound``.
+        codec: ``PCMU``, ``PCMA`` or ``L16``, of the payloads that will come.
+        rate: Samples a second.
+        byteorder: ``big`` or ``little``, for L16.
+        buffer: Seconds of audio kept, at least.
+        clock: The clock of the arrival times.
+        media_clock: Any object; tracks that have the same one have comparable positions.
+        snap: Seconds by which positions may be off without that being a gap.
+
+    Raises:
+        CodecError: There is no such codec.
+        MediaError: The rate or the buffer makes no sense.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        codec: Codec | str = Codec.PCMU,
+        rate: int = 8000,
+        *,
+        byteorder: str = "big",
+        buffer: float = 60.0,
+        clock: Clock = REAL,
+        media_clock: object = None,
+        snap: float = SNAP,
+    ) -> None:
+        number = codec_number(codec, byteorder)
+        if not 1000 <= rate <= 192_000 or not 0.1 <= buffer <= 3600:
+            raise MediaError(f"rate {rate} must be 1000 to 192000 and buffer {buffer} must be 0.1 to 3600 seconds")
+        self.name = name
+        self.codec = str(codec).upper()
+        self.rate = rate
+        self.clock = clock
+        self.media_clock = media_clock
+        self.reason = ""  # why it ended; written once, by end()
+        window = int(WINDOW * rate)
+        capacity = 1 << max(int(buffer * rate * 8 / 7) - 1, 2 * window, 64).bit_length()
+        octets = lib.sw_track_octets(capacity)
+        # Zeroed when first touched, private to this process. Freed when nothing refers to it any more.
+        self._memory = ffi.from_buffer(mmap.mmap(-1, octets, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        self._c = ffi.cast("sw_track *", self._memory)
+        code = lib.sw_track_init(self._memory, octets, capacity, rate, number, window, int(snap * rate))
+        if code != lib.SW_OK:
+            raise MediaError(f"track {name}: {ffi.string(lib.sw_strerror(code)).decode()}")
+        self._bells: list[tuple[_Bell, int]] = []  # at rest; guarded by _lock
+        self._waiting = 0  # readers that wait or are about to; guarded by _lock, read by the writer without it
+        self._lock = threading.Lock()
+        self._speed = clock.speed if isinstance(clock, RealClock) else 0.0
+        # A virtual clock's readers cannot sit in poll(): they wait here.
+        self._changed = None if self._speed else clock.condition()
+        self._statistics: Callable[[ReceiverStats], ReceiverStats] | None = None  # set by the receiver before use
+
+    def place(self, position: int, payload: Any, arrival: float) -> None:
+        """Place an encoded payload by its media clock.
+
+        It may leave a gap, which becomes silence, fill one that is less than a second old, or come late or twice: all
+        are counted. A gap is believed up to the time since the last packet plus one second.
+
+        Args:
+            position: Of its first sample, in samples.
+            payload: Bytes-like; a whole number of samples.
+            arrival: When it came, by this track's clock.
+
+        Raises:
+            CodecError: The payload is no whole number of samples.
+        """
+        data = ffi.from_buffer(payload)
+        code = lib.sw_track_put(self._c, data, len(data), position, int(arrival * 1e9), lib.SW_ORDER_UNKNOWN)
+        self._after(code, len(data))
+
+    def append(self, payload: Any, arrival: float) -> None:
+        """Place an encoded payload after the last one, where the wire has no timestamps: the sample count is the clock.
+
+        A stall that catches up leaves no trace; a deficit against ``arrival`` that is still there after two seconds
+        becomes silence, once, and is counted as ``estimated_gap``.
+
+        Raises:
+            CodecError: The payload is no whole number of samples.
+        """
+        data = ffi.from_buffer(payload)
+        self._after(lib.sw_track_append(self._c, data, len(data), int(arrival * 1e9)), len(data))
+
+    def _after(self, code: int, octets: int) -> None:
+        if code < 0:
+            raise CodecError(f"track {self.name}: {octets} octets are no whole number of {self.codec} samples")
+        if self._waiting:
+            self._wake()
+
+    def end(self, reason: str = "") -> None:
+        """No more will come. Readers get what is there, then the end. Idempotent."""
+        if not self.ended:
+            self.reason = reason
+        lib.sw_track_end(self._c)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._changed is None:
+            lib.sw_track_wake(self._c)
+        else:
+            with self._changed:
+                self._changed.notify_all()
+
+    def report(self) -> Any:
+        """The C core's snapshot (``sw_track_state``)."""
+        state = ffi.new("sw_track_state *")
+        lib.sw_track_report(self._c, state)
+        return state
+
+    @property
+    def started(self) -> bool:
+        """Whether any audio has come."""
+        return bool(self.report().started)
+
+    @property
+    def ended(self) -> bool:
+        """Whether :meth:`end` was called."""
+        return bool(self.report().ended)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the timeline so far, gaps included."""
+        state = self.report()
+        return (state.head - state.start) / self.rate if state.started else 0.0
+
+    @property
+    def stats(self) -> ReceiverStats:
+        """A snapshot of what has been received."""
+        state = self.report()
+        c = state.counters
+        stats = ReceiverStats(
+            packets=c[lib.SW_TRACK_PACKETS],
+            octets=c[lib.SW_TRACK_OCTETS],
+            samples=c[lib.SW_TRACK_SAMPLES],
+            rate=self.rate,
+            seconds=(state.head - state.start) / self.rate if state.started else 0.0,
+            packets_expected=c[lib.SW_TRACK_PACKETS],
+            late=c[lib.SW_TRACK_LATE],
+            reordered=c[lib.SW_TRACK_REORDERED],
+            duplicate=c[lib.SW_TRACK_DUPLICATE],
+            rebased=c[lib.SW_TRACK_REBASED],
+            quiet=c[lib.SW_TRACK_QUIET],
+            missing=c[lib.SW_TRACK_MISSING],
+            estimated_gap=c[lib.SW_TRACK_ESTIMATED],
+        )
+        return self._statistics(stats) if self._statistics else stats
+
+    def reader(self, *, from_oldest: bool = True) -> TrackReader:
+        """A cursor of its own: from the oldest sample that is still held, or from the next one that comes."""
+        return TrackReader(self, from_oldest)
+
+    def wait(self, position: int, timeout: float | None = None) -> bool:
+        """Wait until the timeline has reached ``position`` or has ended; whether that is so in time."""
+        if self._changed is not None:
+            with self._changed:
+                return bool(self._changed.wait_for(lambda: self._has(position), timeout))
+        deadline = None if timeout is None else self.clock.now() + timeout
+        bell, slot = self._borrow()
+        try:
+            while not lib.sw_track_arm(self._c, slot, position):
+                left = None if deadline is None else deadline - self.clock.now()
+                if left is not None and left <= 0:
+                    return self._has(position)
+                bell.wait(None if left is None else left / self._speed)
+            return True
+        finally:
+            self._give_back(bell, slot)
+
+    def _has(self, position: int) -> bool:
+        state = self.report()
+        return bool(state.ended or (state.started and state.head >= position))
+
+    def _borrow(self) -> tuple[_Bell, int]:
+        with self._lock:
+            self._waiting += 1
+            if self._bells:
+                return self._bells.pop()
+        # Descriptors stay open as long as the track lives: the writer may be about to ring one.
+        bell = _Bell()
+        slot = lib.sw_track_listen(self._c, bell.writing)
+        if slot < 0:
+            with self._lock:
+                self._waiting -= 1
+            raise MediaError(f"track {self.name}: eight readers wait for it already")
+        return bell, slot
+
+    def _give_back(self, bell: _Bell, slot: int) -> None:
+        with self._lock:
+            self._waiting -= 1
+            self._bells.append((bell, slot))
+
+
+class TrackReader:
+    """One reader's place in a track. Not for use by two threads at once.
+
+    Attributes:
+        overruns: Samples lost because this reader was slower than the buffer is long.
+    """
+
+    def __init__(self, track: Track, from_oldest: bool = True) -> None:
+        self.track = track
+        self._from_oldest = from_oldest
+        self._cursor = ffi.new("sw_reader *")
+        self._placed = False
+        self._spans = ffi.new("sw_span[]", SPANS)
+        self._used = ffi.new("int32_t *")
+        if not from_oldest and track.started:
+            self._cursor.position = track.report().head
+            self._placed = True
+
+    @property
+    def position(self) -> int:
+        """Media clock of the next sample to be read, in samples; 0 before the first."""
+        return int(self._cursor.position)
+
+    @property
+    def overruns(self) -> int:
+        return int(self._cursor.overruns)
+
+    def begin(self) -> bool:
+        """Take a place at the oldest sample, if there is one by now; whether the reader has a place."""
+        if not self._placed and self.track.started:
+            self._cursor.position = lib.sw_track_oldest(self.track._c)
+            self._placed = True
+        return self._placed
+
+    def move(self, position: int) -> None:
+        """Go on from another position."""
+        self._cursor.position = position
+        self._placed = True
+
+    def take(self, samples: int, until: int = FOREVER) -> Block:
+        """Up to ``samples`` of what is there now, none at or past ``until``; never waits."""
+        if not self.begin():
+            return Block(0, memoryview(b"").cast("h"))
+        out = bytearray(2 * samples)
+        before = self._cursor.overruns
+        n = lib.sw_track_read(
+            self.track._c, self._cursor, samples, until, ffi.from_buffer(out), self._spans, SPANS, self._used
+        )
+        spans = tuple(
+            Span(s.position, s.samples, s.kind == lib.SW_SPAN_MISSING) for s in self._spans[0 : self._used[0]]
+        )
+        view = memoryview(out).cast("h")[: max(0, n)]
+        return Block(self.position - len(view), view, spans, self._cursor.overruns - before)
+
+    def wait(self, samples: int, timeout: float | None = None) -> bool:
+        """Wait until that many samples can be taken, or the track has ended; whether that is so in time."""
+        if not self.begin():
+            # Nothing has come yet: any position is ahead of an empty timeline, so wait for its first sample.
+            deadline = None if timeout is None else self.track.clock.now() + timeout
+            if not self.track.wait(-FOREVER, timeout):
+                return False
+            self.begin()
+            timeout = None if deadline is None else max(0.0, deadline - self.track.clock.now())
+        return self.track.wait(self.position + samples, timeout)
