@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from swsync.calling._base import Action, Session, Verbs
+from swsync.calling._base import Action, Session
 from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling.listening import Listener, Match, listen_key, match_for
+from swsync.calling.play import PlayVerbs
+from swsync.calling.stream import StreamVerbs
+from swsync.calling.tap import TapVerbs
 from swsync.errors import CallEnded, CallGone, ConnectionClosed, RelayError
 from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
 from swsync.states import CallState
@@ -36,7 +39,7 @@ class _Waiter:
         self.events: deque[RelayEvent] = deque()  # guarded by the call's condition
 
 
-class Call(Verbs):
+class Call(PlayVerbs, TapVerbs, StreamVerbs):
     """A RELAY call. The client makes it when a call comes in, or when a dial is answered.
 
     Every method may be used from any thread. ``with call:`` hangs up at the end of the block.

@@ -43,6 +43,8 @@ def as_wire(value: Any) -> Any:
         return value.as_dict()
     if isinstance(value, (list, tuple)):
         return [as_wire(item) for item in value]
+    if isinstance(value, Mapping) and not isinstance(value, dict):
+        return dict(value)  # json knows no other mappings
     return value
 
 

@@ -1,0 +1,135 @@
+"""Where SignalWire is asked to send audio: the shape of devices, and addresses that could not work.
+
+SignalWire opens the connection, from its own network. An address that means this machine, or its private network, or
+a form that the service refuses, is an error that would show only as a tap that ends at once: it is named here, before
+any request. While the RELAY host is this machine itself (``LocalRelay``), all of them work.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from swsync.errors import ConfigurationError
+
+__all__ = ["check_stream_url", "check_tap_device", "describe", "receiver_of", "tap_device"]
+
+_LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
+
+
+def receiver_of(device: Any) -> Any:
+    """The object itself if it is a receiver (it has ``device`` or ``url``, and ``end``), or None for plain data."""
+    return device if callable(getattr(device, "end", None)) else None
+
+
+def tap_device(device: Any) -> dict[str, Any]:
+    """Turn what a tap was given into the wire's device.
+
+    Args:
+        device: ``{"type": "ws", "params": {...}}``, the flat ``{"type": "ws", "uri": ...}`` of the Node SDK, or a
+            receiver with a ``device``.
+
+    Raises:
+        TypeError: None of these.
+        ValueError: There is no type.
+    """
+    found = device if isinstance(device, Mapping) else getattr(device, "device", None)
+    if not isinstance(found, Mapping):
+        raise TypeError(f"device must be a dict or a receiver that has .device, not {device!r}")
+    if not found.get("type"):
+        raise ValueError("device has no type: it must be 'ws' or 'rtp'")
+    if "params" in found:
+        return dict(found)
+    return {"type": found["type"], "params": {name: value for name, value in found.items() if name != "type"}}
+
+
+def describe(device: Mapping[str, Any]) -> str:
+    """A tap's destination in words, without what may be secret in its path."""
+    params = device.get("params")
+    if not isinstance(params, Mapping):
+        return str(device.get("type"))
+    if "uri" in params:
+        parts = urlsplit(str(params["uri"]))
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{device.get('type')}://{params.get('addr')}:{params.get('port')}"
+
+
+def check_tap_device(device: Mapping[str, Any], is_local_host: bool) -> None:
+    """Refuse a tap's destination that SignalWire could not reach.
+
+    Raises:
+        ConfigurationError: The text says what it must be, and which setting supplies it.
+    """
+    if is_local_host:
+        return
+    params = device.get("params")
+    params = params if isinstance(params, Mapping) else {}
+    if device.get("type") == "rtp":
+        _check_rtp(str(params.get("addr", "")))
+    elif "uri" in params:
+        parts = _split(str(params["uri"]), "tap")
+        if parts.scheme not in ("ws", "wss"):
+            raise ConfigurationError(f"tap: {params['uri']!r} must be a ws:// or wss:// address")
+        _check_not_loopback(parts.hostname or "", "tap", "SWSYNC_MEDIA_URL")
+
+
+def check_stream_url(url: str, is_local_host: bool) -> None:
+    """Refuse a stream's address that the service refuses or could not reach.
+
+    Raises:
+        ConfigurationError: The text says what it must be, and which setting supplies it.
+    """
+    if is_local_host:
+        return
+    parts = _split(url, "stream")
+    if parts.scheme != "wss":
+        raise ConfigurationError(
+            f"stream: SignalWire streams to wss:// addresses only, not {parts.scheme or 'this'}: set SWSYNC_MEDIA_URL "
+            "to the wss:// address at which this machine can be reached"
+        )
+    if parts.query or "?" in url:
+        raise ConfigurationError("stream: the address must have no query; use custom_parameters, which arrive at start")
+    _check_not_loopback(parts.hostname or "", "stream", "SWSYNC_MEDIA_URL")
+
+
+def _split(url: str, verb: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 -- reading it is the check
+    except ValueError as error:
+        raise ConfigurationError(f"{verb}: {url!r} is not an address: {error}") from None
+    if not parts.hostname:
+        raise ConfigurationError(f"{verb}: {url!r} is not an address: it names no host")
+    return parts
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None  # a name: what it stands for is the service's resolver's business
+
+
+def _check_not_loopback(host: str, verb: str, setting: str) -> None:
+    address = _address(host)
+    name = host.lower().rstrip(".")
+    if (
+        name in _LOCAL_NAMES
+        or name.endswith(".localhost")
+        or (address and (address.is_loopback or address.is_unspecified))
+    ):
+        raise ConfigurationError(
+            f"{verb}: SignalWire cannot reach {host}, which is this machine to itself: set {setting} to the public "
+            "address at which it can be reached"
+        )
+
+
+def _check_rtp(host: str) -> None:
+    address = _address(host)
+    if address is None or address.version != 4 or not address.is_global or address.is_multicast:
+        raise ConfigurationError(
+            f"tap: SignalWire sends RTP to public IPv4 addresses only, and {host or 'nothing'} is none: set "
+            "SWSYNC_PUBLIC_HOST (and SWSYNC_RTP_PORTS), or tap over WebSocket"
+        )
