@@ -22,11 +22,11 @@ from swsync.media.quality import ReceiverStats
 from swsync.states import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from swsync.clock import Clock
 
-__all__ = ["Block", "Span", "Track", "TrackReader"]
+__all__ = ["Block", "Span", "Track", "TrackReader", "wait_any"]
 
 WINDOW = 1.0  # seconds behind the newest sample within which a missing one may still be filled in
 SNAP = 0.002  # seconds: positions that come from milliseconds are rounded by up to this much
@@ -87,23 +87,9 @@ class _Bell:
             os.set_blocking(self.writing, False)
         weakref.finalize(self, _close_all, {self.reading, self.writing}, os.getpid()).atexit = False
 
-    def wait(self, timeout: float | None) -> None:
-        """Return when rung, or when the seconds (of the machine) have passed."""
-        # The attribute is looked up now: gevent replaces it by one that waits in its own loop.
-        poll = select.poll()
-        poll.register(self.reading, select.POLLIN)
-        if poll.poll(None if timeout is None else max(0, timeout) * 1000):
-            self.clear()
-
     def clear(self) -> None:
         try:
             os.read(self.reading, 64)
-        except BlockingIOError:
-            pass
-
-    def ring(self) -> None:
-        try:
-            os.write(self.writing, b"\1\0\0\0\0\0\0\0")
         except BlockingIOError:
             pass
 
@@ -272,20 +258,7 @@ class Track:
 
     def wait(self, position: int, timeout: float | None = None) -> bool:
         """Wait until the timeline has reached ``position`` or has ended; whether that is so in time."""
-        if self._changed is not None:
-            with self._changed:
-                return bool(self._changed.wait_for(lambda: self._has(position), timeout))
-        deadline = None if timeout is None else self.clock.now() + timeout
-        bell, slot = self._borrow()
-        try:
-            while not lib.sw_track_arm(self._c, slot, position):
-                left = None if deadline is None else deadline - self.clock.now()
-                if left is not None and left <= 0:
-                    return self._has(position)
-                bell.wait(None if left is None else left / self._speed)
-            return True
-        finally:
-            self._give_back(bell, slot)
+        return wait_any([(self, position)], timeout)
 
     def _has(self, position: int) -> bool:
         state = self.report()
@@ -311,6 +284,54 @@ class Track:
             self._bells.append((bell, slot))
 
 
+def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -> bool:
+    """Wait until one of some tracks has reached its position or has ended; whether that is so in time."""
+    track = wants[0][0]
+    if track._changed is not None:
+        return _wait_virtually(wants, timeout)
+    deadline = None if timeout is None else track.clock.now() + timeout
+    listeners: list[tuple[Track, _Bell, int]] = []
+    try:
+        for each, _ in wants:
+            listeners.append((each, *each._borrow()))
+        while not any(lib.sw_track_arm(t._c, s, p) for (t, _, s), (_, p) in zip(listeners, wants, strict=True)):
+            left = None if deadline is None else deadline - track.clock.now()
+            if left is not None and left <= 0:
+                return any(each._has(position) for each, position in wants)
+            _poll([bell for _, bell, _ in listeners], None if left is None else left / track._speed)
+        return True
+    finally:
+        for each, bell, slot in listeners:
+            each._give_back(bell, slot)
+
+
+def _poll(bells: list[_Bell], timeout: float | None) -> None:
+    """Return when one of them was rung, or when the seconds (of the machine) have passed."""
+    # The attribute is looked up now: gevent replaces it by one that waits in its own loop.
+    poll = select.poll()
+    for bell in bells:
+        poll.register(bell.reading, select.POLLIN)
+    poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+    for bell in bells:
+        bell.clear()
+
+
+def _wait_virtually(wants: Sequence[tuple[Track, int]], timeout: float | None) -> bool:
+    """The same on a clock whose threads must wait in it."""
+    changed, clock = wants[0][0]._changed, wants[0][0].clock
+    assert changed is not None
+    deadline = None if timeout is None else clock.now() + timeout
+    while not any(track._has(position) for track, position in wants):
+        left = None if deadline is None else deadline - clock.now()
+        if left is not None and left <= 0:
+            return False
+        step = 0.02 if len(wants) > 1 else left  # a condition belongs to one track
+        with changed:
+            if not any(track._has(position) for track, position in wants):
+                changed.wait(step if left is None or step is None else min(left, step))
+    return True
+
+
 class TrackReader:
     """One reader's place in a track. Not for use by two threads at once.
 
@@ -333,6 +354,11 @@ class TrackReader:
     def position(self) -> int:
         """Media clock of the next sample to be read, in samples; 0 before the first."""
         return int(self._cursor.position)
+
+    @property
+    def placed(self) -> bool:
+        """Whether the reader has a place: audio had come when it last looked."""
+        return self._placed
 
     @property
     def overruns(self) -> int:
