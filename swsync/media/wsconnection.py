@@ -1,0 +1,354 @@
+"""One socket of a media WebSocket: non-blocking reads and writes, TLS, deadlines. Belongs to the endpoint's thread."""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import socket
+import ssl
+from http import HTTPStatus
+from typing import Protocol
+
+from websockets.frames import CloseCode
+from websockets.http11 import Request
+
+from swsync.media.wsdeframe import Admission, Deframer, Refusal
+
+__all__ = ["Connection", "Host", "Route"]
+
+logger = logging.getLogger(__name__)
+
+HANDSHAKE_TIME = 10.0  # seconds from accept to the upgrade, TLS included
+CLOSE_TIME = 1.0  # seconds that a peer has to answer our close and to take what we sent
+DRAIN_TIME = 0.5  # seconds to read what is under way after the receiver has ended
+PING_AFTER = 20.0  # seconds of silence before a ping
+IDLE_TIME = 60.0  # seconds of silence, pings unanswered, after which a peer is gone
+READ_SIZE = 64 * 1024
+MAX_WRITE = 64 * 1024  # octets that wait for a peer that does not read; above, nothing is read from it
+
+
+class Route(Protocol):
+    """What a receiver is to the endpoint. All methods run on the endpoint's thread and must not block."""
+
+    max_size: int
+    time_limit: float | None
+    total_limit: int | None
+
+    def admit(self, request: Request) -> Refusal | None:
+        """Judge a request for this route's path; None admits it."""
+        ...
+
+    def opened(self, connection: Connection) -> None:
+        """The upgrade is certain."""
+        ...
+
+    def text(self, text: str) -> None:
+        """A text message has come."""
+        ...
+
+    def binary(self, data: bytes) -> None:
+        """A binary message has come."""
+        ...
+
+    def closed(self, reason: str) -> None:
+        """The connection of this route has ended, or it ended without ever having had one."""
+        ...
+
+
+class Host(Protocol):
+    """What the endpoint is to its connections."""
+
+    def route(self, connection: Connection, request: Request) -> Route | None: ...
+    def upgraded(self, connection: Connection) -> None: ...
+    def dropped(self, connection: Connection) -> None: ...
+    def count(self, reason: str) -> None: ...
+    def watch(self, connection: Connection, events: int) -> None: ...
+    def now(self) -> float: ...
+
+
+class TlsChannel:
+    """TLS between the socket's octets and the protocol's, through memory."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._shaken = False
+        self._ended = False
+
+    def receive(self, sealed: bytes) -> tuple[bytes, bool]:
+        """What the octets hold in clear, and whether the peer has ended its side.
+
+        Raises:
+            ssl.SSLError: They are no TLS of this session.
+        """
+        if sealed:
+            self._incoming.write(sealed)
+        else:
+            self._incoming.write_eof()
+        clear: list[bytes] = []
+        try:
+            if not self._shaken:
+                self._tls.do_handshake()
+                self._shaken = True
+            while True:
+                data = self._tls.read(READ_SIZE)
+                if not data:
+                    return b"".join(clear), True
+                clear.append(data)
+        except ssl.SSLWantReadError:
+            return b"".join(clear), not sealed
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            return b"".join(clear), True
+
+    def send(self, data: bytes) -> None:
+        """Seal octets for the peer."""
+        if data and self._shaken:
+            self._tls.write(data)
+
+    def end(self) -> None:
+        """Tell the peer, once, that no more will come."""
+        if self._ended:
+            return
+        self._ended = True
+        try:
+            self._tls.unwrap()
+        except ssl.SSLError:
+            pass  # it waits for the peer's own farewell, which nobody needs
+
+    def take(self) -> bytes:
+        """Sealed octets for the socket."""
+        return self._outgoing.read()
+
+
+class Connection:
+    """A connection from accept to close.
+
+    Args:
+        sock: A connected, non-blocking socket; this object closes it.
+        host: The endpoint.
+        context: TLS, or None.
+    """
+
+    def __init__(self, sock: socket.socket, host: Host, context: ssl.SSLContext | None) -> None:
+        self.socket = sock
+        self.route: Route | None = None
+        self.closed = False
+        self.deadline = host.now() + HANDSHAKE_TIME
+        self.scheduled = float("inf")  # the endpoint's note of when it looks at the deadline
+        self.watched = 0  # the endpoint's note of what the selector knows
+        self._host = host
+        self._tls = TlsChannel(context) if context is not None else None
+        self._deframer = Deframer(self._admit)
+        self._unsent = bytearray()
+        self._half_closed = False
+        self._reason = ""
+        self._closing_until = float("inf")  # when a close or a drain in progress is cut short
+        self._closing = False
+        self._opened_at = self._heard_at = host.now()
+        self._octets = 0
+        self._events = selectors.EVENT_READ
+
+    def ready(self, events: int) -> None:
+        """The selector says that the socket can be read or written."""
+        if events & selectors.EVENT_WRITE:
+            self._flush()
+        if events & selectors.EVENT_READ and not self.closed:
+            self._read()
+
+    def finish(self) -> None:
+        """The receiver has ended: read what is under way, then close."""
+        if self._deframer.is_open and not self._closing:
+            self._close_by(self._host.now() + DRAIN_TIME)
+        else:
+            self.close(CloseCode.GOING_AWAY, "ended")
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close; ``reason`` is what the receiver hears."""
+        if self._begin_closing(reason):
+            self._deframer.close(code)
+            self._flush()
+
+    def refuse(self, code: int, reason: str) -> None:
+        """Close because of what the peer sent, reading no further."""
+        if self._begin_closing(reason):
+            self._deframer.fail(code)
+            self._flush()
+
+    def _begin_closing(self, reason: str) -> bool:
+        if self.closed or self._closing:
+            return False
+        self._closing = True
+        self._reason = self._reason or reason
+        self._release()
+        self._close_by(self._host.now() + CLOSE_TIME)
+        return True
+
+    def drop(self, reason: str) -> None:
+        """Close the socket now."""
+        if self.closed:
+            return
+        self.closed = True
+        self._reason = self._reason or reason
+        self._release()
+        self._host.dropped(self)
+        self.socket.close()
+
+    def send_text(self, text: str) -> None:
+        """Send a text message to the peer."""
+        self._deframer.send_text(text)
+        self._flush()
+
+    def expire(self) -> None:
+        """The deadline has come, or one that was moved since."""
+        now = self._host.now()
+        if self.closed or now < self.deadline:
+            return
+        if now >= self._closing_until:
+            if self._deframer.is_open and not self._closing:
+                self.close(CloseCode.NORMAL_CLOSURE, "ended")
+            else:
+                self.drop("unanswered_close")
+        elif not self._deframer.opened:
+            self._host.count("handshake_timeout")
+            self.drop("handshake_timeout")
+        elif self.route is not None and self._over_time(self.route, now):
+            self._limit("time_limit")
+        elif now - self._heard_at >= IDLE_TIME:
+            self._host.count("idle_timeout")
+            self.drop("idle_timeout")
+        else:
+            if now - self._heard_at >= PING_AFTER:
+                self._deframer.ping()
+                self._flush()
+            self._plan(now)
+
+    def _over_time(self, route: Route, now: float) -> bool:
+        return route.time_limit is not None and now - self._opened_at >= route.time_limit
+
+    def _plan(self, now: float) -> None:
+        """Set when to look at this open connection again."""
+        silent = self._heard_at + PING_AFTER
+        deadline = silent if now < silent else self._heard_at + IDLE_TIME
+        if self.route is not None and self.route.time_limit is not None:
+            deadline = min(deadline, self._opened_at + self.route.time_limit)
+        self.deadline = min(deadline, self._closing_until)
+
+    def _close_by(self, when: float) -> None:
+        self._closing_until = self.deadline = when
+        self._host.watch(self, self._events)
+
+    def _limit(self, reason: str) -> None:
+        self._host.count(reason)
+        self.refuse(CloseCode.POLICY_VIOLATION, reason)
+
+    def _read(self) -> None:
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.drop("lost")
+            return
+        self._heard_at = self._host.now()
+        self._octets += len(data)
+        ended = not data
+        if self._tls is not None:
+            try:
+                data, ended = self._tls.receive(data)
+            except ssl.SSLError:
+                self._host.count("tls_failed")
+                self._flush()  # the alert that says why
+                self.drop("tls_failed")
+                return
+        self._deliver(self._deframer.receive(data))
+        self._judge()
+        if ended and not self.closed:
+            self._deframer.receive_eof()
+            self._flush()
+            self.drop("lost")
+        else:
+            self._flush()
+
+    def _deliver(self, messages: list[str | bytes]) -> None:
+        for message in messages:
+            route = self.route
+            if route is None:
+                return  # the receiver has ended or refused what came before
+            try:
+                if isinstance(message, str):
+                    route.text(message)
+                else:
+                    route.binary(message)
+            except Exception:
+                logger.exception("a message of a media WebSocket could not be handled")
+                self._host.count("internal_error")
+                self.refuse(CloseCode.INTERNAL_ERROR, "internal_error")
+
+    def _judge(self) -> None:
+        """After a read: has the peer closed, failed or sent too much?"""
+        failure = self._deframer.failure
+        if self.closed or self._closing:
+            return
+        if failure or (self._deframer.opened and not self._deframer.is_open):
+            self._reason = failure or f"closed ({self._deframer.close_code})"
+            if failure:
+                self._host.count(failure)
+            self._begin_closing(self._reason)
+        elif self.route is not None and self.route.total_limit is not None and self._octets > self.route.total_limit:
+            self._limit("total_limit")
+
+    def _admit(self, request: Request) -> Admission | Refusal:
+        """Find the receiver of a request and ask it."""
+        route = self._host.route(self, request)
+        if route is None:
+            return Refusal(HTTPStatus.NOT_FOUND, "not_found")
+        refusal = route.admit(request)
+        if refusal is not None:
+            return refusal
+
+        def opened() -> None:
+            self.route = route
+            self._opened_at = self._host.now()
+            self._plan(self._opened_at)
+            self._host.upgraded(self)
+            route.opened(self)
+
+        return Admission(route.max_size, opened)
+
+    def _release(self) -> None:
+        """Tell the receiver, once, that this connection gives it nothing more."""
+        route, self.route = self.route, None
+        if route is None:
+            return
+        try:
+            route.closed(self._reason or "closed")
+        except Exception:
+            logger.exception("the end of a media WebSocket could not be handled")
+
+    def _flush(self) -> None:
+        """Write what waits, half-close behind the last of it, and say what to wait for next."""
+        if self.closed:
+            return
+        data, ended = self._deframer.take()
+        if self._tls is not None:
+            self._tls.send(data)
+            if ended:
+                self._tls.end()
+            data = self._tls.take()
+        self._unsent += data
+        try:
+            while self._unsent:
+                del self._unsent[: self.socket.send(self._unsent)]
+            if ended and not self._half_closed:
+                self._half_closed = True
+                self.socket.shutdown(socket.SHUT_WR)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.drop("lost")
+            return
+        self._events = selectors.EVENT_READ if len(self._unsent) <= MAX_WRITE else 0
+        if self._unsent:
+            self._events |= selectors.EVENT_WRITE
+        self._host.watch(self, self._events)
