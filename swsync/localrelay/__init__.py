@@ -1,0 +1,11 @@
+"""A RELAY server on this machine, with simulated people whose audio is real. It needs no account and no network."""
+
+from __future__ import annotations
+
+from .call import LocalCall
+from .callee import Callee
+from .journal import Entry, Journal
+from .scenario import TABLE, Behaviour
+from .server import LocalRelay
+
+__all__ = ["TABLE", "Behaviour", "Callee", "Entry", "Journal", "LocalCall", "LocalRelay"]

@@ -1,0 +1,249 @@
+"""One leg of a call: the state that RELAY tells, what runs on it, and the audio of its party."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .audio import RATE, Side, Sound
+from .sound import default_speech
+
+if TYPE_CHECKING:
+    from .callee import Callee
+    from .core import Core
+    from .loop import Timer
+    from .session import Session
+
+__all__ = ["Action", "LocalCall"]
+
+
+class Action:
+    """Something that runs on a call under a control id: play, tap, stream. The relay's thread only.
+
+    Attributes:
+        kind: The verb; with the control id it is the action's name on the call.
+        event_type: What its events are called.
+    """
+
+    kind = ""
+    event_type = ""
+
+    def __init__(self, call: LocalCall, control_id: str) -> None:
+        self.call = call
+        self.control_id = control_id
+        self.is_finished = False
+        call.actions[self.kind, control_id] = self
+
+    def tell(self, state: str, **fields: Any) -> None:
+        """Send this action's event."""
+        self.call.tell(self.event_type, control_id=self.control_id, state=state, **fields)
+
+    def begin(self) -> None:
+        """The call's media has started."""
+
+    def finish(self, state: str = "finished") -> None:
+        """End it, once, and say so."""
+        if self.is_finished:
+            return
+        self.is_finished = True
+        self.call.actions.pop((self.kind, self.control_id), None)
+        self.release()
+        self.tell(state, **self.last_fields())
+
+    def release(self) -> None:
+        """Give back timers and sockets."""
+
+    def last_fields(self) -> dict[str, Any]:
+        """What the last event carries besides the state."""
+        return {}
+
+
+class LocalCall:
+    """One call as the relay sees it, with the simulated person at its far end.
+
+    ``state``, ``end_reason`` and the ids may be read from any thread; ``said``, ``heard``, ``hang_up``, ``press`` and
+    ``wait_for`` may be called from any thread. The rest belongs to the relay's thread.
+
+    Attributes:
+        call_id: The call's id.
+        direction: ``inbound`` or ``outbound``, as the client sees it.
+        callee: The simulated person.
+        state: created, ringing, answered, ending, ended.
+        end_reason: Why it ended, or "".
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        callee: Callee,
+        *,
+        direction: str,
+        device: dict[str, Any],
+        project: str,
+        context: str = "",
+        tag: str = "",
+    ) -> None:
+        self._core = core
+        self.callee = callee
+        self.direction = direction
+        self.device = device
+        self.project = project
+        self.context = context
+        self.tag = tag
+        self.call_id = core.new_id()
+        self.segment_id = core.new_id()
+        self.node_id = core.node_id
+        self.state = "created"
+        self.end_reason = ""
+        self.session: Session | None = None
+        self.created_at = core.loop.now()
+        self.answered_at: float | None = None
+        self.ended_at: float | None = None
+        self.on_end: Callable[[LocalCall], None] | None = None
+        self.on_answer: Callable[[LocalCall], None] | None = None
+        self.actions: dict[tuple[str, str], Action] = {}
+        self.max_duration = 0.0
+        self.rtp_timestamp = core.random.getrandbits(32)  # both taps of a call count from here
+        self._said = Side()
+        self._heard = Side()
+        self._timers: list[Timer] = []
+        core.add_call(self)
+
+    def __repr__(self) -> str:
+        return f"<LocalCall {self.call_id} {self.direction} {self.callee.number} {self.state}>"
+
+    # What others may use, from any thread.
+
+    @property
+    def said(self) -> memoryview:
+        """What the party said: int16 samples at 8 kHz since the answer, after the call's codec."""
+        return self._core.loop.ask(self._samples, self._said)
+
+    @property
+    def heard(self) -> memoryview:
+        """What the party heard: int16 samples at 8 kHz since the answer, after the call's codec."""
+        return self._core.loop.ask(self._samples, self._heard)
+
+    def hang_up(self, reason: str = "hangup") -> None:
+        """The simulated party hangs up."""
+        self._core.loop.ask(self.end, reason)
+
+    def press(self, digits: str) -> None:
+        """The simulated party presses keys: streams that copy what it says tell of each."""
+        self._core.loop.ask(self._press, digits)
+
+    def wait_for(self, *states: str, timeout: float | None = 10.0) -> bool:
+        """Wait until the call is in one of the states (``answered``, ``ended`` ...); false after ``timeout``."""
+        return self._core.wait(lambda: self.state in states, timeout)
+
+    # The relay's thread from here on.
+
+    def _samples(self, side: Side) -> memoryview:
+        side.render(self.position())
+        return side.samples()
+
+    def _press(self, digits: str) -> None:
+        for action in list(self.actions.values()):
+            press = getattr(action, "press", None)
+            if press is not None:
+                press(digits)
+
+    @property
+    def is_active(self) -> bool:
+        return self.state not in ("ending", "ended")
+
+    def position(self) -> int:
+        """Return the call's media clock: samples since the answer."""
+        if self.answered_at is None:
+            return 0
+        until = self._core.loop.now() if self.ended_at is None else self.ended_at
+        # The 1e-6 absorbs what floating point loses between a time and its sample.
+        return int((until - self.answered_at) * RATE + 1e-3)
+
+    def time_of(self, position: int) -> float:
+        """Return when the call's media clock reaches a sample."""
+        assert self.answered_at is not None
+        return self.answered_at + position / RATE
+
+    def frame(self, side: str, begin: int, end: int) -> bytes:
+        """Return a mu-law frame of what was ``said`` or ``heard``."""
+        track = self._said if side == "said" else self._heard
+        track.render(end)
+        return bytes(track.encoded[begin:end])
+
+    def sound(self, sound: Sound, side: str) -> None:
+        """Begin to sound now, in what the party ``heard`` or, as if the party said it, in what it ``said``."""
+        track = self._said if side == "said" else self._heard
+        sound.start = self.position()
+        track.render(sound.start)
+        track.add(sound)
+
+    def settle(self) -> None:
+        """Render both sides to now, so that a change of what sounds takes effect from here on."""
+        self._said.render(self.position())
+        self._heard.render(self.position())
+
+    def tell(self, event_type: str, **params: Any) -> None:
+        """Send an event of this call to the session that controls it."""
+        if self.session is None:
+            return
+        inner: dict[str, Any] = {"call_id": self.call_id, "node_id": self.node_id, "segment_id": self.segment_id}
+        if self.tag:
+            inner["tag"] = self.tag
+        self.session.event(event_type, {**inner, **params})
+
+    def set_state(self, state: str, **fields: Any) -> None:
+        self.state = state
+        self.tell("calling.call.state", call_state=state, direction=self.direction, device=self.device, **fields)
+        self._core.notify()
+
+    def later(self, delay: float, function: Callable[..., object], *args: Any) -> None:
+        """Run something unless the call has ended by then."""
+        self._timers.append(self._core.loop.call_later(delay, function, *args))
+
+    def ring(self) -> None:
+        """The party's telephone rings; it does what its behaviour says."""
+        behaviour = self.callee.behaviour
+        self.set_state("ringing")
+        if behaviour.outcome == "answers":
+            self.later(behaviour.answers_after, self.answer)
+        elif behaviour.outcome != "noAnswer":
+            self.later(behaviour.answers_after, self.end, behaviour.outcome)
+
+    def answer(self) -> None:
+        """The call is answered: its media clock starts."""
+        if self.state not in ("created", "ringing"):
+            return
+        self.answered_at = self._core.loop.now()
+        behaviour = self.callee.behaviour
+        speech = default_speech() if behaviour.speech is None else behaviour.speech
+        self._said.add(Sound([speech], start=round(behaviour.speaks_after * RATE)))
+        self.set_state("answered")
+        if behaviour.hangs_up_after is not None:
+            self.later(behaviour.hangs_up_after, self.end, "hangup")
+        if self.max_duration > 0:
+            self.later(self.max_duration, self.end, "max_duration")
+        if self.on_answer is not None:
+            self.on_answer(self)
+        for action in list(self.actions.values()):
+            action.begin()
+
+    def end(self, reason: str = "hangup") -> None:
+        """End the call: first all that runs on it, then the call, as the clients need it."""
+        if not self.is_active:
+            return
+        was_answered = self.answered_at is not None
+        self.ended_at = self._core.loop.now()
+        for action in list(self.actions.values()):
+            action.finish()
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        self.settle()
+        self.end_reason = reason
+        if was_answered:
+            self.set_state("ending", end_reason=reason)
+        self.set_state("ended", end_reason=reason)
+        self._core.call_ended(self)
+        if self.on_end is not None:
+            self.on_end(self)

@@ -1,0 +1,58 @@
+"""A simulated person with a telephone: what was scripted, and every call of theirs with its audio."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .audio import RATE
+from .scenario import Behaviour
+from .sound import default_speech
+
+if TYPE_CHECKING:
+    from .call import LocalCall
+
+__all__ = ["Callee"]
+
+
+class Callee:
+    """The person at one number. Attributes may be read from any thread.
+
+    Attributes:
+        number: Their number or address, as it was dialed.
+        behaviour: What they do when it rings.
+        calls: Their calls, oldest first.
+    """
+
+    def __init__(self, number: str, behaviour: Behaviour) -> None:
+        self.number = number
+        self.behaviour = behaviour
+        self.calls: list[LocalCall] = []  # appended by the relay's thread only
+
+    def __repr__(self) -> str:
+        return f"<Callee {self.number} {self.behaviour.outcome} calls={len(self.calls)}>"
+
+    @property
+    def call(self) -> LocalCall | None:
+        """Their latest call."""
+        return self.calls[-1] if self.calls else None
+
+    @property
+    def rings(self) -> int:
+        """How often their telephone rang."""
+        return len(self.calls)
+
+    @property
+    def speech_seconds(self) -> float:
+        """How long they speak."""
+        speech = self.behaviour.speech
+        return len(default_speech() if speech is None else speech) / 2 / RATE
+
+    @property
+    def said(self) -> memoryview:
+        """What they said in their latest call: int16 samples since the answer, after the call's codec."""
+        return self.calls[-1].said if self.calls else memoryview(b"").cast("h")
+
+    @property
+    def heard(self) -> memoryview:
+        """What was played to them in their latest call: int16 samples since the answer, after the call's codec."""
+        return self.calls[-1].heard if self.calls else memoryview(b"").cast("h")

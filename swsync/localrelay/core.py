@@ -1,0 +1,166 @@
+"""What a relay is, without sockets: its sessions, calls, callees and what joins them. All on the loop's thread."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from swsync.clock import Clock
+
+from .call import LocalCall
+from .callee import Callee
+from .dialing import Dial, Offer
+from .journal import Journal
+from .loop import Loop
+from .scenario import behaviour_of
+from .session import Connection, Failed, Session
+from .verbs import verbs_of
+
+__all__ = ["Core", "MediaNet"]
+
+REMEMBERED = 10_000  # ended calls that are answered with 410 instead of 404
+
+
+class MediaNet(Protocol):
+    """How the relay reaches media sockets (``net.Net``)."""
+
+    def open_media(self, uri: str, headers: dict[str, str], opened: Any, failed: Any, lost: Any) -> None: ...
+
+
+class Core:
+    """The state of one relay.
+
+    Args:
+        clock: Time, real or virtual.
+        project: The project that is let in; None lets all in.
+        token: The token that is let in; None lets all in.
+        allow_remote: Whether media may leave this machine.
+        seed: Makes every id the same in every run; None makes them random.
+    """
+
+    def __init__(
+        self, clock: Clock, *, project: str | None, token: str | None, allow_remote: bool, seed: int | None
+    ) -> None:
+        self.clock = clock
+        self.loop = Loop(clock)
+        self.project = project
+        self.token = token
+        self.allow_remote = allow_remote
+        self.random = random.Random(seed) if seed is not None else random.Random()
+        self.node_id = f"{self.new_id()}@local"
+        self.space_id = self.new_id()
+        self.journal = Journal()
+        self.sessions: dict[str, Session] = {}  # by protocol
+        self.connections: set[Connection] = set()
+        self.calls: dict[str, LocalCall] = {}  # active ones by call_id
+        self.ended: OrderedDict[str, str] = OrderedDict()  # call_id to project
+        self.history: list[LocalCall] = []  # every call, oldest first; appended on the loop's thread only
+        self.callees: dict[str, Callee] = {}  # by number
+        self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
+        self.offers: dict[str, Offer] = {}  # by call_id
+        self.net: MediaNet | None = None  # set before the loop starts
+        self.tap_header = "json"
+        self.l16_byteorder = "little"
+        self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)
+        self._connections_made = 0
+        self._started = clock.now()
+        self._changed = clock.condition()  # says that a call or a subscription changed; guards nothing
+
+    def new_id(self) -> str:
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def timestamp(self) -> float:
+        return round(self.clock.time(), 6)
+
+    def record(self, session: int, direction: str, frame: Any = None, text: str = "") -> None:
+        self.journal.record(self.clock.now() - self._started, session, direction, frame, text)
+
+    def note(self, text: str) -> None:
+        """Write into the journal what the relay decided on its own."""
+        self.record(0, "note", text=text)
+
+    def notify(self) -> None:
+        """Wake whoever waits for a call or a subscriber."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, predicate: Callable[[], bool], timeout: float | None) -> bool:
+        """Wait, on any thread but the loop's, until something is so."""
+        with self._changed:
+            return bool(self._changed.wait_for(predicate, timeout))
+
+    # Links and sessions
+
+    def add_connection(self, connection: Connection) -> int:
+        self.connections.add(connection)
+        self._connections_made += 1
+        return self._connections_made
+
+    def remove_connection(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+
+    def forget_session(self, session: Session) -> None:
+        if session.connection is None:
+            self.sessions.pop(session.protocol, None)
+
+    def subscribe(self, session: Session, contexts: list[str]) -> None:
+        session.contexts.update(dict.fromkeys(contexts))
+        self.notify()
+        for offer in list(self.offers.values()):
+            self.loop.call_soon(offer.make)
+
+    def subscribers(self, project: str, context: str) -> list[Session]:
+        """Return the connected sessions that listen; an inbound call without a project is for anyone."""
+        return [
+            s
+            for s in self.sessions.values()
+            if s.connection is not None and context in s.contexts and project in ("", s.project)
+        ]
+
+    # Calls and people
+
+    def add_call(self, call: LocalCall) -> None:
+        self.calls[call.call_id] = call
+        self.history.append(call)
+        call.callee.calls.append(call)
+
+    def call_ended(self, call: LocalCall) -> None:
+        self.calls.pop(call.call_id, None)
+        self.ended[call.call_id] = call.project
+        while len(self.ended) > REMEMBERED:
+            self.ended.popitem(last=False)
+
+    def call_of(self, session: Session, params: dict[str, Any]) -> LocalCall:
+        """Return the call that a request is about.
+
+        Raises:
+            Failed: 404 for a call that never was or is another project's, 410 for one that is over, 409 for one that
+                another client controls.
+        """
+        call = self.calls.get(params["call_id"])
+        if call is None and self.ended.get(params["call_id"], None) in ("", session.project):
+            raise Failed("410", "Call existed and is gone")
+        if call is None or params["node_id"] != call.node_id or call.project not in ("", session.project):
+            raise Failed("404", "Call does not exist")
+        if not call.is_active:
+            raise Failed("410", "Call existed and is gone")
+        if call.session is not session:
+            raise Failed("409", "Call is controlled by another client")
+        return call
+
+    def callee_of(self, number: str) -> Callee:
+        """Return the person at a number, who comes into being when first called."""
+        callee = self.callees.get(number)
+        if callee is None:
+            callee = self.callees[number] = Callee(number, behaviour_of(number))
+        return callee
+
+    def shut_down(self) -> None:
+        """End what runs, and close every link."""
+        for call in list(self.calls.values()):
+            call.end("hangup")
+        for connection in list(self.connections):
+            connection.close()

@@ -1,0 +1,142 @@
+"""What went over the wire and why: every frame with its time and direction, its secrets masked."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+__all__ = ["Entry", "Journal", "masked"]
+
+MASK = "***"
+SECRETS = frozenset(
+    {"token", "jwt_token", "authorization_bearer_token", "authorization_state", "password", "post_prompt_auth_password"}
+)
+
+
+def masked(value: Any, key: str = "") -> Any:
+    """Return a copy of a frame without its secrets: tokens by their key, paths of media WebSockets by their scheme."""
+    if isinstance(value, dict):
+        return {k: masked(v, k if isinstance(k, str) else "") for k, v in value.items()}
+    if isinstance(value, list):
+        return [masked(item, key) for item in value]
+    if isinstance(value, str):
+        if key in SECRETS and value:
+            return MASK
+        if value.startswith(("ws://", "wss://")):
+            scheme, _, rest = value.partition("://")
+            host, slash, path = rest.partition("/")
+            return f"{scheme}://{host}{slash}{MASK if path else ''}"
+    return value
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One line of the journal.
+
+    Attributes:
+        time: Seconds since the relay started, by its clock.
+        session: The number of the connection, from 1; 0 for the relay itself.
+        direction: ``in`` (from the client), ``out`` (to it) or ``note`` (what the relay decided, in ``text``).
+        frame: The JSON object, masked; None for a note and for text that is not a JSON object.
+        text: A note, or the beginning of a frame that could not be read.
+    """
+
+    time: float
+    session: int
+    direction: str
+    frame: Any = None
+    text: str = ""
+
+    @property
+    def method(self) -> str:
+        """The frame's method, or "" for a reply."""
+        method = self.frame.get("method") if isinstance(self.frame, dict) else None
+        return method if isinstance(method, str) else ""
+
+    @property
+    def event_type(self) -> str:
+        """The event's type, or "" for what is no event."""
+        if self.method != "signalwire.event":
+            return ""
+        return str(self.frame.get("params", {}).get("event_type", ""))
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """A request's params, or an event's inner params."""
+        params = self.frame.get("params") if isinstance(self.frame, dict) else None
+        if isinstance(params, dict) and self.event_type:
+            params = params.get("params")
+        return params if isinstance(params, dict) else {}
+
+
+class Journal:
+    """Every frame in and out, oldest first. Safe to read from any thread while the relay runs.
+
+    Args:
+        limit: How many entries are kept; ``dropped`` counts the rest.
+    """
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._lock = threading.Lock()
+        self._entries: deque[Entry] = deque(maxlen=limit)  # guarded by _lock; secrets are masked on the way in
+        self.dropped = 0  # guarded by _lock
+
+    def record(self, time: float, session: int, direction: str, frame: Any = None, text: str = "") -> None:
+        entry = Entry(time=time, session=session, direction=direction, frame=masked(frame), text=text)
+        with self._lock:
+            if len(self._entries) == self._entries.maxlen:
+                self.dropped += 1
+            self._entries.append(entry)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        with self._lock:
+            entries = list(self._entries)
+        return iter(entries)
+
+    def find(
+        self,
+        *,
+        direction: str | None = None,
+        method: str | None = None,
+        event_type: str | None = None,
+        session: int | None = None,
+        **params: Any,
+    ) -> list[Entry]:
+        """Return the entries that match everything named, oldest first.
+
+        Args:
+            direction: ``in``, ``out`` or ``note``.
+            method: Such as ``calling.play``.
+            event_type: Such as ``calling.call.state``.
+            session: The number of the connection.
+            **params: Values of the request's params or the event's inner params, such as ``call_state="ended"``.
+        """
+        return [
+            entry
+            for entry in self
+            if (direction is None or entry.direction == direction)
+            and (method is None or entry.method == method)
+            and (event_type is None or entry.event_type == event_type)
+            and (session is None or entry.session == session)
+            and all(entry.params.get(name) == value for name, value in params.items())
+        ]
+
+    def requests(self, method: str | None = None, **params: Any) -> list[Entry]:
+        """Return what clients asked for."""
+        return [e for e in self.find(direction="in", method=method, **params) if e.method]
+
+    def events(self, event_type: str | None = None, **params: Any) -> list[Entry]:
+        """Return what the relay told its clients."""
+        return self.find(direction="out", method="signalwire.event", event_type=event_type, **params)
+
+    def notes(self) -> list[str]:
+        """Return what the relay decided on its own, such as the use of a loopback exception."""
+        return [entry.text for entry in self.find(direction="note")]

@@ -1,0 +1,291 @@
+"""The audio of a call on its way out: taps over RTP and WebSocket, streams over WebSocket.
+
+Frames leave on the call's media clock: frame n of 20 ms is due at the answer + n * 20 ms, so no sender drifts and all
+copies of one call run in step, whenever each of them began.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from .audio import RATE, both, payload
+from .call import Action, LocalCall
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .loop import Timer
+
+__all__ = ["MediaAction", "MediaLink", "StreamAction", "TapAction"]
+
+PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96}  # RFC 3551; L16 at 8 kHz has no static type
+CONTENT_TYPES = {"PCMU": "audio/mulaw", "PCMA": "audio/alaw", "L16": "audio/l16"}
+ENCODINGS = {"PCMU": "audio/x-mulaw", "PCMA": "audio/x-alaw", "L16": "audio/x-L16"}
+DIGIT_MS = 100
+
+
+class MediaLink(Protocol):
+    """An open media WebSocket."""
+
+    def send(self, message: str | bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+class MediaAction(Action):
+    """What sends a call's audio frame by frame, from when it can to when it is stopped."""
+
+    started_state = ""
+
+    def __init__(self, core: Core, call: LocalCall, control_id: str, *, codec: str, rate: int, ptime: int) -> None:
+        super().__init__(call, control_id)
+        self.core = core
+        self.codec = codec
+        self.rate = rate
+        self.ptime = ptime
+        self._samples = ptime * RATE // 1000  # of the call in one frame
+        self._position = 0  # the first sample that was not sent
+        self._timer: Timer | None = None
+        self._is_open = False
+        self._is_told = False
+
+    def opened(self) -> None:
+        """The far side can be reached."""
+        self._is_open = True
+        self.begin()
+
+    def begin(self) -> None:
+        if not self._is_open or self._timer is not None or self.call.answered_at is None or self.is_finished:
+            return
+        now = self.call.position()
+        self._position = -(-now // self._samples) * self._samples
+        self.media_begins()
+        self._next()
+
+    def _next(self) -> None:
+        due = self.call.time_of(self._position + self._samples)
+        self._timer = self.core.loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        begin, end = self._position, self._position + self._samples
+        self._position = end
+        self.send_frame(begin, end)
+        if not self._is_told and not self.is_finished:
+            self._is_told = True
+            self.tell(self.started_state, **self.last_fields())
+        if not self.is_finished:
+            self._next()
+
+    def media_begins(self) -> None:
+        """Say on the media link what comes."""
+
+    def send_frame(self, begin: int, end: int) -> None:
+        """Send the samples from begin to end of the call."""
+        raise NotImplementedError
+
+    def frame(self, direction: str, begin: int, end: int) -> bytes:
+        """Return a mu-law frame of what the party says (``speak``), hears (``listen``), or both mixed."""
+        if direction == "speak":
+            return self.call.frame("said", begin, end)
+        if direction == "listen":
+            return self.call.frame("heard", begin, end)
+        return both(self.call.frame("said", begin, end), self.call.frame("heard", begin, end))
+
+    def release(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class _OverWebSocket(MediaAction):
+    """What sends over a WebSocket that the relay opens."""
+
+    uri = ""
+    _link: MediaLink | None = None
+
+    def connect(self, uri: str, headers: dict[str, str]) -> None:
+        self.uri = uri
+        assert self.core.net is not None
+        self.core.net.open_media(uri, headers, self._link_opened, self._link_failed, self._link_lost)
+
+    def _link_opened(self, link: MediaLink) -> None:
+        if self.is_finished:
+            link.close()
+            return
+        self._link = link
+        self.opened()
+
+    def _link_failed(self, why: str) -> None:
+        self.core.note(f"{self.kind} {self.control_id}: the far side could not be reached: {why}")
+        self.finish()
+
+    def _link_lost(self) -> None:
+        self._link = None
+        self.finish()
+
+    def send(self, message: str | bytes) -> None:
+        if self._link is not None:
+            self._link.send(message)
+
+    def release(self) -> None:
+        super().release()
+        if self._link is not None:
+            link, self._link = self._link, None
+            self.say_goodbye(link)
+            link.close()
+
+    def say_goodbye(self, link: MediaLink) -> None:
+        """Send what ends the media."""
+
+
+class TapAction(_OverWebSocket):
+    """One ``calling.tap``. States: tapping when the first frame has left, finished."""
+
+    kind = "tap"
+    event_type = "calling.call.tap"
+    started_state = "tapping"
+
+    def __init__(
+        self, core: Core, call: LocalCall, params: dict[str, Any], *, direction: str, codec: str, rate: int, ptime: int
+    ) -> None:
+        super().__init__(core, call, params["control_id"], codec=codec, rate=rate, ptime=ptime)
+        self.direction = direction
+        self.header = core.tap_header
+        self.byteorder = "big" if params["device"]["type"] == "rtp" else core.l16_byteorder
+        self.tap = params["tap"]
+        self.device = self._described(params["device"])
+        self._socket: socket.socket | None = None
+        self._sequence_number = core.random.getrandbits(16)
+        self._ssrc = core.random.getrandbits(32)
+        self._is_first = True
+
+    def _described(self, device: dict[str, Any]) -> dict[str, Any]:
+        params = {**device["params"], "codec": self.codec}
+        if device["type"] == "rtp":
+            return {"type": "rtp", "params": {**params, "port": int(params["port"]), "ptime": self.ptime}}
+        return {"type": "ws", "params": {**params, "rate": self.rate}}
+
+    def open(self) -> dict[str, Any]:
+        """Begin to reach the far side; return the ``source_device``, which is this end of the path."""
+        params = self.device["params"]
+        if self.device["type"] == "ws":
+            self.core.loop.call_soon(self.connect, params["uri"], {})
+            return {"type": "ws", "params": {"codec": self.codec, "rate": self.rate}}
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._destination = (params["addr"], params["port"])
+        self._socket.bind(("127.0.0.1" if params["addr"].startswith("127.") else "0.0.0.0", 0))
+        address, port = self._socket.getsockname()
+        self.core.loop.call_soon(self.opened)
+        source = {"addr": address, "port": port, "codec": self.codec, "ptime": self.ptime, "rate": self.rate}
+        return {"type": "rtp", "params": source}
+
+    def media_begins(self) -> None:
+        if self._socket is None and self.header != "none":
+            text = f"{CONTENT_TYPES[self.codec]};rate={self.rate}"
+            self.send(f"content-type:{text}" if self.header == "bare" else json.dumps({"content-type": text}))
+
+    def send_frame(self, begin: int, end: int) -> None:
+        data = payload(self.frame(self.direction, begin, end), self.codec, self.rate, self.byteorder)
+        if self._socket is None:
+            self.send(data)
+            return
+        timestamp = (self.call.rtp_timestamp + begin * self.rate // RATE) & 0xFFFFFFFF
+        marker = 0x80 if self._is_first else 0
+        header = struct.pack(
+            "!BBHII", 0x80, marker | PAYLOAD_TYPES[self.codec], self._sequence_number, timestamp, self._ssrc
+        )
+        self._is_first = False
+        self._sequence_number = (self._sequence_number + 1) & 0xFFFF
+        try:
+            self._socket.sendto(header + data, self._destination)
+        except OSError:
+            pass  # a full buffer or nobody there: RTP is sent and forgotten
+
+    def last_fields(self) -> dict[str, Any]:
+        return {"tap": self.tap, "device": self.device}
+
+    def release(self) -> None:
+        super().release()
+        if self._socket is not None:
+            self._socket.close()
+
+
+class StreamAction(_OverWebSocket):
+    """One ``calling.stream``. States: streaming when the first frame has left, finished."""
+
+    kind = "stream"
+    event_type = "calling.call.stream"
+    started_state = "streaming"
+    SIDES: ClassVar = {"inbound": "speak", "outbound": "listen"}
+
+    def __init__(
+        self,
+        core: Core,
+        call: LocalCall,
+        params: dict[str, Any],
+        *,
+        tracks: list[str],
+        codec: str,
+        rate: int,
+        ptime: int,
+    ) -> None:
+        super().__init__(core, call, params["control_id"], codec=codec, rate=rate, ptime=ptime)
+        self.tracks = tracks
+        self.params = params
+        self.stream_id = core.new_id()
+        self._sequence_number = 0
+        self._chunk = 0
+        self._first = 0
+
+    def open(self) -> None:
+        """Begin to reach the far side."""
+        token = self.params.get("authorization_bearer_token")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.core.loop.call_soon(self.connect, self.params["url"], headers)
+
+    def _message(self, event: str, **fields: Any) -> str:
+        self._sequence_number += 1
+        message = {"event": event, "sequenceNumber": str(self._sequence_number), **fields}
+        return json.dumps(message, separators=(",", ":"))
+
+    def media_begins(self) -> None:
+        self._first = self._position
+        self.send(json.dumps({"event": "connected", "protocol": "Call", "version": "0.2.0"}, separators=(",", ":")))
+        start: dict[str, Any] = {
+            "streamSid": self.stream_id,
+            "accountSid": self.call.session.project if self.call.session else self.call.project,
+            "callSid": self.call.call_id,
+            "tracks": self.tracks,
+            "mediaFormat": {"encoding": ENCODINGS[self.codec], "sampleRate": self.rate, "channels": 1},
+        }
+        if self.params.get("custom_parameters"):
+            start["customParameters"] = self.params["custom_parameters"]
+        self.send(self._message("start", start=start))
+
+    def send_frame(self, begin: int, end: int) -> None:
+        self._chunk += 1
+        for track in self.tracks:
+            mulaw = self.frame(self.SIDES[track], begin, end)
+            media = {
+                "track": track,
+                "chunk": str(self._chunk),
+                "timestamp": str((begin - self._first) * 1000 // RATE),
+                "payload": base64.b64encode(payload(mulaw, self.codec, self.rate, self.core.l16_byteorder)).decode(),
+            }
+            self.send(self._message("media", media=media))
+
+    def press(self, digits: str) -> None:
+        """The party pressed keys."""
+        if self._is_told and "inbound" in self.tracks:
+            for digit in digits:
+                self.send(self._message("dtmf", dtmf={"digit": digit, "duration": DIGIT_MS}))
+
+    def say_goodbye(self, link: MediaLink) -> None:
+        if self._sequence_number:
+            link.send(self._message("stop"))
+
+    def last_fields(self) -> dict[str, Any]:
+        name = self.params.get("name")
+        return {"url": self.params["url"], **({"name": name} if name else {})}

@@ -1,0 +1,394 @@
+"""The relay's sockets: RELAY links that come in, media WebSockets that go out, and files served on loopback.
+
+They live in one asyncio loop in a thread named ``swsync-relay-net``. It knows nothing of calls: whatever
+arrives is posted to the relay's own thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import logging
+import pathlib
+import socket
+import ssl
+import threading
+import urllib.parse
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+__all__ = ["Net", "WebSocketLink"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MAX_FRAME = 10 * 1024 * 1024  # octets of one RELAY message, as the official SDK allows
+OPEN_SECONDS = 5.0  # until a media WebSocket must be open
+CLOSE_SECONDS = 2.0
+MAX_WAITING = 4000  # messages that a slow media receiver may leave unsent: then it is given up
+HEAD = 8192  # octets of an HTTP request
+
+
+class WebSocketLink:
+    """Sends on one WebSocket from any thread, in order; what waits leaves together.
+
+    Args:
+        net: Whose loop the socket lives in.
+        socket: A ``websockets`` connection.
+        limit: How many messages may wait; 0 for any number.
+    """
+
+    def __init__(self, net: Net, socket: Any, limit: int = 0) -> None:
+        self._net = net
+        self._socket = socket
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._waiting: deque[str | bytes | None] = deque()  # guarded by _lock; None closes
+        self._is_awake = False  # guarded by _lock: the pump will look again before it waits
+        self._is_over = False  # guarded by _lock
+        self._wake = asyncio.Event()  # the net's loop only
+
+    def send(self, message: str | bytes) -> None:
+        self._put(message)
+        if self._net.lockstep:
+            self._net.finish(self._drained())
+
+    def close(self) -> None:
+        """Close it after what was sent before."""
+        self._put(None)
+
+    def _put(self, message: str | bytes | None) -> None:
+        with self._lock:
+            if self._is_over:
+                return
+            if self._limit and len(self._waiting) > self._limit:
+                self._waiting.clear()
+                message = None
+            self._waiting.append(message)
+            wake, self._is_awake = not self._is_awake, True
+        if wake:
+            self._net.call_soon(self._wake.set)
+
+    async def _drained(self) -> None:
+        while self._is_awake and not self._is_over:
+            await asyncio.sleep(0)
+
+    def _next(self) -> tuple[bool, str | bytes | None]:
+        with self._lock:
+            if self._waiting:
+                return True, self._waiting.popleft()
+            self._is_awake = False
+            return False, None
+
+    async def pump(self) -> None:
+        """Send what is put, until the link closes; runs in the net's loop."""
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                there, message = self._next()
+                while there:
+                    if message is None:
+                        await self._socket.close()
+                        return
+                    await self._socket.send(message)
+                    there, message = self._next()
+        finally:
+            with self._lock:
+                self._is_over = True
+                self._waiting.clear()
+
+
+class _Inlet:
+    """The relay's end of a link, which only the relay's thread touches."""
+
+    def __init__(self, accept: Callable[[WebSocketLink], Any], link: WebSocketLink) -> None:
+        self._accept = accept
+        self._link = link
+        self._end: Any = None
+
+    def open(self) -> None:
+        self._end = self._accept(self._link)
+
+    def receive(self, message: str | bytes) -> None:
+        self._end.receive(message)
+
+    def lost(self) -> None:
+        self._end.lost()
+
+
+class _Media:
+    """What happens to a media WebSocket, told to the relay's thread."""
+
+    def __init__(
+        self, opened: Callable[[WebSocketLink], None], failed: Callable[[str], None], lost: Callable[[], None]
+    ):
+        self.opened = opened
+        self.failed = failed
+        self.lost = lost
+
+
+class Net:
+    """The socket thread of one relay. It starts with the first use.
+
+    Args:
+        post: Runs a function on the relay's own thread.
+        lockstep: Wait for each media message to leave: for virtual time, which would run ahead of the sockets.
+        ca_file: A CA that media receivers on wss:// may be signed by, besides the machine's own.
+    """
+
+    def __init__(self, post: Callable[..., None], *, lockstep: bool = False, ca_file: str | None = None) -> None:
+        self._post = post
+        self.lockstep = lockstep
+        self._ca_file = ca_file
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None  # guarded by _lock until it is set
+        self._thread: threading.Thread | None = None
+        self._is_closed = False  # guarded by _lock
+        self._tasks: set[asyncio.Task[Any]] = set()  # the net's loop only
+        self._servers: list[Any] = []  # the net's loop only
+        self._files: dict[str, pathlib.Path] = {}  # guarded by _lock
+        self._files_port = 0  # guarded by _lock
+
+    # The thread
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("the relay is closed")
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                # A thread of its own kind: it waits in a selector, so it belongs to no clock.
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._loop,), name="swsync-relay-net", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_forever()
+        finally:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            asyncio.set_event_loop(None)
+            loop.close()
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Run it in the net's loop; nothing happens once that has closed."""
+        with contextlib.suppress(RuntimeError):
+            self._started().call_soon_threadsafe(function)
+
+    def finish(self, work: Coroutine[Any, Any, T], timeout: float = 10.0) -> T:
+        """Run it in the net's loop and wait for it, in real time."""
+        future = asyncio.run_coroutine_threadsafe(work, self._started())
+        try:
+            return future.result(timeout)
+        except concurrent.futures.TimeoutError:
+            future.cancel()
+            raise TimeoutError("the relay's socket thread did not answer") from None
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _track(self) -> None:
+        """Have the running task ended when the net closes."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def close(self) -> None:
+        """Close every socket and end the thread, within a few seconds."""
+        with self._lock:
+            self._is_closed, loop = True, self._loop
+        if loop is None or self._thread is None or not self._thread.is_alive():
+            return
+        with contextlib.suppress(TimeoutError, concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._shut_down(), loop).result(2 * CLOSE_SECONDS + 1)
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            logger.warning("%s did not end", self._thread.name)
+
+    async def _shut_down(self) -> None:
+        for server in self._servers:
+            server.close()
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)  # links say goodbye
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for server in self._servers:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(server.wait_closed(), CLOSE_SECONDS)
+
+    # RELAY links
+
+    def serve_relay(self, sock: socket.socket, context: ssl.SSLContext | None, accept: Callable[..., Any]) -> None:
+        """Take RELAY links on a listening socket.
+
+        Args:
+            sock: The socket.
+            context: Its TLS, or None.
+            accept: Called on the relay's thread with a link; returns an object with ``receive(text)`` and ``lost()``.
+        """
+        self.finish(self._serve_relay(sock, context, accept))
+
+    async def _serve_relay(
+        self, sock: socket.socket, context: ssl.SSLContext | None, accept: Callable[..., Any]
+    ) -> None:
+        from websockets.asyncio.server import serve
+
+        async def handle(connection: Any) -> None:
+            self._track()
+            await self._relay_link(connection, accept)
+
+        server = await serve(
+            handle,
+            sock=sock,
+            ssl=context,
+            compression=None,
+            max_size=MAX_FRAME,
+            ping_interval=None,
+            close_timeout=CLOSE_SECONDS,
+            logger=_quiet,
+        )
+        self._servers.append(server)
+
+    async def _relay_link(self, connection: Any, accept: Callable[..., Any]) -> None:
+        from websockets.exceptions import ConnectionClosed
+
+        link = WebSocketLink(self, connection)
+        inlet = _Inlet(accept, link)
+        self._post(inlet.open)
+        pump = asyncio.ensure_future(link.pump())
+        try:
+            async for message in connection:
+                self._post(inlet.receive, message)
+        except ConnectionClosed:
+            pass
+        finally:
+            pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await pump
+            self._post(inlet.lost)
+
+    # Media WebSockets
+
+    def open_media(
+        self,
+        uri: str,
+        headers: dict[str, str],
+        opened: Callable[[WebSocketLink], None],
+        failed: Callable[[str], None],
+        lost: Callable[[], None],
+    ) -> None:
+        """Open a WebSocket; exactly one of ``opened`` and ``failed`` is called, and ``lost`` after an opened one ends.
+
+        All three run on the relay's thread.
+        """
+        told = _Media(opened, failed, lost)
+        ready = asyncio.run_coroutine_threadsafe(self._start_media(uri, headers, told), self._started())
+        if self.lockstep:
+            with contextlib.suppress(concurrent.futures.TimeoutError):
+                ready.result(2 * OPEN_SECONDS)
+
+    async def _start_media(self, uri: str, headers: dict[str, str], told: _Media) -> None:
+        is_settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._spawn(self._media_link(uri, headers, told, is_settled))
+        await is_settled
+
+    async def _media_link(
+        self, uri: str, headers: dict[str, str], told: _Media, is_settled: asyncio.Future[None]
+    ) -> None:
+        from websockets.asyncio.client import connect
+        from websockets.exceptions import ConnectionClosed, WebSocketException
+
+        context = self._media_context() if uri.startswith("wss:") else None
+        try:
+            connection = await connect(
+                uri,
+                additional_headers=headers,
+                ssl=context,
+                compression=None,
+                open_timeout=OPEN_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                ping_interval=None,
+                proxy=None,
+                logger=_quiet,
+            )
+        except (OSError, TimeoutError, WebSocketException, ssl.SSLError) as error:
+            self._post(told.failed, str(error) or type(error).__name__)
+            return
+        finally:
+            is_settled.set_result(None)
+        link = WebSocketLink(self, connection, MAX_WAITING)
+        self._post(told.opened, link)
+        pump = asyncio.ensure_future(link.pump())
+        try:
+            async for _ in connection:
+                pass  # a tap and a stream are one-way
+        except ConnectionClosed:
+            pass
+        finally:
+            pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
+                await pump
+            self._post(told.lost)
+
+    def _media_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        if self._ca_file is not None:
+            context.load_verify_locations(self._ca_file)
+        return context
+
+    # Files
+
+    def serve_file(self, path: pathlib.Path, name: str) -> str:
+        """Serve a file on loopback and return its URL."""
+        with self._lock:
+            port = self._files_port
+            self._files[name] = path
+        if not port:
+            port = self.finish(self._serve_files())
+            with self._lock:
+                self._files_port = port
+        return f"http://127.0.0.1:{port}/{name}"
+
+    async def _serve_files(self) -> int:
+        server = await asyncio.start_server(self._http, "127.0.0.1", 0, limit=HEAD)
+        self._servers.append(server)
+        return int(server.sockets[0].getsockname()[1])
+
+    async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one GET. Only names that were given out exist; no path is ever joined."""
+        self._track()
+        try:
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), OPEN_SECONDS)
+            method, _, rest = head.decode("latin-1").partition(" ")
+            with self._lock:
+                path = self._files.get(urllib.parse.unquote(rest.split(" ")[0].lstrip("/")))
+            body = b""
+            status = "404 Not Found"
+            if path is not None and method == "GET":
+                body = path.read_bytes()
+                status = "200 OK"
+            fields = f"Content-Type: audio/x-wav\r\nContent-Length: {len(body)}\r\nConnection: close"
+            writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n".encode() + body)
+            await writer.drain()
+        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, TimeoutError):
+            pass
+        finally:
+            writer.close()
+
+
+_quiet = logging.getLogger("swsync.localrelay.websockets")
+_quiet.setLevel(logging.CRITICAL)

@@ -1,0 +1,345 @@
+"""``LocalRelay``: a RELAY server on this machine, for programs and their tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import ssl
+import tempfile
+from types import TracebackType
+from typing import Any
+
+from swsync.clock import Clock, RealClock, VirtualClock
+from swsync.errors import ConfigurationError
+
+from .call import LocalCall
+from .callee import Callee
+from .core import Core
+from .dialing import Offer
+from .journal import Journal
+from .memory import MemoryLink
+from .net import Net, WebSocketLink
+from .places import is_loopback
+from .scenario import Behaviour
+from .session import Connection
+from .sound import load_speech
+
+__all__ = ["LocalRelay"]
+
+DEFAULT_PROJECT = "local-project"
+DEFAULT_TOKEN = "local-token"
+CALLER = "+12025550190"
+CALLED = "+12025550180"
+HEADERS = ("json", "bare", "none")
+
+
+class LocalRelay:
+    """A RELAY server with simulated people, for clients of any kind; their audio is real.
+
+    ::
+
+        with swsync.LocalRelay() as relay, swsync.RelayClient(**relay.settings) as client:
+            call = client.dial_phone(to="+12025550100", from_number="+12025550199")
+
+    With ``clock=VirtualClock()`` there are no RELAY sockets: clients connect through the ``transport`` of ``settings``.
+
+    Args:
+        speed: How many times as fast as life its time and its media pass.
+        tls: True for TLS with a CA made at the start (needs ``trustme``), False for ws://; None takes TLS if it can.
+        host: Name or address to listen on.
+        port: Port to listen on; 0 picks a free one.
+        project: The only project that is let in; None lets any in.
+        token: The only token that is let in; None lets any in. Beyond loopback one is required.
+        clock: A clock of your own, such as ``VirtualClock()``; then ``speed`` is not used.
+        allow_remote: Let media and downloads leave this machine.
+        seed: Makes the relay's ids the same in every run; in virtual time the default is 0, else they are random.
+        tap_header: The text before a tap's audio on a WebSocket: ``json``, ``bare`` (``content-type:...``) or ``none``.
+        l16_byteorder: Byte order of L16 on media WebSockets, ``little`` or ``big``; on RTP it is big.
+        media_ca_file: A CA that media receivers on wss:// may be signed by.
+
+    Raises:
+        ConfigurationError: A setting cannot work, such as a port in use; the text says what to do.
+    """
+
+    def __init__(
+        self,
+        speed: float = 1.0,
+        *,
+        tls: bool | None = None,
+        host: str = "localhost",
+        port: int = 0,
+        project: str | None = None,
+        token: str | None = None,
+        clock: Clock | None = None,
+        allow_remote: bool = False,
+        seed: int | None = None,
+        tap_header: str = "json",
+        l16_byteorder: str = "little",
+        media_ca_file: str | None = None,
+    ) -> None:
+        if tap_header not in HEADERS:
+            raise ConfigurationError(f"tap_header must be one of {', '.join(HEADERS)}, not {tap_header!r}")
+        if l16_byteorder not in ("little", "big"):
+            raise ConfigurationError(f"l16_byteorder must be little or big, not {l16_byteorder!r}")
+        if not speed > 0:
+            raise ConfigurationError(f"speed must be above zero, not {speed!r}")
+        if not is_loopback(host) and not token:
+            raise ConfigurationError(f"listening on {host} lets others in: name a token=, or listen on localhost")
+        self.clock: Clock = RealClock(speed) if clock is None else clock
+        self.is_virtual = isinstance(self.clock, VirtualClock)
+        if self.is_virtual and seed is None:
+            seed = 0
+        self.host = host
+        self.port = port
+        self.ca_file: str | None = None
+        self._directory: str | None = None
+        self._is_closed = False
+        self._core = Core(self.clock, project=project, token=token, allow_remote=allow_remote, seed=seed)
+        self._core.tap_header = tap_header
+        self._core.l16_byteorder = l16_byteorder
+        self._net = Net(self._core.loop.post, lockstep=self.is_virtual, ca_file=media_ca_file)
+        self._core.net = self._net
+        self._core.loop.start()
+        try:
+            if not self.is_virtual:
+                self._listen(tls)
+        except BaseException:
+            self.close()
+            raise
+
+    # Starting
+
+    def _listen(self, tls: bool | None) -> None:
+        context = self._context(tls)
+        sock = self._bind()
+        try:
+            self.port = sock.getsockname()[1]
+            self._net.serve_relay(sock, context, self._accept)
+        except BaseException:
+            sock.close()
+            raise
+
+    def _bind(self) -> socket.socket:
+        try:
+            family, kind, _, _, address = (
+                socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+                    0
+                ]
+                if self.host.lower() != "localhost"
+                else (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", self.port))
+            )
+        except (OSError, OverflowError) as error:
+            raise ConfigurationError(f"cannot listen on {self.host}: {error}") from error
+        sock = socket.socket(family, kind)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
+            sock.listen(512)
+        except (OSError, OverflowError) as error:
+            sock.close()
+            raise ConfigurationError(
+                f"cannot listen on {self.host} port {self.port}: {getattr(error, 'strerror', None) or error}; "
+                "choose another port, or 0 for a free one"
+            ) from error
+        return sock
+
+    def _context(self, tls: bool | None) -> ssl.SSLContext | None:
+        """Return the server's TLS, with a CA that lives as long as the relay, its file in a private directory."""
+        if tls is None:
+            tls = importlib.util.find_spec("trustme") is not None
+        if not tls:
+            if not is_loopback(self.host):
+                raise ConfigurationError(f"without TLS the relay listens on loopback only, not on {self.host}")
+            return None
+        try:
+            import trustme
+        except ImportError:
+            raise ConfigurationError("tls=True needs trustme: pip install trustme, or 'swsync[demo]'") from None
+        authority = trustme.CA(organization_name="swsync local relay")
+        names = list(dict.fromkeys(["localhost", "127.0.0.1", "::1", self.host.strip("[]")]))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(*(name for name in names if _can_be_certified(name))).configure_cert(context)
+        self._directory = tempfile.mkdtemp(prefix="swsync-relay-")
+        self.ca_file = os.path.join(self._directory, "ca.pem")
+        authority.cert_pem.write_to_path(self.ca_file)
+        return context
+
+    def _accept(self, link: WebSocketLink) -> Connection:
+        return Connection(self._core, link.send, link.close)
+
+    def _accept_memory(self, link: MemoryLink) -> Connection:
+        return Connection(self._core, link.deliver, link.hang_up)
+
+    def _memory_transport(self, *_: Any, **__: Any) -> MemoryLink:
+        return MemoryLink(self.clock, self._core.loop.post, self._accept_memory)
+
+    # What clients need
+
+    @property
+    def url(self) -> str:
+        """Where it listens, such as ``wss://localhost:8443``."""
+        if self.is_virtual:
+            return "memory://relay"
+        return f"{'wss' if self.ca_file else 'ws'}://{self.host}:{self.port}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What ``RelayClient(**relay.settings)`` takes to connect here."""
+        settings: dict[str, Any] = {
+            "project": self._core.project or DEFAULT_PROJECT,
+            "token": self._core.token or DEFAULT_TOKEN,
+        }
+        if self.is_virtual:
+            return {**settings, "host": "localhost", "transport": self._memory_transport, "clock": self.clock}
+        if self.ca_file is not None:
+            return {**settings, "host": f"{self.host}:{self.port}", "ca_file": self.ca_file}
+        return {**settings, "host": self.url}
+
+    # People and calls
+
+    @property
+    def journal(self) -> Journal:
+        """Every frame in and out, and what the relay decided."""
+        return self._core.journal
+
+    @property
+    def calls(self) -> list[LocalCall]:
+        """Every call so far, oldest first."""
+        return list(self._core.history)
+
+    @property
+    def callees(self) -> dict[str, Callee]:
+        """The people by number: those that were scripted, and those that were called."""
+        return self._core.loop.ask(dict, self._core.callees)
+
+    def callee(
+        self,
+        number: str,
+        *,
+        outcome: str = "answers",
+        answers_after: float = 0.5,
+        speech: Any = None,
+        speaks_after: float = 1.0,
+        hangs_up_after: float | None = None,
+    ) -> Callee:
+        """Say what the person at a number does from now on.
+
+        Args:
+            number: The number or address, as it will be dialed.
+            outcome: ``answers``, ``busy``, ``noAnswer``, ``decline``, ``not_found`` or ``error``.
+            answers_after: Seconds of ringing.
+            speech: What they say once: a WAV file's path, or a buffer of int16 samples at 8 kHz (``b""`` says
+                nothing); None is the speech that ships with the package.
+            speaks_after: Seconds from the answer to the first word.
+            hangs_up_after: Seconds from the answer to hanging up.
+        """
+        behaviour = self._behaviour(outcome, answers_after, speech, speaks_after, hangs_up_after)
+        return self._core.loop.ask(self._script, number, behaviour)
+
+    @staticmethod
+    def _behaviour(
+        outcome: str, answers_after: float, speech: Any, speaks_after: float, hangs_up_after: float | None
+    ) -> Behaviour:
+        return Behaviour(
+            outcome=outcome,
+            answers_after=answers_after,
+            speech=load_speech(speech),
+            speaks_after=speaks_after,
+            hangs_up_after=hangs_up_after,
+        )
+
+    def _script(self, number: str, behaviour: Behaviour) -> Callee:
+        callee = self._core.callee_of(number)
+        callee.behaviour = behaviour
+        return callee
+
+    def place_call(
+        self,
+        context: str = "default",
+        *,
+        from_: str = CALLER,
+        to: str = CALLED,
+        rings_for: float = 60.0,
+        speech: Any = None,
+        speaks_after: float = 1.0,
+        hangs_up_after: float | None = None,
+        project: str = "",
+    ) -> LocalCall:
+        """Let somebody call in. The call is offered as soon as a client listens on the context; this does not wait.
+
+        Args:
+            context: The context that clients must listen on.
+            from_: The caller's number.
+            to: The number that was called.
+            rings_for: Seconds from the first offer until the caller gives up.
+            speech: What the caller says, as for ``callee``.
+            speaks_after: Seconds from the answer to the first word.
+            hangs_up_after: Seconds from the answer to hanging up.
+            project: Only to clients of this project; "" is for any.
+
+        Returns:
+            The call: ``wait_for("answered")``, ``said``, ``heard``, ``hang_up()``.
+        """
+        device = {"type": "phone", "params": {"from_number": from_, "to_number": to}}
+        behaviour = self._behaviour("answers", 0.0, speech, speaks_after, hangs_up_after)
+
+        def place() -> LocalCall:
+            caller = self._script(from_, behaviour)
+            return self._place(caller, device, context, rings_for=rings_for, project=project)
+
+        return self._core.loop.ask(place)
+
+    def _place(
+        self, caller: Callee, device: dict[str, Any], context: str, *, rings_for: float, project: str
+    ) -> LocalCall:
+        call = LocalCall(self._core, caller, direction="inbound", device=device, project=project, context=context)
+        Offer(self._core, call, rings_for).make()
+        return call
+
+    def wait_for_subscriber(self, context: str, timeout: float | None = 10.0) -> bool:
+        """Wait until a client listens on a context; false after ``timeout`` seconds."""
+        return self._core.wait(lambda: bool(self._core.loop.ask(self._core.subscribers, "", context)), timeout)
+
+    def serve(self, path: str | os.PathLike[str]) -> str:
+        """Serve a local file on loopback, and return the URL to play it from.
+
+        Raises:
+            ConfigurationError: There is no such file.
+        """
+        file = pathlib.Path(path)
+        if not file.is_file():
+            raise ConfigurationError(f"there is no file {os.fspath(path)} to serve")
+        return self._net.serve_file(file.resolve(), f"{secrets.token_hex(8)}/{file.name}".replace(" ", "_"))
+
+    # The end
+
+    def close(self) -> None:
+        """End every call, close every link and socket, remove the CA file. Bounded; again is no error."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._core.loop.ask(self._core.shut_down)
+        self._net.close()
+        self._core.loop.stop(5.0)
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> LocalRelay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _can_be_certified(name: str) -> bool:
+    try:
+        return not ipaddress.ip_address(name).is_unspecified
+    except ValueError:
+        return True
