@@ -13,10 +13,22 @@ from typing import Any
 
 from swsync.calling._base import Action, Session
 from swsync.calling._completion import Afterwards, run_afterwards
+from swsync.calling.ai import AIVerbs
+from swsync.calling.callqueue import QueueVerbs
+from swsync.calling.collect import CollectVerbs
+from swsync.calling.conference import ConferenceVerbs
+from swsync.calling.connect import ConnectVerbs
+from swsync.calling.detect import DetectVerbs
+from swsync.calling.digits import DigitVerbs
+from swsync.calling.effects import EffectVerbs
+from swsync.calling.fax import FaxVerbs
 from swsync.calling.listening import Listener, Match, listen_key, match_for
+from swsync.calling.pay import PayVerbs
 from swsync.calling.play import PlayVerbs
+from swsync.calling.record import RecordVerbs
 from swsync.calling.stream import StreamVerbs
 from swsync.calling.tap import TapVerbs
+from swsync.calling.transcribe import TranscribeVerbs
 from swsync.errors import CallEnded, CallGone, ConnectionClosed, RelayError
 from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
 from swsync.states import CallState
@@ -39,7 +51,23 @@ class _Waiter:
         self.events: deque[RelayEvent] = deque()  # guarded by the call's condition
 
 
-class Call(PlayVerbs, TapVerbs, StreamVerbs):
+class Call(
+    PlayVerbs,
+    RecordVerbs,
+    CollectVerbs,
+    DetectVerbs,
+    ConnectVerbs,
+    DigitVerbs,
+    FaxVerbs,
+    TapVerbs,
+    StreamVerbs,
+    PayVerbs,
+    ConferenceVerbs,
+    QueueVerbs,
+    AIVerbs,
+    TranscribeVerbs,
+    EffectVerbs,
+):
     """A RELAY call. The client makes it when a call comes in, or when a dial is answered.
 
     Every method may be used from any thread. ``with call:`` hangs up at the end of the block.
@@ -242,7 +270,7 @@ class Call(PlayVerbs, TapVerbs, StreamVerbs):
             if isinstance(event, CallStateEvent):
                 self._move(event, afterwards)
             elif isinstance(event, ConnectEvent):
-                self._connect(event)
+                self._bridge(event, afterwards)
             action = self._actions.get(event.control_id) if event.control_id else None
             if action is not None and action._observe(event, afterwards):
                 self._actions.pop(action.control_id, None)
@@ -283,11 +311,33 @@ class Call(PlayVerbs, TapVerbs, StreamVerbs):
             self._end_reason = event.end_reason
             afterwards.append(partial(self.session.call_later, SETTLE_DELAY, self._settle_all))
 
-    def _connect(self, event: ConnectEvent) -> None:
-        """Take the state of the bridge in; requires _condition."""
+    def _bridge(self, event: ConnectEvent, afterwards: Afterwards) -> None:
+        """Take the state of a connect in; requires _condition."""
         self._connect_state = event.connect_state
-        if event.connect_state in ("disconnected", "failed"):
+        if event.connect_state == "connected" and event.peer.get("call_id"):
+            afterwards.append(partial(self._adopt_peer, event.peer))
+        elif event.connect_state in ("disconnected", "failed"):
             self._handed_to.discard("connect")
+            if self._peer is not None:
+                afterwards.append(partial(self._peer._take_back, "connect"))
+
+    def _adopt_peer(self, peer: Mapping[str, Any]) -> None:
+        """Make the Call at the other end of the bridge."""
+        call = Call(
+            self.session,
+            call_id=str(peer["call_id"]),
+            node_id=str(peer.get("node_id") or self.node_id),
+            direction="outbound",
+            device=peer["device"] if isinstance(peer.get("device"), dict) else None,
+            tag=str(peer.get("tag") or ""),
+            state="answered",
+            project_id=self.project_id,
+        )
+        adopted = self.session.adopt(call)
+        adopted._hand_to("connect")  # while the bridge stands, ending this call ends it
+        with self._condition:
+            self._peer = adopted
+            self._condition.notify_all()
 
     def _settle_all(self, factory: Callable[[], BaseException] | None = None) -> None:
         """End everything that waits on this call: it has ended, or with ``factory`` its session is lost."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
@@ -112,6 +112,8 @@ class Action(Completion):
     _terminal_states: ClassVar[frozenset[str]] = frozenset({"finished"})
     # Whether the end of the call is a good end (tap) or cuts it short (play).
     _ends_with_call: ClassVar[bool] = False
+    # Whether the wire knows it by its control_id; a connect is known by its call alone.
+    _is_named_on_wire: ClassVar[bool] = True
     # Whether an end before the start is a failure by itself: nothing else on the wire says that a tap failed.
     _must_start: ClassVar[bool] = False
 
@@ -382,7 +384,9 @@ class Verbs:
         params = {name: as_wire(value) for name, value in params.items()}
         self._register(action)
         try:
-            action._accept(self.request(verb, control_id=action.control_id, **params))
+            if kind._is_named_on_wire:
+                params["control_id"] = action.control_id
+            action._accept(self.request(verb, **params))
         except BaseException as error:
             self._unregister(action, error)
             raise
@@ -390,10 +394,10 @@ class Verbs:
 
     def _register(self, action: Action) -> None:
         with self._condition:
-            if self._over is not None:
-                raise self._over()
             if self._has_ended:
                 raise CallGone(-1, f"the call has ended ({self._end_reason})", f"calling.{action._verb}")
+            if self._over is not None:
+                raise self._over()
             if action.control_id in self._actions:
                 raise ValueError(f"control_id {action.control_id!r} is in use on this call")
             self._actions[action.control_id] = action
@@ -411,6 +415,16 @@ class Verbs:
     def _call_back(self, function: Callable[..., Any], *args: Any) -> None:
         """Queue user code in the order of this call."""
         self.session.callbacks.submit(self.call_id, function, *args)
+
+    @contextlib.contextmanager
+    def _handing_to(self, verb: str) -> Iterator[None]:
+        """Send inside a command that gives the call to somebody else; refused, it stays with this client."""
+        self._hand_to(verb)
+        try:
+            yield
+        except BaseException:
+            self._take_back(verb)
+            raise
 
     def _hand_to(self, verb: str) -> None:
         """Note that somebody else carries this call on: ``close()`` does not end it."""

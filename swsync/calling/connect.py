@@ -1,0 +1,194 @@
+"""Joining a call to others: connect, disconnect, transfer, refer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from swsync.calling._base import Action, Completed, Verbs
+from swsync.calling._completion import Afterwards
+from swsync.devices import Device, Media, as_wire, check_devices, check_media, phone, sip
+from swsync.errors import CallEnded, ConnectFailed, ProtocolError
+from swsync.events import ConnectEvent, RelayEvent, parse_event
+
+if TYPE_CHECKING:
+    from swsync.call import Call
+
+__all__ = ["ConnectAction", "ConnectVerbs"]
+
+
+class ConnectAction(Action):
+    """A connect under way, or the bridge it made. ``wait()`` returns when it is over, well or not."""
+
+    call: ConnectVerbs
+    _verb = "connect"
+    _event_type = "calling.call.connect"
+    _started_states = frozenset({"connected"})
+    _terminal_states = frozenset({"disconnected", "failed"})
+    _ends_with_call = True
+    _is_named_on_wire = False
+    _names_no_peer = False  # guarded by the call's condition
+
+    def wait_connected(self, timeout: float | None = None) -> Call:
+        """Wait until somebody answers and is bridged to the call.
+
+        Returns:
+            The peer.
+
+        Raises:
+            ConnectFailed: Nobody did; ``reason`` is RELAY's.
+            CallEnded: The call ended first.
+            TimeoutError: Not yet; it goes on.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._peer_is_known() or self._is_settled, timeout)
+            peer = self.call._peer
+            if self._is_started and peer is not None:
+                return peer
+            if self._is_started and self._names_no_peer:
+                raise ProtocolError("RELAY reported the connection without naming the peer")
+            self._raise_unless_connected(self._outcome(timeout))
+        raise ConnectFailed("disconnected")
+
+    def wait_disconnected(self, timeout: float | None = None) -> RelayEvent:
+        """Wait until the two are apart again, or the call has ended.
+
+        Raises:
+            ConnectFailed: They were never together.
+            CallEnded: The call ended before they were together.
+            TimeoutError: They talk on.
+        """
+        event = self.wait(timeout)
+        self._raise_unless_connected(event)
+        return event
+
+    def _raise_unless_connected(self, event: RelayEvent) -> None:
+        if self._state == "failed":
+            raise ConnectFailed(getattr(event, "failed_reason", "") or "unknown")
+        if event.synthetic and not self._is_started:
+            raise CallEnded(self.call._end_reason, self._last_event)
+
+    def _peer_is_known(self) -> bool:
+        """Whether the peer that the event named is a Call by now, or it named none; requires _condition."""
+        return self._is_started and (self.call._peer is not None or self._names_no_peer)
+
+    def _observe(self, event: RelayEvent, afterwards: Afterwards) -> bool:
+        if isinstance(event, ConnectEvent) and event.connect_state == "connected":
+            self._names_no_peer = not event.peer.get("call_id")
+        return super()._observe(event, afterwards)
+
+    def _state_of(self, event: RelayEvent) -> str:
+        return str(getattr(event, "connect_state", ""))
+
+    def _synthetic_end(self) -> RelayEvent:
+        params = {"call_id": self.call.call_id, "node_id": self.call.node_id, "connect_state": "disconnected"}
+        payload = {"event_type": self._event_type, "timestamp": self.call.session.clock.time(), "params": params}
+        return attrs.evolve(parse_event(payload), synthetic=True)
+
+
+class ConnectVerbs(Verbs):
+    """The verbs that join a call to others."""
+
+    _peer: Call | None
+
+    def connect(
+        self,
+        devices: Sequence[Sequence[Device | Mapping[str, Any]]],
+        *,
+        ringback: Sequence[Media | Mapping[str, Any]] | None = None,
+        tag: str | None = None,
+        max_duration: int | None = None,
+        max_price_per_minute: float | None = None,
+        status_url: str | None = None,
+        on_completed: Completed | None = None,
+    ) -> ConnectAction:
+        """Dial others and bridge whoever answers first to this call.
+
+        Args:
+            devices: Lists of devices: those of one list ring together, the lists one after the other.
+            ringback: What this call hears meanwhile, as for ``play``.
+            tag: A name for the attempt.
+            max_duration: The longest they may talk, in minutes.
+            max_price_per_minute: The most it may cost.
+            status_url: A webhook for its states.
+            on_completed: Called with the event that ended it.
+
+        Returns:
+            At RELAY's reply, a handle: ``wait_connected()`` gives the peer, ``wait_disconnected()`` the end.
+
+        Raises:
+            ConfigurationError: A destination that this client must not reach.
+            ValueError: A line break or NUL in a SIP header or name.
+        """
+        wire = [[as_wire(device) for device in group] for group in devices]
+        check_devices(wire)
+        check_media(ringback)
+        self.session.check_destinations(wire)
+        self._forget_peer()
+        with self._handing_to("connect"):
+            return self._begin(ConnectAction, "connect", None, on_completed, devices=wire, ringback=ringback, tag=tag,
+                               max_duration=max_duration, max_price_per_minute=max_price_per_minute,
+                               status_url=status_url)  # fmt: skip
+
+    def connect_phone(
+        self,
+        to: str,
+        from_number: str | None = None,
+        *,
+        timeout: int | None = None,
+        ringback: Sequence[Media | Mapping[str, Any]] | None = None,
+        max_duration: int | None = None,
+        max_price_per_minute: float | None = None,
+    ) -> ConnectAction:
+        """Connect to one telephone number, which rings for ``timeout`` seconds; see ``connect``."""
+        return self.connect([[phone(to, from_number, timeout=timeout)]], ringback=ringback, max_duration=max_duration,
+                            max_price_per_minute=max_price_per_minute)  # fmt: skip
+
+    def connect_sip(
+        self,
+        to: str,
+        from_: str | None = None,
+        *,
+        timeout: int | None = None,
+        headers: Sequence[Mapping[str, str]] | Mapping[str, str] | None = None,
+        codecs: list[str] | None = None,
+        webrtc_media: bool | None = None,
+        ringback: Sequence[Media | Mapping[str, Any]] | None = None,
+        max_duration: int | None = None,
+    ) -> ConnectAction:
+        """Connect to one SIP endpoint; see ``connect`` and ``devices.sip``."""
+        device = sip(to, from_, timeout=timeout, headers=headers, codecs=codecs, webrtc_media=webrtc_media)
+        return self.connect([[device]], ringback=ringback, max_duration=max_duration)
+
+    def disconnect(self) -> dict[str, Any]:
+        """Take the call and its peer apart; both live on."""
+        return self.request("disconnect")
+
+    def transfer(self, dest: str) -> dict[str, Any]:
+        """Give the control of the call to another program; this client does not end it any more.
+
+        Args:
+            dest: An https address of SWML, SWML text, or ``context:<name>``.
+        """
+        with self._handing_to("transfer"):
+            return self.request("transfer", dest=dest)
+
+    def refer(self, device: Device | Mapping[str, Any], *, status_url: str | None = None) -> dict[str, Any]:
+        """Ask the SIP endpoint of this call to call somebody else instead (REFER, RFC 3515).
+
+        Args:
+            device: ``devices.sip(to, headers=...)``, or ``{"type": "sip", "params": {"to": ...}}``, which may hold
+                ``username`` and ``password``.
+            status_url: A webhook for its states.
+
+        Raises:
+            ValueError: A line break or NUL in a header or name.
+        """
+        check_devices([device])
+        return self.request("refer", device=as_wire(device), status_url=status_url)
+
+    def _forget_peer(self) -> None:
+        with self._condition:
+            self._peer = None
