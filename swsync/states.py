@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["CallState", "Codec", "Direction", "EndReason", "FrameState", "TapDirection"]
+__all__ = [
+    "CallState",
+    "Codec",
+    "ConnectState",
+    "DetectType",
+    "DialState",
+    "Direction",
+    "EndReason",
+    "FrameState",
+    "MessageState",
+    "PlayState",
+    "RecordState",
+    "RoomState",
+    "StreamState",
+    "TapDirection",
+    "TapState",
+]
 
 
 class Word(str, Enum):
@@ -43,6 +59,84 @@ class EndReason(Word):
     ABANDONED = "abandoned"
     MAX_DURATION = "max_duration"
     NOT_FOUND = "not_found"
+
+
+class DialState(Word):
+    """How a dial goes."""
+
+    DIALING = "dialing"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+class ConnectState(Word):
+    """How a call stands to the one it was connected to."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
+    FAILED = "failed"
+
+
+class MessageState(Word):
+    """The life of a text message."""
+
+    QUEUED = "queued"
+    INITIATED = "initiated"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    RECEIVED = "received"
+
+
+class PlayState(Word):
+    """How a play goes."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    ERROR = "error"
+
+
+class RecordState(Word):
+    """How a recording goes."""
+
+    RECORDING = "recording"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    NO_INPUT = "no_input"
+
+
+class TapState(Word):
+    """How a tap goes."""
+
+    TAPPING = "tapping"
+    FINISHED = "finished"
+
+
+class StreamState(Word):
+    """How a stream goes."""
+
+    STREAMING = "streaming"
+    FINISHED = "finished"
+
+
+class DetectType(Word):
+    """What a detection listens for."""
+
+    MACHINE = "machine"
+    FAX = "fax"
+    DIGIT = "digit"
+
+
+class RoomState(Word):
+    """How a call stands to a room."""
+
+    JOINING = "joining"
+    JOIN = "join"
+    LEAVING = "leaving"
+    LEAVE = "leave"
 
 
 class TapDirection(Word):

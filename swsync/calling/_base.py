@@ -128,7 +128,7 @@ class Action(Completion):
         address: str = "",
         receiver: Any = None,
     ) -> None:
-        super().__init__(call._condition)
+        super().__init__(call.session.clock, call._condition)
         self.call = call
         self.control_id = control_id
         self.reply: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from swsync.clock import Condition
+from swsync.clock import Clock, Condition
 from swsync.events import RelayEvent
 
 __all__ = ["Afterwards", "Completion", "run_afterwards"]
@@ -29,12 +29,13 @@ def run_afterwards(jobs: Afterwards) -> None:
 class Completion:
     """A result or a failure that comes once.
 
-    It lives under the condition of its owner (a call has one for all its actions), because a thread of ours, or a
+    It may live under the condition of its owner (a call has one for all its actions), because a thread of ours, or a
     lock, for each would cost more than the call.
     """
 
-    def __init__(self, condition: Condition) -> None:
-        self._condition = condition
+    def __init__(self, clock: Clock, condition: Condition | None = None) -> None:
+        self._clock = clock
+        self._condition = condition or clock.condition()
         # All below belongs to _condition.
         self._is_settled = False
         self._event: RelayEvent | None = None
