@@ -190,9 +190,10 @@ uint32_t sw_rtp_clock(int64_t nanoseconds, uint32_t clock_rate);
 /* Count one packet that arrived at `arrival` (sw_rtp_clock of the arrival time). SW_RTP_PROBATION ... RESTART. */
 int sw_rtp_stats_update(sw_rtp_stats *stats, uint16_t sequence_number, uint32_t timestamp, uint32_t arrival);
 
-/* The same for `count` parsed packets; `arrivals` has `count` entries. Returns how many were counted. */
-int64_t sw_rtp_stats_update_many(sw_rtp_stats *stats, const sw_rtp_packet *packets, const uint32_t *arrivals,
-                                 size_t count);
+/* The same for `count` packets as sw_rtp_parse_many leaves them: those whose code is not SW_OK are passed over.
+   `arrivals` has `count` entries. Returns how many were counted. */
+int64_t sw_rtp_stats_update_many(sw_rtp_stats *stats, const sw_rtp_packet *packets, const int32_t *codes,
+                                 const uint32_t *arrivals, size_t count);
 
 /* The highest sequence number of this round, with its wraps. */
 uint32_t sw_rtp_stats_highest(const sw_rtp_stats *stats);
@@ -305,7 +306,112 @@ int sw_track_arm(sw_track *track, int slot, int64_t want);
 /* The descriptors of those who are due, who are thereby disarmed. Up to `room` of them; returns how many. */
 int sw_track_due(sw_track *track, int32_t *fds, int room);
 
+/* ---- rtprx.c: an RTP receiver without its socket: whose packets count, their order, their place -------------- */
+
+/* Zeroed memory of the caller's, for one receiving thread. sw_rx_report may be called by any. */
+typedef struct sw_rx sw_rx;
+
+typedef struct {
+    uint8_t octets[16]; /* as on the wire; an IPv4 address takes the first four, the others are 0 */
+    uint16_t family;    /* 4 or 6 */
+    uint16_t port;      /* in a filter 0 is any */
+} sw_address;
+
+enum {
+    SW_RX_DATAGRAMS = 0, /* all that came */
+    SW_RX_EXPECTED,      /* packets, by the sequence numbers */
+    SW_RX_UNIQUE,        /* different ones received */
+    SW_RX_DUPLICATE,     /* sequence number seen before */
+    SW_RX_LATE,          /* from before the last change of the clock */
+    SW_RX_JITTER16,      /* RFC 3550 A.8, in 1/16 timestamp units */
+    SW_RX_KERNEL_DROPS,
+    SW_RX_SSRC_NOW,      /* the current one, with bit 32 set */
+    /* Not used, and why: */
+    SW_RX_SHORT,
+    SW_RX_VERSION,
+    SW_RX_MALFORMED,    /* CSRC list, extension, padding, half a sample */
+    SW_RX_RTCP,
+    SW_RX_SOURCE,       /* another address than the one that is believed or named */
+    SW_RX_SSRC,         /* another stream beside the current one */
+    SW_RX_SEQUENCE,     /* a jump of the sequence number that was not confirmed */
+    SW_RX_PAYLOAD_TYPE, /* counted by number too */
+    SW_RX_SIZE,         /* more than 2,048 octets */
+    SW_RX_COUNTERS
+};
+
+typedef struct {
+    uint64_t counters[17]; /* SW_RX_COUNTERS of them */
+    uint64_t payload_types[128];
+    sw_address source;
+    uint32_t ssrc;
+    int32_t has_source;
+} sw_rx_state;
+
+size_t sw_rx_octets(void);
+
+/* Make `memory` a receiver that places into `track`, which it keeps. SW_EINVAL, SW_ECODEC. */
+int sw_rx_init(void *memory, size_t octets, sw_track *track, int codec, int rate, int payload_type);
+
+/* Whom to believe: `source` (NULL: whoever is first to send four packets) with so many bits of its address, and
+   whether the stream may move to another address. Before the first packet. SW_EINVAL. */
+int sw_rx_pin(sw_rx *rx, const sw_address *source, int prefix, int roaming);
+
+/* Take one datagram that came from `from`; `arrival` in nanoseconds. Whatever is wrong with it is counted. */
+void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
+
+/* Take many from one address, laid out as for sw_rtp_parse_many. SW_EINVAL: one lies outside; none is taken then. */
+int sw_rx_feed(sw_rx *rx, const void *datagrams, size_t octets, size_t stride, const uint32_t *lengths,
+               const int64_t *arrivals, size_t count, const sw_address *from);
+
+/* The end: believe what is in doubt if there is only one candidate, drop the others. */
+void sw_rx_flush(sw_rx *rx);
+
+/* Count a datagram that did not fit, and what the kernel says it has dropped so far. */
+void sw_rx_oversize(sw_rx *rx);
+void sw_rx_kernel_drops(sw_rx *rx, uint32_t total);
+
+void sw_rx_report(const sw_rx *rx, sw_rx_state *out);
+
 /* ---- rtpio.c: RTP sockets into tracks --------------------------------------------------------------------- */
+
+/* Zeroed memory of the caller's, aligned to 64 octets. A socket's, and that of its receiver and track, stays until
+   sw_socket_done says so, or sw_engine_run has returned. */
+typedef struct sw_engine sw_engine;
+typedef struct sw_socket sw_socket;
+
+enum { SW_ENGINE_LATENESS = 4096 };
+
+size_t sw_engine_octets(void);
+
+/* `wake_fd`: reading end of an eventfd or pipe, not blocking. Every `tick` nanoseconds each socket that has something
+   gives up to about `budget` datagrams. `portable`: poll() and recvmsg() instead of epoll and recvmmsg(). SW_EINVAL. */
+int sw_engine_init(void *memory, size_t octets, int wake_fd, int64_t tick, int budget, int portable);
+
+/* Run until sw_engine_stop. Then all sockets are ended. SW_OK, or -errno if epoll is not to be had. */
+int sw_engine_run(sw_engine *engine);
+
+/* Ask for the end; as after sw_engine_open and sw_engine_end, the caller then writes to the wake descriptor. */
+void sw_engine_stop(sw_engine *engine);
+
+/* How late each of the last ticks was, in nanoseconds and in no order; returns the number of ticks so far. */
+int64_t sw_engine_lateness(const sw_engine *engine, uint64_t *nanoseconds, int room);
+
+/* Make a UDP socket not block, and tell receive times and drops. SW_EINVAL. */
+int sw_socket_options(int fd);
+
+size_t sw_socket_octets(void);
+
+/* `speed`: seconds of the track's clock in a second of the machine. SW_EINVAL. */
+int sw_socket_init(void *memory, size_t octets, int fd, sw_rx *rx, sw_track *track, double speed);
+
+/* Have the engine receive from it, from any thread. */
+void sw_engine_open(sw_engine *engine, sw_socket *socket);
+
+/* Have it take what has come already, end the track, and let go. */
+void sw_engine_end(sw_engine *engine, sw_socket *socket);
+
+/* Whether the engine has let go of it. */
+int sw_socket_done(const sw_socket *socket);
 
 /* Write to the descriptors of those whose wait for this track is over. */
 void sw_track_wake(sw_track *track);
