@@ -13,6 +13,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request
 
 from swsync.media.wsdeframe import Admission, Deframer, Refusal
+from swsync.media.wstls import TlsChannel
 
 __all__ = ["Connection", "Host", "Route"]
 
@@ -24,6 +25,7 @@ DRAIN_TIME = 0.5  # seconds to read what is under way after the receiver has end
 PING_AFTER = 20.0  # seconds of silence before a ping
 IDLE_TIME = 60.0  # seconds of silence, pings unanswered, after which a peer is gone
 READ_SIZE = 64 * 1024
+DRAIN_READS = 64
 MAX_WRITE = 64 * 1024  # octets that wait for a peer that does not read; above, nothing is read from it
 
 
@@ -64,61 +66,6 @@ class Host(Protocol):
     def count(self, reason: str) -> None: ...
     def watch(self, connection: Connection, events: int) -> None: ...
     def now(self) -> float: ...
-
-
-class TlsChannel:
-    """TLS between the socket's octets and the protocol's, through memory."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._shaken = False
-        self._ended = False
-
-    def receive(self, sealed: bytes) -> tuple[bytes, bool]:
-        """What the octets hold in clear, and whether the peer has ended its side.
-
-        Raises:
-            ssl.SSLError: They are no TLS of this session.
-        """
-        if sealed:
-            self._incoming.write(sealed)
-        else:
-            self._incoming.write_eof()
-        clear: list[bytes] = []
-        try:
-            if not self._shaken:
-                self._tls.do_handshake()
-                self._shaken = True
-            while True:
-                data = self._tls.read(READ_SIZE)
-                if not data:
-                    return b"".join(clear), True
-                clear.append(data)
-        except ssl.SSLWantReadError:
-            return b"".join(clear), not sealed
-        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            return b"".join(clear), True
-
-    def send(self, data: bytes) -> None:
-        """Seal octets for the peer."""
-        if data and self._shaken:
-            self._tls.write(data)
-
-    def end(self) -> None:
-        """Tell the peer, once, that no more will come."""
-        if self._ended:
-            return
-        self._ended = True
-        try:
-            self._tls.unwrap()
-        except ssl.SSLError:
-            pass  # it waits for the peer's own farewell, which nobody needs
-
-    def take(self) -> bytes:
-        """Sealed octets for the socket."""
-        return self._outgoing.read()
 
 
 class Connection:
@@ -162,6 +109,16 @@ class Connection:
             self._close_by(self._host.now() + DRAIN_TIME)
         else:
             self.close(CloseCode.GOING_AWAY, "ended")
+
+    def drain(self) -> None:
+        """Read what the socket holds now, a few megabytes at most."""
+        for _ in range(DRAIN_READS):
+            before = self._octets
+            if self.closed or self._closing:
+                return
+            self._read()
+            if self._octets == before:
+                return
 
     def close(self, code: int, reason: str) -> None:
         """Begin to close; ``reason`` is what the receiver hears."""

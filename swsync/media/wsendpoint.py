@@ -231,6 +231,7 @@ class Endpoint:
         self._attachments.pop(id(attachment.route), None)
         self._leaving.add(attachment)
         if attachment.connection is not None and not attachment.connection.closed:
+            self._guard(attachment.connection, attachment.connection.drain)
             self._guard(attachment.connection, attachment.connection.close, CloseCode.GOING_AWAY, "ended")
         self._tell_closed(attachment)
 
