@@ -310,39 +310,48 @@ class Net:
         self, uri: str, headers: dict[str, str], told: _Media, is_settled: asyncio.Future[None]
     ) -> None:
         from websockets.asyncio.client import connect
-        from websockets.exceptions import ConnectionClosed, WebSocketException
+        from websockets.exceptions import WebSocketException
 
-        context = self._media_context() if uri.startswith("wss:") else None
+        connecting = connect(
+            uri,
+            additional_headers=headers,
+            ssl=self._media_context() if uri.startswith("wss:") else None,
+            compression=None,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+            ping_interval=None,
+            proxy=None,
+            logger=_quiet,
+        )
         try:
-            connection = await connect(
-                uri,
-                additional_headers=headers,
-                ssl=context,
-                compression=None,
-                open_timeout=OPEN_SECONDS,
-                close_timeout=CLOSE_SECONDS,
-                ping_interval=None,
-                proxy=None,
-                logger=_quiet,
-            )
-        except (OSError, TimeoutError, WebSocketException, ssl.SSLError) as error:
-            self._post(told.failed, str(error) or type(error).__name__)
-            return
+            async with connecting as connection:
+                link = WebSocketLink(self, connection, MAX_WAITING)
+                self._post(told.opened, link)
+                is_settled.set_result(None)
+                await self._pumped(connection, link)
+                self._post(told.lost)
+        except (OSError, TimeoutError, asyncio.TimeoutError, WebSocketException, ValueError) as error:
+            if not is_settled.done():
+                self._post(told.failed, str(error) or type(error).__name__)
         finally:
-            is_settled.set_result(None)
-        link = WebSocketLink(self, connection, MAX_WAITING)
-        self._post(told.opened, link)
+            if not is_settled.done():
+                is_settled.set_result(None)
+
+    @staticmethod
+    async def _pumped(connection: Any, link: WebSocketLink) -> None:
+        """Send what is put on the link until it ends; what comes is ignored, as a tap and a stream are one-way."""
+        from websockets.exceptions import ConnectionClosed
+
         pump = asyncio.ensure_future(link.pump())
         try:
             async for _ in connection:
-                pass  # a tap and a stream are one-way
+                pass
         except ConnectionClosed:
             pass
         finally:
             pump.cancel()
             with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
                 await pump
-            self._post(told.lost)
 
     def _media_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()

@@ -163,6 +163,9 @@ class LocalRelay:
         authority = trustme.CA(organization_name="swsync local relay")
         names = list(dict.fromkeys(["localhost", "127.0.0.1", "::1", self.host.strip("[]")]))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # A ticket would reach clients that read in one thread and write in another at their first request, and OpenSSL
+        # takes no two threads in one connection: without it they meet no such race before they ask for something.
+        context.num_tickets = 0
         authority.issue_cert(*(name for name in names if _can_be_certified(name))).configure_cert(context)
         self._directory = tempfile.mkdtemp(prefix="swsync-relay-")
         self.ca_file = os.path.join(self._directory, "ca.pem")
@@ -323,11 +326,13 @@ class LocalRelay:
         if self._is_closed:
             return
         self._is_closed = True
-        self._core.loop.ask(self._core.shut_down)
-        self._net.close()
-        self._core.loop.stop(5.0)
-        if self._directory is not None:
-            shutil.rmtree(self._directory, ignore_errors=True)
+        try:
+            self._core.loop.ask(self._core.shut_down)
+        finally:
+            self._net.close()
+            self._core.loop.stop(5.0)
+            if self._directory is not None:
+                shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> LocalRelay:
         return self
