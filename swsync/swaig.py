@@ -95,7 +95,7 @@ class FunctionResult:
         self.action.append(action)
         return self
 
-    def tap(
+    def tap(  # noqa: PLR0917 -- positional as in the official class
         self: R,
         uri: str,
         control_id: str | None = None,

@@ -283,10 +283,13 @@ class CanStop(Action):
         Returns:
             RELAY's reply; ``{}`` if it had ended already.
         """
+        return self._stop()
+
+    def _stop(self, timeout: float | None = None) -> dict[str, Any]:
         if self._has_no_more():
             return {}
         with contextlib.suppress(CallGone):
-            return self._command(f"{self._verb}.stop")
+            return self.call._send(f"{self._verb}.stop", {"control_id": self.control_id}, timeout)
         return {}
 
     def _has_no_more(self) -> bool:
@@ -356,10 +359,15 @@ class Verbs:
             CallGone: The call does not exist any more.
             RelayError: RELAY refused, or did not answer.
         """
+        return self._send(verb, params)
+
+    def _send(self, verb: str, params: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        """Send a command about this call; ``timeout`` is for its reply, and None the session's own."""
         method = verb if verb.startswith("calling.") else f"calling.{verb}"
         wire = {"node_id": self.node_id, "call_id": self.call_id, **compact(params)}
         # Sending these twice does no harm, so they are sent again when a reply was lost with the link.
-        return self.session.request(method, wire, idempotent=method == "calling.end" or method.endswith(".stop"))
+        idempotent = method == "calling.end" or method.endswith(".stop")
+        return self.session.request(method, wire, timeout=timeout, idempotent=idempotent)
 
     def _begin(
         self,

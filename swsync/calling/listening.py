@@ -7,16 +7,13 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from swsync.events import RelayEvent
 
-__all__ = ["Listener", "Match", "listen_key", "match_for"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Listener", "Match", "listen_key", "match_for", "split_listen"]
 
 
 class Match(NamedTuple):
@@ -134,22 +131,15 @@ def split_listen(listen: Mapping[str, Callable[..., Any]] | None) -> dict[str, C
 
 
 class Listener:
-    """One registered function. The dispatcher runs it, and may disable it when it is stuck for too long."""
+    """One registered function, called by the dispatcher with what it listens for."""
 
     def __init__(self, match: Match, function: Callable[[Any], Any]) -> None:
         self.match = match
         self.function = function
-        self.is_disabled = False  # set once, by the dispatcher
-
-    def __repr__(self) -> str:
-        return f"<listener of {self.match.event_type}: {self.function!r}>"
+        self.__qualname__ = getattr(function, "__qualname__", repr(function))  # how the log names it
 
     def __call__(self, subject: Any) -> Any:
-        return None if self.is_disabled else self.function(subject)
-
-    def disable(self) -> None:
-        """Never call the function again."""
-        self.is_disabled = True
+        return self.function(subject)
 
     def wants(self, event: RelayEvent) -> bool:
         """Whether this event, which is of its type, is one that it listens to."""
