@@ -39,49 +39,51 @@ SW_AVX2 static inline void prefetch(const uint8_t *p)
     _mm_prefetch((const char *)((uintptr_t)p + AHEAD), _MM_HINT_T0);
 }
 
-/* Sixteen n (0..32767) to the top 12 bits of their floats, less those of 128: segment * 16 + interval. */
-SW_AVX2 static inline __m256i float_codes(__m256i n)
+/*
+ * Sixteen n (0..32767) to 0x85F less the top 12 bits of their floats: the complement of segment * 16 + interval.
+ * Odd lanes are converted where they are, as n * 65536 with the even lane below it: that raises the exponent by 16, and
+ * what is below cannot round up into n because its top bit is clear.
+ */
+SW_AVX2 static inline __m256i complements(__m256i n)
 {
-    const __m256i zero = _mm256_setzero_si256();
-    __m256 low = _mm256_cvtepi32_ps(_mm256_unpacklo_epi16(n, zero));
-    __m256 high = _mm256_cvtepi32_ps(_mm256_unpackhi_epi16(n, zero));
-    __m256i both = _mm256_packs_epi32(_mm256_srli_epi32(_mm256_castps_si256(low), 19),
-                                      _mm256_srli_epi32(_mm256_castps_si256(high), 19));
-    return _mm256_sub_epi16(both, _mm256_set1_epi16(134 << 4));
+    __m256 even = _mm256_cvtepi32_ps(_mm256_and_si256(n, _mm256_set1_epi32(0xFFFF)));
+    __m256 odd = _mm256_cvtepi32_ps(n);
+    __m256i bits = _mm256_blend_epi16(_mm256_srli_epi32(_mm256_castps_si256(even), 19),
+                                      _mm256_srli_epi32(_mm256_castps_si256(odd), 3), 0xAA);
+    return _mm256_sub_epi16(_mm256_set1_epi32(((0x85F + (16 << 4)) << 16) | 0x85F), bits);
 }
 
-/* Give codes (without signs) the signs of x and the law's inversions, and the samples' order. */
-SW_AVX2 static inline __m256i finish(__m256i codes, __m256i x0, __m256i x1, char inversions)
+/* Give octets the signs of x, and the samples' order. */
+SW_AVX2 static inline __m256i finish(__m256i codes, __m256i x0, __m256i x1)
 {
     __m256i sign = _mm256_and_si256(_mm256_packs_epi16(x0, x1), _mm256_set1_epi8((char)0x80));
-    codes = _mm256_xor_si256(codes, _mm256_xor_si256(sign, _mm256_set1_epi8(inversions)));
-    return _mm256_permute4x64_epi64(codes, IN_ORDER);
+    return _mm256_permute4x64_epi64(_mm256_xor_si256(codes, sign), IN_ORDER);
 }
 
+/* x, or its one's complement where that is the positive one. */
 SW_AVX2 static inline __m256i magnitude(__m256i x)
 {
-    return _mm256_xor_si256(x, _mm256_srai_epi16(x, 15));
+    return _mm256_max_epi16(x, _mm256_xor_si256(x, _mm256_set1_epi16(-1)));
 }
 
 SW_AVX2 static inline void ulaw_encode_block(const uint8_t *pcm, uint8_t *out)
 {
     const __m256i bias = _mm256_set1_epi16(132);
     __m256i x0 = load(pcm), x1 = load(pcm + 32);
-    __m256i n0 = _mm256_adds_epi16(magnitude(x0), bias);
-    __m256i n1 = _mm256_adds_epi16(magnitude(x1), bias);
-    store(out, finish(_mm256_packs_epi16(float_codes(n0), float_codes(n1)), x0, x1, (char)0xFF));
+    __m256i c0 = complements(_mm256_adds_epi16(magnitude(x0), bias));
+    __m256i c1 = complements(_mm256_adds_epi16(magnitude(x1), bias));
+    store(out, finish(_mm256_packs_epi16(c0, c1), x0, x1));
 }
 
 SW_AVX2 static inline void alaw_encode_block(const uint8_t *pcm, uint8_t *out)
 {
-    const __m256i fifteen = _mm256_set1_epi8(15);
     __m256i x0 = load(pcm), x1 = load(pcm + 32);
     __m256i n0 = magnitude(x0), n1 = magnitude(x1);
+    /* Segment 0 is linear: the complement of min(n >> 4, 15) is the lesser there, as the complement of less than 16. */
     __m256i linear = _mm256_packus_epi16(_mm256_srli_epi16(n0, 4), _mm256_srli_epi16(n1, 4));
-    /* Below 128 the float's code is negative and packus makes it 0. */
-    __m256i codes = _mm256_packus_epi16(float_codes(n0), float_codes(n1));
-    codes = _mm256_max_epu8(codes, _mm256_min_epu8(linear, fifteen));
-    store(out, finish(codes, x0, x1, (char)0xD5));
+    linear = _mm256_xor_si256(_mm256_min_epu8(linear, _mm256_set1_epi8(15)), _mm256_set1_epi8(-1));
+    __m256i codes = _mm256_min_epi8(_mm256_packs_epi16(complements(n0), complements(n1)), linear);
+    store(out, finish(_mm256_xor_si256(codes, _mm256_set1_epi8(0x2A)), x0, x1));
 }
 
 /* Multiply, subtract, give the sign: 16 samples from octets widened to 16 bits. */

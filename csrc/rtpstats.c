@@ -116,12 +116,15 @@ int sw_rtp_stats_update(sw_rtp_stats *stats, uint16_t sequence_number, uint32_t 
     return verdict;
 }
 
-int64_t sw_rtp_stats_update_many(sw_rtp_stats *stats, const sw_rtp_packet *packets, const uint32_t *arrivals,
-                                 size_t count)
+int64_t sw_rtp_stats_update_many(sw_rtp_stats *stats, const sw_rtp_packet *packets, const int32_t *codes,
+                                 const uint32_t *arrivals, size_t count)
 {
     int64_t counted = 0;
     for (size_t i = 0; i < count; i++) {
-        int verdict = sw_rtp_stats_update(stats, packets[i].sequence_number, packets[i].timestamp, arrivals[i]);
+        int verdict;
+        if (codes[i] != SW_OK)
+            continue;
+        verdict = sw_rtp_stats_update(stats, packets[i].sequence_number, packets[i].timestamp, arrivals[i]);
         counted += verdict != SW_RTP_PROBATION && verdict != SW_RTP_JUMP;
     }
     return counted;

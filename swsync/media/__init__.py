@@ -15,33 +15,42 @@ if TYPE_CHECKING:
     from swsync.media.codec import encode as encode
     from swsync.media.codec import encode_into as encode_into
     from swsync.media.rtp import RtpPacket as RtpPacket
+    from swsync.media.rtp import RtpBatch as RtpBatch
+    from swsync.media.rtp import RtpSource as RtpSource
     from swsync.media.rtp import RtpStatistics as RtpStatistics
     from swsync.media.rtp import packetize as packetize
-    from swsync.media.rtp import packetize_into as packetize_into
     from swsync.media.rtp import parse_packets as parse_packets
+    from swsync.media.wsstream import StreamReceiver as StreamReceiver
+    from swsync.media.wstap import TapReceiver as TapReceiver
 
 # Public name -> module; every name here is imported above for type checkers too.
 _HOMES: dict[str, str] = {
+    "RtpBatch": "rtp",
     "RtpPacket": "rtp",
+    "RtpSource": "rtp",
     "RtpStatistics": "rtp",
+    "StreamReceiver": "wsstream",
+    "TapReceiver": "wstap",
     "decode": "codec",
     "decode_into": "codec",
     "encode": "codec",
     "encode_into": "codec",
     "packetize": "rtp",
-    "packetize_into": "rtp",
     "parse_packets": "rtp",
 }
 
 __all__ = [
+    "RtpBatch",
     "RtpPacket",
+    "RtpSource",
     "RtpStatistics",
+    "StreamReceiver",
+    "TapReceiver",
     "decode",
     "decode_into",
     "encode",
     "encode_into",
     "packetize",
-    "packetize_into",
     "parse_packets",
 ]
 
