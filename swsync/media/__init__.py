@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from swsync.media.codec import decode_into as decode_into
     from swsync.media.codec import encode as encode
     from swsync.media.codec import encode_into as encode_into
-    from swsync.media.rtp import RtpPacket as RtpPacket
     from swsync.media.rtp import RtpBatch as RtpBatch
+    from swsync.media.rtp import RtpPacket as RtpPacket
     from swsync.media.rtp import RtpSource as RtpSource
     from swsync.media.rtp import RtpStatistics as RtpStatistics
     from swsync.media.rtp import packetize as packetize
