@@ -33,8 +33,8 @@ ROUNDS = 8  # writes that one sender does for others before the reading thread t
 class Transport(Protocol):
     """One link to RELAY, from ``connect`` to ``close``; it is not used again.
 
-    One thread calls ``receive``; any thread may call the others. A transport without ``wake`` works too, but timers
-    set by other threads are then up to a quarter of a second late.
+    One thread calls ``receive``; any thread may call the others. A transport without ``send_later`` works too, and one
+    without ``wake``, but timers set by other threads are then up to a quarter of a second late.
     """
 
     def connect(self, timeout: float) -> None:
@@ -43,6 +43,10 @@ class Transport(Protocol):
 
     def send(self, text: str) -> None:
         """Send one message, or leave it to a thread that is sending. Raises ``ConnectionLost``."""
+        ...
+
+    def send_later(self, text: str) -> None:
+        """Send one message with the next write, at the latest when ``receive`` waits. The receiving thread calls it."""
         ...
 
     def receive(self, timeout: float) -> str | None:
@@ -87,6 +91,7 @@ class _Wire:
         # OpenSSL does not promise that one connection may be read and written at the same moment. The calls under
         # this lock never block; waiting is done by poll, outside it.
         self._tls = threading.Lock() if isinstance(sock, ssl.SSLSocket) else None
+        self.patience = SEND_TIMEOUT  # seconds; the reading thread shortens it to say goodbye
         self._lock = threading.Lock()
         self._waiting: list[str | bytes] = []  # guarded by _lock; text is a message, bytes are a whole frame
         self._writing = False  # guarded by _lock: some thread is in _drain, or has left its work to the reader
@@ -130,6 +135,13 @@ class _Wire:
                 return
             self._writing = True
         self._drain(ROUNDS)
+
+    def put_later(self, item: str | bytes) -> None:
+        """Queue a message for the next write: this one's own before it waits, or another thread's that writes now."""
+        with self._lock:
+            self._waiting.append(item)
+            if not self._writing:
+                self._writing = self._handed_over = True
 
     def go_on_writing(self) -> None:
         """Take over what a sender has left; the reading thread calls this before it waits."""
@@ -185,8 +197,8 @@ class _Wire:
     def _await(self, what: int) -> None:
         poll = select.poll()
         poll.register(self._sock.fileno(), what)
-        if not poll.poll(SEND_TIMEOUT * 1000):
-            raise TimeoutError(f"the other side has taken nothing for {SEND_TIMEOUT:g} s")
+        if not poll.poll(self.patience * 1000):
+            raise TimeoutError(f"the other side has taken nothing for {self.patience:g} s")
 
     # Reading: the reading thread only.
 
@@ -312,6 +324,10 @@ class WebSocketTransport:
         assert self._wire is not None
         self._wire.put(text)
 
+    def send_later(self, text: str) -> None:
+        assert self._wire is not None
+        self._wire.put_later(text)
+
     def wake(self) -> None:
         if self._wire is not None:
             self._wire.wake()
@@ -324,8 +340,10 @@ class WebSocketTransport:
         """Send a close frame if that can be done at once, then close the socket. The reading thread calls this."""
         if self._wire is None:
             return
+        self._wire.patience = 0.2
         with contextlib.suppress(ConnectionLost, websocket.WebSocketException, OSError):
             self._ws.send_close()
+            self._wire.go_on_writing()
         self._wire.break_off("it was closed here")
         self._wire.close()
 
@@ -461,6 +479,8 @@ class MemoryTransport:
             peer = self._peer
         if peer is not None:
             peer._arrive(text)
+
+    send_later = send
 
     def _arrive(self, text: str) -> None:
         with self._changed:

@@ -1,0 +1,532 @@
+"""The I/O thread of one client: it connects, authenticates, reads, keeps the link alive, and begins again.
+
+Everything that arrives is handled on this thread, which runs no user code. Requests are sent by the threads that make
+them; their replies are found here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import itertools
+import logging
+import os
+import random
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from swsync.clock import Clock, Condition, Thread
+from swsync.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    ConnectionClosed,
+    ConnectionFailed,
+    ConnectionLost,
+    ProtocolError,
+    RelayError,
+)
+from swsync.pending import PendingRequests, Request
+from swsync.protocol import AUTHENTICATION_FAILED, VALIDATION_FAILED, Frame, Kind, Session, check_reply
+from swsync.transport import Transport
+
+__all__ = ["Connection", "Timer"]
+
+logger = logging.getLogger(__name__)
+
+PING_INTERVAL = 30.0
+MISSED_PINGS = 3
+CONNECT_TIMEOUT = 10.0  # for each of: making the link, and the reply to signalwire.connect
+FIRST_DELAY, LONGEST_DELAY = 4.0, 30.0  # upper ends of the first and of the last wait before connecting again
+SHORTEST_DELAY = 1.0
+REFUSALS = 3  # of the credentials, before any success
+TICK = 0.25  # with a transport that cannot be woken
+BURST = 2000  # frames handled before timers are looked at
+
+_numbers = itertools.count(1)
+
+
+class Timer:
+    """A function to be called later on the I/O thread; made by ``call_later``."""
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.function: Callable[..., Any] | None = function
+        self.args = args
+
+    def cancel(self) -> None:
+        """Do not call it. From another thread than the I/O thread it may just be running."""
+        self.function = None
+        self.args = ()
+
+
+class Connection:
+    """The link of one client, for as long as the client lives.
+
+    Args:
+        open_transport: Makes a new, unconnected transport for each attempt.
+        session: What is agreed with the server.
+        contexts: Gives the contexts to subscribe to, each time it connects.
+        clock: Whose time it lives in.
+        on_event: Called on the I/O thread with the params of each new event.
+        on_link: Called on the I/O thread with "connected", "lost", "resumed", "new_session" or "session_lost".
+        on_over: Called once, from whichever thread, when there will be no link any more.
+        request_timeout: Seconds that a request waits unless told otherwise.
+        call_grace: Seconds without a link after which its calls are given up.
+    """
+
+    def __init__(
+        self,
+        open_transport: Callable[[], Transport],
+        session: Session,
+        *,
+        contexts: Callable[[], Iterable[str]],
+        clock: Clock,
+        on_event: Callable[[dict[str, Any]], None],
+        on_link: Callable[[str], None],
+        on_over: Callable[[str], None],
+        request_timeout: float = 10.0,
+        call_grace: float = 60.0,
+    ) -> None:
+        self.name = f"swsync-io-{next(_numbers)}"
+        self.clock = clock
+        self.session = session
+        self.pending = PendingRequests(clock)
+        self.counters = {"connects": 0, "protocol_errors": 0, "duplicates": 0, "late_replies": 0}  # the I/O thread's
+        self._open_transport = open_transport
+        self._contexts = contexts
+        self._on_event = on_event
+        self._on_link = on_link
+        self._on_over = on_over
+        self._request_timeout = request_timeout
+        self._call_grace = call_grace
+        self._pid = os.getpid()
+        self._thread: Thread | None = None  # guarded by _changed
+        # Guarded by _changed, which is notified when any of it changes. The flags are also read without it, where a
+        # late look does no harm.
+        self._changed = clock.condition(threading.Lock())
+        self._transport: Transport | None = None  # the one in use, authenticated or not
+        self._is_connected = False
+        self._closing = False
+        self._kicked = False
+        self._is_over = False
+        self._failure: Exception | None = None  # why it is over, if not by close()
+        self._last_error: Exception | None = None  # of the last attempt to connect
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._timer_order = itertools.count()
+        # The I/O thread's own.
+        self._connect_id = ""
+        self._connect_reply: dict[str, Any] | None = None
+        self._told_to_leave = False
+        self._heard = True
+        self._misses = 0
+        self._next_ping = 0.0
+        self._was_connected = False
+        self._refusals = 0
+        self._grace_timer: Timer | None = None
+
+    # From any thread.
+
+    @property
+    def is_connected(self) -> bool:
+        return self._is_connected
+
+    @property
+    def was_started(self) -> bool:
+        return self._thread is not None
+
+    @property
+    def was_connected(self) -> bool:
+        """Whether there ever was a link."""
+        return self._was_connected
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_over
+
+    def check_process(self) -> None:
+        """Raise ``ConnectionClosed`` in a forked child: it shares the socket, and reading it would rob the parent."""
+        if os.getpid() != self._pid:
+            raise ConnectionClosed(
+                f"this client was made in process {self._pid} and cannot be used after a fork (this is process "
+                f"{os.getpid()}); make a new RelayClient in the child"
+            )
+
+    def start(self) -> None:
+        """Begin to connect, once."""
+        self.check_process()
+        with self._changed:
+            if self._closing or self._is_over:
+                raise ConnectionClosed("the client is closed")
+            if self._thread is not None:
+                return
+            self._thread = self.clock.start(self._run, self.name)
+
+    def wait_connected(self, timeout: float) -> None:
+        """Wait for the link.
+
+        Raises:
+            ConnectionFailed: None within that time; the text says what the last attempt met.
+            AuthenticationFailed: The credentials are refused.
+            ConnectionClosed: The client was closed meanwhile.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_connected or self._is_over or self._closing, timeout)
+            if self._is_connected:
+                return
+            if self._is_over or self._closing:
+                raise self._reason()
+            last = self._last_error
+        raise ConnectionFailed(f"no connection within {timeout:g} s: {last or 'the server has not answered yet'}")
+
+    def wait_over(self, timeout: float | None = None) -> bool:
+        """Wait until there will be no link any more; raises why, unless it was closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_over, timeout)
+            if self._is_over and self._failure is not None:
+                raise self._reason()
+            return self._is_over
+
+    def _reason(self) -> Exception:
+        """A new exception for why there is no link; requires _changed."""
+        if self._failure is None:
+            return ConnectionClosed("the client is closed")
+        error = type(self._failure)(*self._failure.args)
+        error.__cause__ = self._failure.__cause__
+        return error
+
+    def request(
+        self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
+    ) -> dict[str, Any]:
+        """Send a request and wait for its result.
+
+        Raises:
+            RelayError: What the server said; ``RequestTimeout`` or ``OutcomeUnknown`` if it said nothing.
+            ConnectionClosed: There is no link and will be none.
+        """
+        if self._thread is not None and threading.get_ident() == self._thread.ident:
+            raise RuntimeError(f"{method}: a blocking request from the I/O thread would wait for itself")
+        request = self.begin(method, params, idempotent=idempotent)
+        try:
+            request.wait(self._request_timeout if timeout is None else timeout)
+        except BaseException:
+            self.give_up(request)
+            raise
+        failure = self.give_up(request)
+        if failure is not None:
+            raise failure
+        return request.result()
+
+    def begin(
+        self, method: str, params: dict[str, Any], *, idempotent: bool = False, changed: Condition | None = None
+    ) -> Request:
+        """Send a request and return at once; ``give_up`` ends the wait for it."""
+        self.check_process()
+        request = Request(self.clock, method, self.session.request(method, params), idempotent, changed)
+        self._send(self.pending.add(request), request.text)
+        return request
+
+    def give_up(self, request: Request) -> Exception | None:
+        """Wait no longer; returns what to raise, or None if it has its reply."""
+        if request.is_settled:
+            return request.failure
+        return self.pending.give_up(request, self.clock.now() + self._call_grace)
+
+    def post(self, method: str, params: dict[str, Any]) -> Request:
+        """Send an idempotent request whose reply nobody needs to wait for, now or after the next resume."""
+        request = Request(self.clock, method, self.session.request(method, params), idempotent=True)
+        with contextlib.suppress(ConnectionClosed, RelayError):
+            self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request.text)
+        return request
+
+    @staticmethod
+    def _send(transport: Transport | None, text: str) -> None:
+        if transport is not None:
+            # A lost link is found by the I/O thread, which decides about every request at once.
+            with contextlib.suppress(ConnectionLost):
+                transport.send(text)
+
+    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a quick function on the I/O thread after so many seconds."""
+        timer = Timer(function, args)
+        with self._changed:
+            heapq.heappush(self._timers, (self.clock.now() + delay, next(self._timer_order), timer))
+            is_first = self._timers[0][2] is timer
+        if is_first and (self._thread is None or threading.get_ident() != self._thread.ident):
+            self._kick()
+        return timer
+
+    def _kick(self) -> None:
+        """Make the I/O thread look around."""
+        with self._changed:
+            self._kicked = True
+            transport = self._transport
+            self._changed.notify_all()
+        wake = getattr(transport, "wake", None)
+        if wake is not None:
+            wake()
+
+    def close(self, timeout: float) -> bool:
+        """End the link and the thread; False if the thread has not ended within that time. Any thread may call it."""
+        with self._changed:
+            self._closing = True
+            thread = self._thread
+            connected = self._is_connected
+        self._kick()
+        if thread is not None and threading.get_ident() != thread.ident:
+            # A thread inside a connect of the operating system cannot be interrupted: it ends by itself.
+            thread.join(timeout if connected else min(timeout, 1.0))
+        self._finish(None)
+        return thread is None or not thread.is_alive()
+
+    def _finish(self, failure: Exception | None) -> None:
+        """Fail everything that somebody waits for, once: there will be no link any more."""
+        with self._changed:
+            if self._is_over:
+                return
+            self._is_over = True
+            self._is_connected = False
+            self._failure = failure
+            self._timers.clear()
+            self._changed.notify_all()
+        reason = str(failure) if failure else "the client was closed"
+        self.pending.close(reason)
+        self._on_over(reason)
+
+    # The I/O thread.
+
+    def _run(self) -> None:
+        failure: Exception | None = None
+        delay = FIRST_DELAY
+        try:
+            while not self._closing:
+                if self._attempt():
+                    delay = FIRST_DELAY
+                if not self._closing:
+                    self._pause(random.uniform(SHORTEST_DELAY, delay))  # full jitter: clients must not come in step
+                    delay = min(LONGEST_DELAY, delay * 2)
+        except (ConnectionFailed, ConfigurationError) as error:
+            failure = error
+            logger.error("%s gives up: %s", self.name, error)
+        except Exception as error:  # safety net in case of bugs: whoever waits must hear of it
+            logger.exception("%s: unexpected error", self.name)
+            failure = ConnectionFailed(f"internal error: {error!r}")
+        finally:
+            self._finish(failure)
+
+    def _attempt(self) -> bool:
+        """Connect and serve until the link is lost; True if it was connected. Raises what ends it all."""
+        transport = self._open_transport()
+        connected = False
+        try:
+            transport.connect(CONNECT_TIMEOUT)
+            with self._changed:
+                if self._closing:
+                    return False
+                self._transport = transport
+            self._authenticate(transport)
+            connected = True
+            self._serve(transport)
+        except (ConnectionLost, ConnectionFailed, RelayError, OSError) as error:
+            self._judge(error, connected)
+        finally:
+            with self._changed:
+                self._transport = None
+            if connected:
+                self._lose()
+            with contextlib.suppress(Exception):
+                transport.close()
+        return connected
+
+    def _judge(self, error: Exception, connected: bool) -> None:
+        """Log why there is no link, and raise if it is of no use to try again."""
+        with self._changed:
+            self._last_error = error
+        if self._closing:
+            return
+        logger.log(logging.WARNING if connected else logging.INFO, "%s: %s", self.name, error)
+        if self._was_connected:
+            return
+        if getattr(error, "permanent", False) or isinstance(error, ConfigurationError):
+            raise error
+        if isinstance(error, AuthenticationFailed):
+            self._refusals += 1
+            if self._refusals >= REFUSALS:
+                raise error
+
+    def _authenticate(self, transport: Transport) -> None:
+        """Send ``signalwire.connect`` and take its reply; events may come before it."""
+        self._connect_id, text = self.session.connect_request(self._contexts())
+        self._connect_reply = None
+        self._told_to_leave = False
+        resuming = bool(self.session.protocol)
+        transport.send(text)
+        try:
+            result = check_reply("signalwire.connect", self._await_connect_reply(transport))
+        except RelayError as error:
+            self._refused(error, resuming)
+        resumed = self.session.accept(result)
+        self._ready(transport, resumed)
+
+    def _await_connect_reply(self, transport: Transport) -> dict[str, Any]:
+        deadline = self.clock.now() + CONNECT_TIMEOUT
+        while True:
+            left = deadline - self.clock.now()
+            if left <= 0 or self._told_to_leave or self._closing:
+                raise ConnectionLost("the server has not answered signalwire.connect in time")
+            self._read(transport, left)
+            if self._connect_reply is not None:
+                return self._connect_reply
+
+    def _refused(self, error: RelayError, resuming: bool) -> None:
+        if error.code not in (AUTHENTICATION_FAILED, VALIDATION_FAILED):
+            raise error
+        if resuming:
+            self.session.forget()  # it may be the saved session that is refused: try once more without it
+            raise error
+        raise AuthenticationFailed(
+            f"RELAY refused the credentials ({error.message}, code {error.code}); check project and token, or "
+            "SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN, and that they belong to this host"
+        ) from None
+
+    def _ready(self, transport: Transport, resumed: bool) -> None:
+        """The link is up: tell who waits, and send what has waited."""
+        self.counters["connects"] += 1
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+        self._heard, self._misses = True, 0
+        self._next_ping = self.clock.now() + PING_INTERVAL
+        # First of all: the calls of a session that is gone must not see events or replies of the new one.
+        self._notify("connected" if not self._was_connected else "resumed" if resumed else "new_session")
+        self._was_connected = True
+        waiting = self.pending.link_ready(transport)
+        with self._changed:
+            self._is_connected = True
+            self._changed.notify_all()
+        for request in waiting:
+            transport.send(request.text)
+
+    def _lose(self) -> None:
+        with self._changed:
+            self._is_connected = False
+        self.pending.link_lost()
+        if not self._closing:
+            self._notify("lost")
+            self._grace_timer = self.call_later(self._call_grace, self._notify, "session_lost")
+
+    def _notify(self, what: str) -> None:
+        try:
+            self._on_link(what)
+        except Exception:  # safety net in case of bugs: the link goes on
+            logger.exception("%s: handling %s failed", self.name, what)
+
+    def _serve(self, transport: Transport) -> None:
+        while not self._closing:
+            if self._told_to_leave:
+                raise ConnectionLost("the server asked to connect again")
+            now = self.clock.now()
+            if now >= self._next_ping:
+                self._keep_alive(transport, now)
+            self._read(transport, self._next_ping - now)
+
+    def _keep_alive(self, transport: Transport, now: float) -> None:
+        self._misses = 0 if self._heard else self._misses + 1
+        if self._misses >= MISSED_PINGS:
+            raise ConnectionLost(f"nothing came from the server for {MISSED_PINGS * PING_INTERVAL:g} s")
+        self._heard = False
+        self._next_ping = now + PING_INTERVAL
+        self.pending.expire()
+        transport.send(self.session.ping())
+
+    def _read(self, transport: Transport, wait: float) -> None:
+        """Handle what comes within ``wait`` seconds, all that is there, and the timers that are due."""
+        wait = min(wait, self._run_timers())
+        if not hasattr(transport, "wake"):
+            wait = min(wait, TICK)
+        text = self._receive(transport, max(0.001, wait))
+        handled = 0
+        while text is not None and handled < BURST:
+            self._take(transport, text)
+            handled += 1
+            text = self._receive(transport, 0)
+        if text is not None:
+            self._take(transport, text)
+        self._run_timers()
+
+    def _receive(self, transport: Transport, wait: float) -> str | None:
+        try:
+            return transport.receive(wait)
+        except ProtocolError as error:
+            self._protocol_error(error)
+            return None
+
+    def _protocol_error(self, error: ProtocolError) -> None:
+        self.counters["protocol_errors"] += 1
+        count = self.counters["protocol_errors"]
+        if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: a bad server must not fill the log
+            logger.warning("%s: %s (%d so far)", self.name, error, count)
+
+    def _take(self, transport: Transport, text: str) -> None:
+        """Handle one message."""
+        try:
+            frame = self.session.receive(text)
+        except ProtocolError as error:
+            self._protocol_error(error)
+            return
+        self._heard = True
+        if frame.answer:
+            # Acknowledged on receipt, in one write with those of the whole burst.
+            getattr(transport, "send_later", transport.send)(frame.answer)
+        if frame.kind == Kind.EVENT:
+            try:
+                self._on_event(frame.body)
+            except Exception:  # safety net in case of bugs: one bad event must not end the link
+                logger.exception("%s: an event could not be handled", self.name)
+        elif frame.kind == Kind.REPLY:
+            self._reply(frame)
+        elif frame.kind == Kind.DISCONNECT:
+            self._told_to_leave = True
+        elif frame.kind == Kind.DUPLICATE:
+            self.counters["duplicates"] += 1
+
+    def _reply(self, frame: Frame) -> None:
+        if frame.id == self._connect_id:
+            self._connect_reply = frame.body
+            self._connect_id = ""
+            return
+        request = self.pending.remove(frame.id)
+        if request is not None:
+            request.settle(frame.body)
+        else:
+            self.counters["late_replies"] += 1  # to a ping, or to somebody who waits no longer
+
+    def _run_timers(self) -> float:
+        """Call what is due; returns the seconds until the next one."""
+        while True:
+            with self._changed:
+                if not self._timers:
+                    return PING_INTERVAL
+                left = self._timers[0][0] - self.clock.now()
+                if left > 0:
+                    return left
+                timer = heapq.heappop(self._timers)[2]
+            function, args = timer.function, timer.args
+            if function is not None:
+                try:
+                    function(*args)
+                except Exception:  # safety net in case of bugs
+                    logger.exception("%s: a timer failed", self.name)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait before connecting again, with the timers running."""
+        deadline = self.clock.now() + seconds
+        self.pending.expire()
+        while not self._closing:
+            wait = min(deadline - self.clock.now(), self._run_timers())
+            if deadline <= self.clock.now():
+                return
+            with self._changed:
+                self._changed.wait_for(lambda: self._kicked or self._closing, wait)
+                self._kicked = False

@@ -1,0 +1,280 @@
+"""Dials under way: their legs by tag, when they are over, and that no leg is left ringing or talking to nobody.
+
+RELAY's reply to ``calling.dial`` names no call. Each leg shows itself by a state event with the dial's tag; the dial
+event then says which one answered, or that none did.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from swsync.devices import as_wire
+from swsync.errors import DialFailed, DialUnknown, RequestTimeout
+from swsync.events import CallStateEvent, DialEvent, RelayEvent, parse_event
+from swsync.states import CallState
+
+if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.routing import Router
+
+__all__ = ["Dial", "arrange", "ring_time"]
+
+logger = logging.getLogger(__name__)
+
+RING = 30.0  # seconds that a device rings unless it says otherwise: RELAY's default
+SLACK = 15.0  # seconds that a dial is given beyond its ring timeouts
+LINGER = 30.0  # seconds beyond the ring timeouts in which legs of a dial may still show up
+LOSERS = 5.0  # seconds in which the service itself ends the losers of a parallel dial
+
+
+def arrange(devices: Any) -> list[list[Any]]:
+    """Turn devices into RELAY's list of lists: the outer in turn, the inner at once.
+
+    Args:
+        devices: The list of lists itself, a list of devices (rung in turn), or one device; values or dicts.
+
+    Raises:
+        ValueError: There is none.
+    """
+    wire = as_wire(devices)
+    if isinstance(wire, Mapping):
+        wire = [wire]
+    if not isinstance(wire, list):
+        raise ValueError(f"devices must be a list of lists of devices, not {devices!r}")
+    steps = [list(step) if isinstance(step, (list, tuple)) else [step] for step in wire]
+    for device in [device for step in steps for device in step]:
+        if not isinstance(device, Mapping) or not isinstance(device.get("type"), str):
+            raise ValueError(f"a device must be a dict with type and params, not {device!r}")
+    if not steps or not all(steps):
+        raise ValueError("devices is empty")
+    return steps
+
+
+def ring_time(devices: Sequence[Sequence[Any]]) -> float:
+    """Return the seconds that devices ring at most: the sum over the steps of the longest in each."""
+    return sum(max(_ring(device) for device in step) for step in devices)
+
+
+def _ring(device: Any) -> float:
+    params = device.get("params")
+    timeout = params.get("timeout") if isinstance(params, Mapping) else None
+    return float(timeout) if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) else RING
+
+
+class Dial:
+    """One ``calling.dial``, from before it is sent until the last of its legs is accounted for.
+
+    Args:
+        router: The client, as calls see it.
+        tag: Its name on the wire.
+        ring: Seconds that its devices ring at most.
+        prepare: Called with each new leg, on the I/O thread, before its first event: registers listeners.
+    """
+
+    def __init__(self, router: Router, tag: str, ring: float, prepare: Callable[[Call], object] | None = None) -> None:
+        self._router = router
+        self.tag = tag
+        self._ring = ring
+        self._prepare = prepare
+        self._changed = router.clock.condition()
+        # All below is guarded by _changed.
+        self._legs: dict[str, Call] = {}
+        self._told_to_end: set[str] = set()
+        self._winner: Call | None = None
+        self._failure: Callable[[], Exception] | None = None
+        self._is_abandoned = False  # every leg of it is to be ended
+        self._was_seen = False  # RELAY has said anything about it
+
+    # From the dialing thread.
+
+    def run(self, params: dict[str, Any], timeout: float) -> Call:
+        """Send the dial and wait until it is answered.
+
+        Raises:
+            DialFailed: Nobody answered; ``.reason``.
+            DialUnknown: It was sent, and what became of it cannot be known.
+            RequestTimeout: It could not be sent.
+            RelayError: RELAY refused it.
+        """
+        try:
+            request = self._router.begin("calling.dial", params, self._changed)
+        except BaseException:
+            self._router.drop_dial(self)
+            raise
+        try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_settled() or request.is_refused(), timeout)
+        except BaseException:  # Ctrl-C: the I/O thread goes on ending legs
+            self._router.give_up(request)
+            self.give_up()
+            raise
+        error = self._router.give_up(request)
+        with self._changed:
+            if self._winner is not None:
+                return self._winner
+            failure = self._failure
+        if failure is not None:
+            raise failure()
+        if request.is_refused() or isinstance(error, RequestTimeout):
+            self._router.drop_dial(self)  # nothing rings
+            if error is None:
+                request.result()  # raises what RELAY said
+            raise error or DialFailed(self.tag, "error")
+        self.give_up()
+        raise self._why_not(error is not None, timeout)
+
+    def _is_settled(self) -> bool:
+        return self._winner is not None or self._failure is not None
+
+    def _why_not(self, unanswered: bool, timeout: float) -> Exception:
+        """What the dial came to when its time has passed; ``unanswered`` if RELAY has not replied to it."""
+        with self._changed:
+            if (unanswered and not self._was_seen) or not self._router.is_connected:
+                return DialUnknown(self.tag)
+        return DialFailed(self.tag, "timeout", f"nobody answered within {timeout:g} s")
+
+    def give_up(self) -> None:
+        """End every leg there is, and each later one on first sight, unless it was answered. From any thread."""
+        with self._changed:
+            if self._winner is not None:
+                return
+            self._is_abandoned = True
+            legs = list(self._legs.values())
+        for leg in legs:
+            self._end(leg)
+        self._router.call_later(self._ring + LINGER, self._router.drop_dial, self)
+
+    def fail(self, failure: Callable[[], Exception]) -> None:
+        """Make the dialing thread raise: the session is lost, or the client closes. From any thread."""
+        with self._changed:
+            if self._is_settled():
+                return
+            self._failure = failure
+            self._changed.notify_all()
+
+    def lose(self) -> None:
+        """The session is lost: nothing more will be heard of it, unless a leg of it shows up after all."""
+        self.fail(lambda: DialUnknown(self.tag))
+        self.give_up()
+
+    def has_open_legs(self) -> bool:
+        """Whether it may still leave a leg behind: a known one goes on, or none has been seen yet."""
+        with self._changed:
+            if not self._is_abandoned:
+                return self._winner is None and self._failure is None
+            return not self._was_seen or any(leg.state is not CallState.ENDED for leg in self._legs.values())
+
+    def is_doubtful(self) -> bool:
+        """Whether a leg of it may be left, now that it was given up. Takes no lock: a late look does no harm."""
+        if self._winner is not None:
+            return False
+        return not self._was_seen or any(leg.state is not CallState.ENDED for leg in tuple(self._legs.values()))
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self._is_abandoned
+
+    # On the I/O thread.
+
+    def receive(self, event: RelayEvent) -> bool:
+        """Take in an event with this tag: a leg's state, or the dial's own. False if it is neither."""
+        if isinstance(event, DialEvent):
+            self._mark_seen()
+            self._decide(event)
+            return True
+        if not isinstance(event, CallStateEvent) or not event.call_id:
+            return False
+        self._mark_seen()
+        leg = self._leg(event.call_id, event.node_id, event.params)
+        leg._receive(event)
+        self._watch(leg)
+        return True
+
+    def _mark_seen(self) -> None:
+        with self._changed:
+            self._was_seen = True
+
+    def _leg(self, call_id: str, node_id: str, params: Mapping[str, Any], state: str = "created") -> Call:
+        """Return the leg with that id, a new one if need be."""
+        with self._changed:
+            leg = self._legs.get(call_id)
+        if leg is not None:
+            return leg
+        device = params.get("device")
+        leg = self._router.make_call(
+            call_id=call_id,
+            node_id=node_id,
+            direction="outbound",
+            device=device if isinstance(device, Mapping) else None,
+            tag=self.tag,
+            state=state,
+        )
+        with self._changed:
+            self._legs[call_id] = leg
+        if self._prepare is not None:
+            self._prepare(leg)
+        return leg
+
+    def _watch(self, leg: Call) -> None:
+        """See that a leg that nobody will get does not live on."""
+        with self._changed:
+            winner, abandoned, failed = self._winner, self._is_abandoned, self._failure is not None
+        if leg is winner or leg.state is CallState.ENDED:
+            return
+        if abandoned:
+            self._end(leg)
+        elif winner is not None or failed:
+            self._router.call_later(LOSERS, self._end, leg)
+
+    def _end(self, leg: Call) -> None:
+        """End a leg that is not the winner, without waiting. A leg is asked once; the request outlives the link."""
+        with self._changed:
+            if leg is self._winner or leg.state is CallState.ENDED or leg.call_id in self._told_to_end:
+                return
+            self._told_to_end.add(leg.call_id)
+        logger.info("dial %s: ending leg %s", self.tag, leg.call_id)
+        reason = "hangup" if leg.state is CallState.ANSWERED else "cancel"
+        self._router.post("calling.end", {"node_id": leg.node_id, "call_id": leg.call_id, "reason": reason})
+
+    def _decide(self, event: DialEvent) -> None:
+        if event.dial_state == "answered":
+            self._answered(event)
+        elif event.dial_state == "failed":
+            reason = event.reason or self._reason_of_legs()
+            self.fail(lambda: DialFailed(self.tag, reason))
+            self._settle_losers()
+
+    def _answered(self, event: DialEvent) -> None:
+        call_id = event.call.get("call_id")
+        if not isinstance(call_id, str) or not call_id:
+            logger.warning("dial %s was answered, but the event names no call", self.tag)
+            return
+        node_id = event.call.get("node_id")
+        node_id = node_id if isinstance(node_id, str) else event.node_id
+        leg = self._leg(call_id, node_id, event.call, state="answered")
+        if leg.state in (CallState.CREATED, CallState.RINGING):
+            # Its own state event is missing, or late: the dial event says as much.
+            params = {"call_id": call_id, "node_id": node_id, "call_state": "answered", "direction": "outbound"}
+            leg._receive(parse_event({"event_type": "calling.call.state", "params": params}))
+        with self._changed:
+            if not self._is_settled() and not self._is_abandoned:
+                self._winner = leg
+                self._changed.notify_all()
+            abandoned = self._is_abandoned or self._failure is not None
+        if abandoned:
+            self._end(leg)  # too late: nobody is waiting for it any more
+        self._settle_losers()
+
+    def _settle_losers(self) -> None:
+        with self._changed:
+            legs = list(self._legs.values())
+        for leg in legs:
+            self._watch(leg)
+        self._router.call_later(self._ring + LINGER, self._router.drop_dial, self)
+
+    def _reason_of_legs(self) -> str:
+        with self._changed:
+            reasons = [leg.end_reason for leg in self._legs.values() if leg.end_reason]
+        return reasons[-1] if reasons else "error"

@@ -1,0 +1,227 @@
+"""Runs callbacks on threads of their own, so that user code never holds up the I/O thread.
+
+Callbacks with the same key (a call's id) run in order, one at a time; keys are independent of each other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from swsync.clock import Clock, Thread
+from swsync.errors import HandlerOverload
+
+__all__ = ["Dispatcher"]
+
+logger = logging.getLogger(__name__)
+
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+MOST_WAITING = 1000  # jobs behind a stuck one
+STUCK = 2.0  # seconds in one callback, with that many waiting
+HARD_LIMIT = 100_000  # jobs behind one that is merely slow: memory is bounded
+BATCH = 64  # jobs of one key that a worker takes at a time
+IDLE = 10.0  # seconds after which a worker without work ends
+
+
+class _Lane:
+    """The jobs of one key."""
+
+    __slots__ = ("jobs", "running", "since", "worker")
+
+    def __init__(self) -> None:
+        self.jobs: deque[Job] = deque()
+        self.running: Callable[..., Any] | None = None  # the listener at work ...
+        self.since = 0.0  # ... since when ...
+        self.worker = 0  # ... and the thread that serves this key, 0 for none
+
+
+def _listener(function: Callable[..., Any], args: tuple[Any, ...]) -> Callable[..., Any]:
+    """The user's function in a job: a runner of ours is given it as its first argument."""
+    return args[0] if args and callable(args[0]) else function
+
+
+class Dispatcher:
+    """A bounded set of worker threads and a queue for each key.
+
+    Args:
+        clock: Whose time it lives in.
+        max_threads: Workers at most; when all are busy, new keys wait.
+        on_overload: Called with (key, HandlerOverload) when a listener is disabled; a quick function.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        max_threads: int = 64,
+        on_overload: Callable[[str, HandlerOverload], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._max_threads = max_threads
+        self._on_overload = on_overload
+        self._names = itertools.count(1)
+        self._changed = clock.condition(threading.Lock())
+        # All below is guarded by _changed.
+        self._lanes: dict[str, _Lane] = {}
+        self._ready: deque[str] = deque()  # keys with jobs and without a worker
+        self._disabled: dict[str, list[Callable[..., Any]]] = {}  # listeners that were stuck, until forget(key)
+        self._threads: dict[int, Thread] = {}  # by number
+        self._workers = 0  # started, or about to be
+        self._idle = 0  # in wait(), or notified and not yet out of it
+        self._closed = False
+        self.counters = {"exhausted": 0, "overloads": 0, "dropped": 0, "failed": 0}
+
+    def submit(self, key: str, function: Callable[..., Any], *args: Any) -> None:
+        """Queue a callback; never waits. What it raises is logged."""
+        overloaded: HandlerOverload | None = None
+        start = False
+        with self._changed:
+            if self._closed:
+                return
+            if self._disabled and _listener(function, args) in self._disabled.get(key, ()):
+                self.counters["dropped"] += 1
+                return
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = _Lane()
+                lane.jobs.append((function, args))
+                self._ready.append(key)
+                start = self._call_worker()
+            else:
+                lane.jobs.append((function, args))
+                if len(lane.jobs) > MOST_WAITING:
+                    overloaded = self._check_overload(key, lane)
+        if start:
+            self._start_worker()
+        if overloaded is not None:
+            self._report(key, overloaded)
+
+    def _call_worker(self) -> bool:
+        """Wake an idle worker; True if a new one is to be started. Requires _changed."""
+        if self._idle >= len(self._ready):
+            self._changed.notify()
+            return False
+        if self._workers >= self._max_threads:
+            self.counters["exhausted"] += 1
+            count = self.counters["exhausted"]
+            if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
+                logger.warning(
+                    "all %d callback threads are busy; callbacks wait (%d times so far)", self._max_threads, count
+                )
+            return False
+        self._workers += 1
+        return True
+
+    def _start_worker(self) -> None:
+        number = next(self._names)
+        thread = self._clock.start(self._work, f"swsync-callback-{number}", (number,))
+        with self._changed:
+            self._threads[number] = thread
+
+    def forget(self, key: str) -> None:
+        """No more will come for this key: its disabled listeners need not be remembered."""
+        with self._changed:
+            self._disabled.pop(key, None)
+
+    def close(self, timeout: float) -> list[str]:
+        """Let what is queued run within that time, then end the workers. Returns the names of those that would not.
+
+        Any thread may call it, a callback too: its own key is then not waited for.
+        """
+        me = threading.get_ident()
+        deadline = self._clock.now() + timeout
+        with self._changed:
+            self._changed.wait_for(lambda: all(lane.worker == me for lane in self._lanes.values()), timeout)
+            self._closed = True
+            self._changed.notify_all()
+            threads = [thread for thread in self._threads.values() if thread.ident != me]
+        for thread in threads:
+            thread.join(max(0.05, deadline - self._clock.now()))
+        return [thread.name for thread in threads if thread.is_alive()]
+
+    def _check_overload(self, key: str, lane: _Lane) -> HandlerOverload | None:
+        """Disable the listener that holds up this key; requires _changed."""
+        stuck = lane.running is not None and self._clock.now() - lane.since >= STUCK
+        if lane.running is None or not (stuck or len(lane.jobs) > HARD_LIMIT):
+            return None
+        culprit = lane.running
+        kept = deque(job for job in lane.jobs if _listener(*job) != culprit)
+        self.counters["dropped"] += len(lane.jobs) - len(kept)
+        self.counters["overloads"] += 1
+        if len(kept) > MOST_WAITING:  # others, behind it: they cannot wait for ever either
+            self.counters["dropped"] += len(kept) - MOST_WAITING
+            kept = deque(itertools.islice(kept, MOST_WAITING))
+        lane.jobs = kept
+        disabled = self._disabled.setdefault(key, [])
+        if culprit in disabled:
+            return None
+        disabled.append(culprit)
+        name = getattr(culprit, "__qualname__", repr(culprit))
+        return HandlerOverload(
+            f"listener {name} of {key} has run for {self._clock.now() - lane.since:.0f} s while more than "
+            f"{MOST_WAITING} callbacks wait; it is disabled"
+        )
+
+    def _report(self, key: str, overload: HandlerOverload) -> None:
+        logger.error("%s", overload)
+        if self._on_overload is not None:
+            self._on_overload(key, overload)
+
+    # The workers.
+
+    def _work(self, number: int) -> None:
+        try:
+            while True:
+                with self._changed:
+                    if not self._await_work():
+                        return
+                    key = self._ready.popleft()
+                    lane = self._lanes[key]
+                    lane.worker = threading.get_ident()
+                self._run_lane(lane)
+                with self._changed:
+                    lane.running = None
+                    lane.worker = 0
+                    if lane.jobs and not self._closed:
+                        self._ready.append(key)
+                    else:
+                        del self._lanes[key]
+                        if not self._lanes:
+                            self._changed.notify_all()  # close() may wait for this
+        finally:
+            with self._changed:
+                self._workers -= 1
+                self._threads.pop(number, None)
+
+    def _await_work(self) -> bool:
+        """Wait for a key to serve; False if there was none for so long, or never will be. Requires _changed."""
+        while not self._ready:
+            if self._closed:
+                return False
+            self._idle += 1
+            try:
+                notified = self._changed.wait(IDLE)
+            finally:
+                self._idle -= 1
+            if not notified and not self._ready:
+                return False
+        return not self._closed
+
+    def _run_lane(self, lane: _Lane) -> None:
+        """Run some of its jobs, in order."""
+        for _ in range(BATCH):
+            with self._changed:
+                if not lane.jobs or self._closed:
+                    return
+                function, args = lane.jobs.popleft()
+                lane.running = _listener(function, args)
+                lane.since = self._clock.now()
+            try:
+                function(*args)
+            except Exception:
+                self.counters["failed"] += 1
+                logger.exception("a callback raised: %s", getattr(lane.running, "__qualname__", lane.running))

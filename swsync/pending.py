@@ -1,0 +1,178 @@
+"""The requests of one connection that have no reply yet, and what becomes of each when the link is lost."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from swsync.clock import Clock, Condition
+from swsync.errors import CallGone, ConnectionClosed, OutcomeUnknown, RelayError, RequestTimeout
+from swsync.protocol import check_reply
+
+__all__ = ["PendingRequests", "Request"]
+
+MOST = 20_000  # requests under way at once; beyond that something is wrong, and memory is bounded
+
+
+class Request:
+    """One request under way.
+
+    ``changed``, if given, is a condition that somebody waits on already; it is notified when the reply comes.
+
+    Attributes:
+        writes: How often it was given to a link; 0 means that the server cannot have seen it.
+        expires: When to drop it from the table, for one that nobody waits for.
+    """
+
+    __slots__ = ("changed", "expires", "failure", "id", "idempotent", "is_settled", "method", "reply", "text", "writes")
+
+    def __init__(
+        self, clock: Clock, method: str, message: tuple[str, str], idempotent: bool, changed: Condition | None = None
+    ) -> None:
+        self.method = method
+        self.id, self.text = message
+        self.idempotent = idempotent
+        self.writes = 0  # guarded by the table's lock
+        self.expires: float | None = None  # guarded by the table's lock
+        self.changed = changed or clock.condition(threading.Lock())
+        # Guarded by changed.
+        self.is_settled = False
+        self.reply: dict[str, Any] | None = None
+        self.failure: Exception | None = None
+
+    def settle(self, reply: dict[str, Any] | None, failure: Exception | None = None) -> None:
+        """Give it its end; the first one counts."""
+        with self.changed:
+            if not self.is_settled:
+                self.is_settled = True
+                self.reply = reply
+                self.failure = failure
+                self.changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for the end; False if it has not come within that time."""
+        with self.changed:
+            if not self.is_settled:
+                self.changed.wait_for(lambda: self.is_settled, timeout)
+            return self.is_settled
+
+    def result(self) -> dict[str, Any]:
+        """Return the result of a settled request, or raise what became of it."""
+        if self.reply is None:
+            # An exception of this request alone: raising a shared one would pile up tracebacks.
+            raise self.failure or RelayError(-1, "it has no reply", self.method)
+        try:
+            return check_reply(self.method, self.reply)
+        except CallGone:
+            if self.idempotent and self.writes > 1:
+                return {}  # the first one did it, and its reply was lost
+            raise
+
+    def is_refused(self) -> bool:
+        """Whether it certainly had no effect: RELAY said no, or it was never sent. Requires changed."""
+        if self.reply is None:
+            return self.failure is not None and not isinstance(self.failure, OutcomeUnknown)
+        try:
+            check_reply(self.method, self.reply)
+        except RelayError:
+            return True
+        return False
+
+    def unknown(self, why: str) -> OutcomeUnknown:
+        return OutcomeUnknown(-1, f"{why}; it may have taken effect", self.method)
+
+
+class PendingRequests:
+    """The table. Any thread may use it; it sends nothing and waits for nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        # All below is guarded by _lock.
+        self._table: dict[str, Request] = {}
+        self._link: Any = None  # where requests go, while there is one
+        self._closed_because = ""
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def add(self, request: Request, expires: float | None = None) -> Any:
+        """Register a request before it is sent. Returns the link to send it on, or None if it waits for one.
+
+        Raises:
+            ConnectionClosed: There will be no link any more.
+            RelayError: Too many are under way.
+        """
+        with self._lock:
+            if self._closed_because:
+                raise ConnectionClosed(self._closed_because)
+            if len(self._table) >= MOST:
+                raise RelayError(-1, f"{MOST} requests are under way already", request.method)
+            self._table[request.id] = request
+            request.expires = expires
+            request.writes += self._link is not None
+            return self._link
+
+    def remove(self, number: str | int | None) -> Request | None:
+        """Take out the request that a reply belongs to; None if nobody waits for it."""
+        with self._lock:
+            return self._table.pop(number, None)  # type: ignore[arg-type]
+
+    def give_up(self, request: Request, keep_until: float | None) -> Exception | None:
+        """Its thread waits no longer; returns what to raise, or None if it was settled at the last moment.
+
+        An idempotent request that may be on its way stays until ``keep_until``, to be sent again after a resume.
+        """
+        with self._lock:
+            written = request.writes > 0
+            if written and request.idempotent and request.id in self._table:
+                request.expires = keep_until
+            else:
+                self._table.pop(request.id, None)
+        with request.changed:
+            if request.is_settled:
+                return None
+        if not written:
+            return RequestTimeout(-1, "there was no link to send it on in time; it was never sent", request.method)
+        if request.idempotent:
+            return RequestTimeout(-1, "no reply came in time; it does no harm to send it again", request.method)
+        return request.unknown("it was sent and no reply came in time")
+
+    def link_ready(self, link: Any) -> list[Request]:
+        """From now on requests are written at once; returns those that have waited for this, oldest first."""
+        with self._lock:
+            self._link = link
+            waiting = [request for request in self._table.values() if request.writes == 0 or request.idempotent]
+            for request in waiting:
+                request.writes += 1
+            return waiting
+
+    def link_lost(self) -> None:
+        """Fail what may have acted and must not be sent twice; keep the rest for the next link."""
+        with self._lock:
+            self._link = None
+            doubtful = [r for r in self._table.values() if r.writes and not r.idempotent]
+            for request in doubtful:
+                del self._table[request.id]
+        for request in doubtful:
+            request.settle(None, request.unknown("it was sent and the link was lost before its reply"))
+
+    def expire(self) -> None:
+        """Drop what nobody waits for and nobody answered."""
+        now = self._clock.now()
+        with self._lock:
+            for number in [r.id for r in self._table.values() if r.expires is not None and r.expires <= now]:
+                del self._table[number]
+
+    def close(self, reason: str) -> None:
+        """The link has ended for good: fail everything that somebody waits for."""
+        with self._lock:
+            self._link = None
+            self._closed_because = self._closed_because or reason
+            left = list(self._table.values())
+            self._table.clear()
+        for request in left:
+            if request.writes and not request.idempotent:
+                request.settle(None, request.unknown(f"it was sent; then {reason}"))
+            else:
+                request.settle(None, ConnectionClosed(f"{request.method}: {reason}"))

@@ -1,0 +1,280 @@
+"""Which event belongs to which call, dial or message; and what calls need of their client.
+
+``Router`` is the ``Session`` of every call. What it is given by the I/O thread it hands on at once: objects update
+themselves and wake who waits, then queue callbacks.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from swsync.call import Call
+from swsync.clock import Clock, Condition
+from swsync.connection import Connection, Timer
+from swsync.devices import as_wire
+from swsync.dialing import Dial
+from swsync.dispatcher import Dispatcher
+from swsync.errors import CallEnded, ConfigurationError, HandlerOverload
+from swsync.events import (
+    CallReceiveEvent,
+    DialEvent,
+    MessageReceiveEvent,
+    MessageStateEvent,
+    RelayEvent,
+    parse_event,
+)
+from swsync.states import CallState
+
+if TYPE_CHECKING:
+    from swsync.message import Message
+    from swsync.pending import Request
+
+__all__ = ["Router"]
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED_CALLS = 4096  # ids of calls that are over, so that a late second offer is not taken for a new call
+EARLY_EVENTS = 256  # of messages whose reply, with their id, has not come yet
+
+
+class Router:
+    """The tables of one client.
+
+    Args:
+        clock: Whose time it lives in.
+        callbacks: Runs user code.
+        is_local_host: Whether RELAY is on this machine.
+        allowed_destinations: Prefixes of what may be dialed or connected to; None allows all.
+        on_offer: Called on the I/O thread with the event of each inbound call that is new.
+        on_message: Called on the I/O thread with each inbound message.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        callbacks: Dispatcher,
+        *,
+        is_local_host: bool,
+        allowed_destinations: Sequence[str] | None,
+        on_offer: Callable[[CallReceiveEvent], None],
+        on_message: Callable[[MessageReceiveEvent], None],
+    ) -> None:
+        self.clock = clock
+        self.callbacks = callbacks
+        self.is_local_host = is_local_host
+        self.connection: Connection  # set once by the client, before anything runs
+        self._allowed_destinations = None if allowed_destinations is None else tuple(allowed_destinations)
+        self._on_offer = on_offer
+        self._on_message = on_message
+        # The tables are guarded by changed, which is notified when a call is over.
+        self.changed: Condition = clock.condition(threading.Lock())
+        self._calls: dict[str, Call] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
+        self._dials: dict[str, Dial] = {}
+        self._messages: dict[str, Message] = {}
+        self._early: OrderedDict[str, list[RelayEvent]] = OrderedDict()
+
+    # What a call needs: swsync.calling's Session.
+
+    def request(
+        self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
+    ) -> dict[str, Any]:
+        """Send a request and wait for its reply."""
+        return self.connection.request(method, params, timeout=timeout, idempotent=idempotent)
+
+    def post(self, method: str, params: dict[str, Any]) -> None:
+        """Send an idempotent request whose reply nobody waits for."""
+        self.connection.post(method, params)
+
+    def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
+        """Call a quick function on the I/O thread after so many seconds."""
+        return self.connection.call_later(delay, function, *args)
+
+    def adopt(self, call: Call) -> Call:
+        """Route the events of this call id to this call; an earlier object of that id wins."""
+        with self.changed:
+            return self._calls.setdefault(call.call_id, call)
+
+    def forget(self, call: Call) -> None:
+        """The call is over, or no longer this client's."""
+        with self.changed:
+            if self._calls.get(call.call_id) is call:
+                del self._calls[call.call_id]
+                if not call.is_passed:
+                    self._over[call.call_id] = None
+                    if len(self._over) > REMEMBERED_CALLS:
+                        self._over.popitem(last=False)
+            self.changed.notify_all()
+        self.callbacks.forget(call.call_id)
+
+    def check_destinations(self, devices: Sequence[Any]) -> None:
+        """Raise ``ConfigurationError`` for a device that no allowed prefix covers."""
+        if self._allowed_destinations is None:
+            return
+        for address in _addresses(as_wire(list(devices))):
+            if not address.startswith(self._allowed_destinations):
+                raise ConfigurationError(
+                    f"{address!r} is not among the destinations this client may reach (allowed_destinations)"
+                )
+
+    # What a dial needs.
+
+    @property
+    def is_connected(self) -> bool:
+        return self.connection.is_connected
+
+    def begin(self, method: str, params: dict[str, Any], changed: Condition) -> Request:
+        """Send a request whose reply notifies a condition."""
+        return self.connection.begin(method, params, changed=changed)
+
+    def give_up(self, request: Request) -> Exception | None:
+        """Wait no longer for a request."""
+        return self.connection.give_up(request)
+
+    def make_call(self, **fields: Any) -> Call:
+        """Make a call and route its events to it; one that is known already is returned instead."""
+        return self.adopt(Call(self, **fields))
+
+    def add_dial(self, dial: Dial) -> None:
+        """Route the events of its tag to it.
+
+        Raises:
+            ValueError: The tag is in use.
+        """
+        with self.changed:
+            other = self._dials.get(dial.tag)
+        if other is not None and other.has_open_legs():
+            raise ValueError(f"tag {dial.tag!r} is in use by another dial")
+        with self.changed:
+            if self._dials.get(dial.tag) is not other:
+                raise ValueError(f"tag {dial.tag!r} is in use by another dial")
+            self._dials[dial.tag] = dial
+
+    def drop_dial(self, dial: Dial) -> None:
+        """Nothing more of it is expected."""
+        with self.changed:
+            if self._dials.get(dial.tag) is dial:
+                del self._dials[dial.tag]
+            self.changed.notify_all()
+
+    # What the client needs.
+
+    def calls(self) -> list[Call]:
+        """The calls that are not over."""
+        with self.changed:
+            calls = list(self._calls.values())
+        return [call for call in calls if call.state is not CallState.ENDED]
+
+    def dials(self) -> list[Dial]:
+        with self.changed:
+            return list(self._dials.values())
+
+    def knows(self, call_id: str) -> bool:
+        """Whether a call of that id was here before and was not passed on: a second offer of it is no news."""
+        with self.changed:
+            call = self._calls.get(call_id)
+            return call_id in self._over or (call is not None and not call.is_passed)
+
+    def replace(self, call: Call) -> None:
+        """Route the events of this id to this call, whatever was there: a call that was passed came back."""
+        with self.changed:
+            self._calls[call.call_id] = call
+
+    def add_message(self, message: Message) -> None:
+        """Route the events of a sent message to it, those first that came before its id was known."""
+        with self.changed:
+            self._messages[message.message_id] = message
+            early = self._early.pop(message.message_id, [])
+        for event in early:
+            self._message_state(message, event)
+
+    def lose_session(self, reason: str) -> None:
+        """Fail every wait: of calls with ``CallEnded(reason)``, of dials with ``DialUnknown``, of messages."""
+        with self.changed:
+            calls, dials = list(self._calls.values()), list(self._dials.values())
+            messages = list(self._messages.values())
+            self._messages.clear()
+            self._early.clear()
+        for dial in dials:
+            dial.lose()
+        for call in calls:
+            call._abandon(lambda: CallEnded(reason))
+        for message in messages:
+            message._abandon(lambda: CallEnded(reason))
+        with self.changed:
+            self.changed.notify_all()
+
+    def report_overload(self, key: str, overload: HandlerOverload) -> None:
+        """Tell the call whose listener was disabled."""
+        with self.changed:
+            call = self._calls.get(key)
+        surface = getattr(call, "_overloaded", None)
+        if surface is not None:
+            surface(overload)
+
+    # On the I/O thread.
+
+    def receive(self, payload: dict[str, Any]) -> None:
+        """Hand an event to whom it belongs."""
+        event = parse_event(payload)
+        if isinstance(event, CallReceiveEvent):
+            self._on_offer(event)
+        elif isinstance(event, MessageReceiveEvent):
+            self._on_message(event)
+        elif isinstance(event, MessageStateEvent):
+            self._route_message(event)
+        elif isinstance(event, DialEvent):
+            self._route_dial(event, event.tag)
+        else:
+            self._route(event)
+
+    def _route(self, event: RelayEvent) -> None:
+        with self.changed:
+            call = self._calls.get(event.call_id) if event.call_id else None
+        tag = event.params.get("tag")
+        if call is not None and not (call.tag and call.tag == tag and self._dials):
+            call._receive(event)
+        elif not (isinstance(tag, str) and tag and self._route_dial(event, tag)):
+            if call is not None:
+                call._receive(event)
+            else:
+                logger.debug("nobody is interested in a %s event", event.event_type)
+
+    def _route_dial(self, event: RelayEvent, tag: str) -> bool:
+        with self.changed:
+            dial = self._dials.get(tag)
+        return dial is not None and dial.receive(event)
+
+    def _route_message(self, event: MessageStateEvent) -> None:
+        with self.changed:
+            message = self._messages.get(event.message_id)
+            if message is None and event.message_id:
+                self._early.setdefault(event.message_id, []).append(event)
+                if len(self._early) > EARLY_EVENTS or len(self._early[event.message_id]) > EARLY_EVENTS:
+                    self._early.popitem(last=False)
+        if message is not None:
+            self._message_state(message, event)
+
+    def _message_state(self, message: Message, event: RelayEvent) -> None:
+        message._receive(event)
+        if message.is_done:
+            with self.changed:
+                self._messages.pop(message.message_id, None)
+
+
+def _addresses(devices: Any) -> list[str]:
+    """What a device, or any nesting of them, reaches."""
+    if isinstance(devices, Mapping):
+        params = devices.get("params")
+        names = {"phone": "to_number", "sip": "to", "webrtc": "to", "agora": "to", "stream": "url"}
+        name = names.get(str(devices.get("type")))
+        if name is None:
+            return []  # a call or a queue of this project
+        return [str(params.get(name, "")) if isinstance(params, Mapping) else ""]
+    if isinstance(devices, (list, tuple)):
+        return [address for device in devices for address in _addresses(device)]
+    return []
