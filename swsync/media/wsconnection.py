@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 HANDSHAKE_TIME = 10.0  # seconds from accept to the upgrade, TLS included
 CLOSE_TIME = 1.0  # seconds that a peer has to answer our close and to take what we sent
 DRAIN_TIME = 0.5  # seconds to read what is under way after the receiver has ended
-PING_AFTER = 20.0  # seconds of silence before a ping
+PING_AFTER = 20.0  # seconds of silence before a ping, and before the next
 IDLE_TIME = 60.0  # seconds of silence, pings unanswered, after which a peer is gone
 READ_SIZE = 64 * 1024
 DRAIN_READS = 64
@@ -178,18 +178,19 @@ class Connection:
             if now - self._heard_at >= PING_AFTER:
                 self._deframer.ping()
                 self._flush()
-            self._plan(now)
+            self._plan()
 
     def _over_time(self, route: Route, now: float) -> bool:
         return route.time_limit is not None and now - self._opened_at >= route.time_limit
 
-    def _plan(self, now: float) -> None:
+    def _plan(self) -> None:
         """Set when to look at this open connection again."""
-        silent = self._heard_at + PING_AFTER
-        deadline = silent if now < silent else self._heard_at + IDLE_TIME
+        silent = self._host.now() - self._heard_at
+        next_ping = self._heard_at + PING_AFTER * (silent // PING_AFTER + 1)
+        deadline = min(next_ping, self._heard_at + IDLE_TIME, self._closing_until)
         if self.route is not None and self.route.time_limit is not None:
             deadline = min(deadline, self._opened_at + self.route.time_limit)
-        self.deadline = min(deadline, self._closing_until)
+        self.deadline = deadline
 
     def _close_by(self, when: float) -> None:
         self._closing_until = self.deadline = when
@@ -267,7 +268,7 @@ class Connection:
         def opened() -> None:
             self.route = route
             self._opened_at = self._host.now()
-            self._plan(self._opened_at)
+            self._plan()
             self._host.upgraded(self)
             route.opened(self)
 
