@@ -45,7 +45,7 @@ struct sw_track {
     _Atomic int64_t start;   /* the lowest position placed */
     _Atomic int64_t head;    /* one past the highest */
     _Atomic int64_t claimed; /* head, but stored before the ring is touched */
-    _Atomic int64_t anchor;  /* the smallest (arrival - media time) seen: when `origin` was sent, at the latest */
+    _Atomic int64_t anchor;  /* the smallest (arrival - media time) of late: when `origin` was sent by this clock */
     _Atomic int64_t last_arrival;
     _Atomic uint32_t started, ended;
     _Atomic uint64_t counters[SW_TRACK_COUNTERS];
@@ -53,7 +53,9 @@ struct sw_track {
     /* The writer's own. */
     int64_t shift;      /* what rebasing has added to the wire's positions */
     int64_t last_count; /* samples of the newest packet */
-    int64_t deficit_since, deficit; /* sw_track_append: a stall that has not caught up yet */
+    int64_t bucket_since, bucket, bucket_before; /* smallest difference of these two seconds, and of those before */
+    int64_t baseline;               /* sw_track_append: the smallest difference of all, slowly forgotten */
+    int64_t deficit_since, deficit; /* the same: a stall that has not caught up yet */
     uint32_t in_deficit;
 
     listener listeners[SLOTS];
@@ -246,7 +248,9 @@ static void begin(sw_track *t, int64_t position, int64_t arrival)
     atomic_store_explicit(&t->start, position, memory_order_relaxed);
     atomic_store_explicit(&t->claimed, position, memory_order_relaxed);
     atomic_store_explicit(&t->head, position, memory_order_relaxed);
-    atomic_store_explicit(&t->anchor, INT64_MAX, memory_order_relaxed);
+    atomic_store_explicit(&t->anchor, arrival, memory_order_relaxed);
+    t->bucket_since = arrival;
+    t->bucket = t->bucket_before = t->baseline = INT64_MAX;
     atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
     atomic_store_explicit(&t->started, 1, memory_order_release);
 }
@@ -280,11 +284,17 @@ static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
     return head + gap;
 }
 
+/* The smallest difference of a few seconds, not of all: clocks drift, and what matters is how they stand now. */
 static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arrival)
 {
-    int64_t media = to_nano(t, position + n - load64(&t->origin));
-    if (arrival - media < load64(&t->anchor))
-        atomic_store_explicit(&t->anchor, arrival - media, memory_order_relaxed);
+    int64_t difference = arrival - to_nano(t, position + n - load64(&t->origin));
+    if (arrival - t->bucket_since >= 2 * NANO) {
+        t->bucket_before = arrival - t->bucket_since < 4 * NANO ? t->bucket : INT64_MAX;
+        t->bucket = INT64_MAX;
+        t->bucket_since = arrival;
+    }
+    t->bucket = difference < t->bucket ? difference : t->bucket;
+    atomic_store_explicit(&t->anchor, t->bucket < t->bucket_before ? t->bucket : t->bucket_before, memory_order_relaxed);
     atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
     t->last_count = n;
 }
@@ -363,13 +373,15 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
 /* A stall that has caught up within two seconds was only a stall; what is still missing then was never sent. */
 static void fill_deficit(sw_track *t, int64_t n, int64_t arrival)
 {
-    int64_t head = load64(&t->head), anchor = load64(&t->anchor);
+    int64_t head = load64(&t->head);
     int64_t sent = arrival - to_nano(t, head + n - load64(&t->origin)), late;
-    if (anchor == INT64_MAX)
+    if (t->baseline == INT64_MAX) {
+        t->baseline = sent;
         return;
-    anchor += since_last(t, arrival) / 1000; /* follow a sender whose clock is slow, up to 1,000 ppm */
-    atomic_store_explicit(&t->anchor, anchor < sent ? anchor : sent, memory_order_relaxed);
-    late = sent - anchor;
+    }
+    t->baseline += since_last(t, arrival) / 1000; /* follow a sender whose clock is slow, up to 1,000 ppm */
+    t->baseline = sent < t->baseline ? sent : t->baseline;
+    late = sent - t->baseline;
     if (late < 100 * MILLI) {
         t->in_deficit = 0;
         return;

@@ -10,27 +10,47 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from swsync.media.capture import Capture as Capture
     from swsync.media.codec import decode as decode
     from swsync.media.codec import decode_into as decode_into
     from swsync.media.codec import encode as encode
     from swsync.media.codec import encode_into as encode_into
+    from swsync.media.quality import Alignment as Alignment
+    from swsync.media.quality import LostSpan as LostSpan
+    from swsync.media.quality import ReceiverStats as ReceiverStats
+    from swsync.media.receiver import Frame as Frame
+    from swsync.media.receiver import Receiver as Receiver
     from swsync.media.rtp import RtpBatch as RtpBatch
     from swsync.media.rtp import RtpPacket as RtpPacket
     from swsync.media.rtp import RtpSource as RtpSource
     from swsync.media.rtp import RtpStatistics as RtpStatistics
     from swsync.media.rtp import packetize as packetize
     from swsync.media.rtp import parse_packets as parse_packets
+    from swsync.media.sender import RtpSender as RtpSender
+    from swsync.media.track import Track as Track
+    from swsync.media.udp import RtpReceiver as RtpReceiver
+    from swsync.media.wav import WavWriter as WavWriter
     from swsync.media.wsstream import StreamReceiver as StreamReceiver
     from swsync.media.wstap import TapReceiver as TapReceiver
 
 # Public name -> module; every name here is imported above for type checkers too.
 _HOMES: dict[str, str] = {
+    "Alignment": "quality",
+    "Capture": "capture",
+    "Frame": "receiver",
+    "LostSpan": "quality",
+    "Receiver": "receiver",
+    "ReceiverStats": "quality",
     "RtpBatch": "rtp",
     "RtpPacket": "rtp",
+    "RtpReceiver": "udp",
+    "RtpSender": "sender",
     "RtpSource": "rtp",
     "RtpStatistics": "rtp",
     "StreamReceiver": "wsstream",
     "TapReceiver": "wstap",
+    "Track": "track",
+    "WavWriter": "wav",
     "decode": "codec",
     "decode_into": "codec",
     "encode": "codec",
@@ -40,12 +60,22 @@ _HOMES: dict[str, str] = {
 }
 
 __all__ = [
+    "Alignment",
+    "Capture",
+    "Frame",
+    "LostSpan",
+    "Receiver",
+    "ReceiverStats",
     "RtpBatch",
     "RtpPacket",
+    "RtpReceiver",
+    "RtpSender",
     "RtpSource",
     "RtpStatistics",
     "StreamReceiver",
     "TapReceiver",
+    "Track",
+    "WavWriter",
     "decode",
     "decode_into",
     "encode",

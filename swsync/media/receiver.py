@@ -13,7 +13,7 @@ from swsync.media.track import Track, TrackReader, wait_any
 from swsync.states import FrameState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from swsync.clock import Clock
@@ -254,9 +254,11 @@ class Receiver:
             MediaError: There is nothing to write, or it cannot be written there.
         """
         self._check()
-        from swsync.media.capture import save_tracks
+        from swsync.media.capture import Capture
 
-        return save_tracks(path, list(self.tracks.values()))
+        saved = Capture(path, **self._sides(), clock=self._clock, is_live=False)
+        saved.close()
+        return saved.duration
 
     def record(self, path: str | Path) -> Capture:
         """Record from now on (and what the buffer holds) into a WAV, until ``close`` of what is returned or the end.
@@ -269,8 +271,8 @@ class Receiver:
 
         return Capture(path, **self._sides(), clock=self._clock)
 
-    def _sides(self) -> dict[str, Track | Callable[[], Track | None]]:
-        """Which track is ``said`` and which ``heard``; overridden where tracks come later."""
+    def _sides(self) -> dict[str, Any]:
+        """Which track is ``said`` and which ``heard`` (or functions that give them later)."""
         return dict(zip(("said", "heard"), self.tracks.values(), strict=False))
 
     def end(self, reason: str = "") -> None:

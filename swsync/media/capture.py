@@ -1,0 +1,356 @@
+"""Recording one or two tracks into a WAV: each on its own media clock, two of them laid beside each other.
+
+The left channel is what was said, the right one what was heard. Nothing is concealed: what never came is silence, and
+is listed. One side is never corrected; how the second was laid beside the first is in ``alignment``.
+"""
+
+from __future__ import annotations
+
+import array
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from swsync.clock import REAL
+from swsync.errors import MediaError
+from swsync.media.quality import Alignment, LostSpan, ReceiverStats
+from swsync.media.track import WINDOW, Track, TrackReader
+from swsync.media.wav import WavWriter, keep_draining, stop_draining
+
+if TYPE_CHECKING:
+    from swsync.clock import Clock
+
+__all__ = ["Capture"]
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 8000  # frames written at a time
+HOLD_BACK = 3.0  # seconds that the file waits for a side that has gone silent, before it goes on without
+MOST_SPANS = 10_000
+CLOCK_ERROR = 0.001  # seconds: what timestamps in milliseconds leave open
+
+Source = Track | Callable[[], "Track | None"]
+
+
+class _Side:
+    """One channel: its track, and which position of it is the file's first frame."""
+
+    def __init__(self, name: str, source: Any) -> None:
+        self.name = name
+        self.source = source
+        self.track: Track | None = source if isinstance(source, Track) else None
+        self.reader: TrackReader | None = None
+        self.first = 0  # position of file frame 0, once `reader` is set
+        self.start = 0  # position of the track's first sample, then
+        self.passed = 0  # up to this position the file went on without the track
+        self.overtaken = 0  # samples that came after the file had gone on
+
+    def resolve(self) -> Track | None:
+        """The track, if it is there and has had audio."""
+        if self.track is None:
+            self.track = self.source()
+        return self.track if self.track is not None and self.track.started else None
+
+    def place(self, first: int) -> None:
+        assert self.track is not None
+        self.first, self.start = first, self.track.report().start
+        self.reader = TrackReader(self.track)
+
+    def fill(self, out: array.array[int], frame: int, frames: int) -> list[tuple[int, int]]:
+        """Put the samples of file frames ``frame`` and on into ``out``; what never came, as file frames."""
+        lost: list[tuple[int, int]] = []
+        if self.reader is None:
+            return lost
+        begin = self.first + frame
+        end = begin + frames
+        self._note_overtaken()
+        self.reader.move(max(begin, self.start))
+        while self.reader.position < end:
+            block = self.reader.take(end - self.reader.position, end)
+            at = block.position - begin
+            if block.skipped:  # the ring is shorter than the disk was slow
+                lost.append((frame + max(0, at - block.skipped), frame + min(at, frames)))
+            if not len(block.samples):
+                break
+            out[at : at + len(block.samples)] = array.array("h", block.samples)
+            lost += [
+                (s.position - self.first, s.position - self.first + s.samples) for s in block.spans if s.is_missing
+            ]
+        self.passed = end
+        return lost
+
+    def _note_overtaken(self) -> None:
+        """Samples that have come for a stretch which the file had passed already."""
+        assert self.track is not None
+        assert self.reader is not None
+        head = int(self.track.report().head)
+        if self.passed > self.reader.position:
+            self.overtaken += max(0, min(head, self.passed) - self.reader.position)
+            self.reader.move(min(max(head, self.reader.position), self.passed))
+
+
+class Capture:
+    """Records until it is closed; usable in ``with``.
+
+    Args:
+        path: Of the WAV. Until the end it is ``path.part``, valid at every moment.
+        said: The left channel: a track, or a function that gives it once it is there.
+        heard: The right channel; with only one of the two the file is mono.
+        clock: The tracks' clock.
+        warn_after: Seconds without any audio before the log says so.
+        is_live: Let the writer's thread write as audio comes; otherwise everything is written by ``close``.
+
+    Raises:
+        MediaError: The file cannot be written, or there is no track.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        said: Source | None = None,
+        heard: Source | None = None,
+        *,
+        clock: Clock = REAL,
+        warn_after: float = 5.0,
+        is_live: bool = True,
+    ) -> None:
+        given = [("said", said), ("heard", heard)]
+        self._sides = [_Side(name, source) for name, source in given if source is not None]
+        if not self._sides:
+            raise MediaError("there is no track to record yet")
+        self._clock = clock
+        self._pid = os.getpid()
+        self._began = clock.now()
+        self._warn_after: float | None = warn_after
+        # Held while draining, which is done by the writer's thread and, at the end, by whoever closes.
+        self._lock = threading.Lock()
+        self._first_audio: float | None = None  # guarded by _lock, as all below
+        self._alignment = Alignment()
+        self._lost: list[LostSpan] = []
+        self._closed = False
+        self._error: MediaError | None = None
+        self._wav = WavWriter(path, len(self._sides))
+        if is_live:
+            keep_draining(self)
+
+    # -- what is known
+
+    @property
+    def path(self) -> os.PathLike[str]:
+        """Where the finished file is."""
+        return self._wav.path
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def duration(self) -> float:
+        """Seconds received so far, on the recording's own timeline; once closed, those in the file."""
+        if self._closed or self._error:
+            return self._wav.seconds
+        longest = self._wav.seconds
+        for side in self._sides:
+            track = side.track
+            if track is None or not track.started:
+                continue
+            head = track.report().head
+            first = side.first if side.reader is not None else track.report().start
+            longest = max(longest, (head - first) / track.rate)
+        return longest
+
+    @property
+    def quality(self) -> dict[str, ReceiverStats]:
+        """Statistics of each side, by its name (``said``, ``heard``)."""
+        return {side.name: side.track.stats if side.track else ReceiverStats() for side in self._sides}
+
+    @property
+    def alignment(self) -> Alignment:
+        """How the two sides were laid beside each other."""
+        return self._alignment
+
+    @property
+    def lost_spans(self) -> list[LostSpan]:
+        """What is silent in the file because it never came; the first 10,000 of them."""
+        with self._lock:
+            return list(self._lost)
+
+    @property
+    def overtaken(self) -> dict[str, int]:
+        """Samples of each side that came more than three seconds late and are not in the file."""
+        return {side.name: side.overtaken for side in self._sides}
+
+    def wait_duration(self, seconds: float, timeout: float | None = None) -> None:
+        """Wait until that much has been received, or nothing more will come.
+
+        Raises:
+            TimeoutError: It has not, in time.
+        """
+        deadline = None if timeout is None else self._clock.now() + timeout
+        while self.duration < seconds and not self._closed and not self._all_ended():
+            if deadline is not None and self._clock.now() >= deadline:
+                raise TimeoutError(f"{self.duration:.2f} of {seconds:.2f} s recorded within {timeout} s")
+            self._clock.sleep(0.02)
+
+    def _all_ended(self) -> bool:
+        return all(side.track is not None and side.track.ended for side in self._sides)
+
+    # -- writing
+
+    def drain(self) -> None:
+        """Write what is ready; called by the writer's thread."""
+        with self._lock:
+            if self._closed or self._error:
+                return
+            try:
+                self._drain(is_final=False)
+            except MediaError as error:
+                self._fail(error)
+
+    def _fail(self, error: MediaError) -> None:
+        """The disk is full, or the like: what is there gets its name; requires _lock."""
+        assert self._lock.locked()
+        logger.error("%s; what was recorded before is in it", error)
+        self._error = error
+        stop_draining(self)
+        try:
+            self._wav.close()
+        except MediaError:
+            logger.exception("the recording keeps the name %s", self._wav.part)
+
+    def _drain(self, is_final: bool) -> None:
+        assert self._lock.locked()
+        live = [side for side in self._sides if side.resolve() is not None]
+        now = self._clock.now()
+        if not live:
+            self._warn(now)
+            return
+        self._first_audio = now if self._first_audio is None else self._first_audio
+        # Both sides begin within this; after it the first frame of the file is fixed.
+        if now - self._first_audio < WINDOW and not is_final and not self._all_ended():
+            return
+        self._place(live)
+        target = self._target(live, now, is_final)
+        while self._wav.frames < target:
+            self._write(min(BLOCK, target - self._wav.frames))
+
+    def _warn(self, now: float) -> None:
+        if self._warn_after is not None and now - self._began >= self._warn_after:
+            self._warn_after = None
+            logger.warning("%s: no audio has come for %.0f s", self._wav.path, now - self._began)
+
+    def _target(self, live: list[_Side], now: float, is_final: bool) -> int:
+        """How many frames the file may have now."""
+        ends, holding = [], []
+        for side in live:
+            assert side.track is not None
+            state = side.track.report()
+            end = int(state.head) - side.first
+            silent = now - state.last_arrival / 1e9
+            if is_final or state.ended or silent > HOLD_BACK:
+                ends.append(end)
+            else:
+                holding.append(end if silent > WINDOW else end - int(WINDOW * side.track.rate))
+        return min(holding) if holding else max(ends)
+
+    def _write(self, frames: int) -> None:
+        frame, rate, channels = self._wav.frames, self._wav.rate, len(self._sides)
+        out = array.array("h", bytes(2 * frames * channels))
+        for channel, side in enumerate(self._sides):
+            one = array.array("h", bytes(2 * frames))
+            lost = side.fill(one, frame, frames)
+            for first, last in lost:
+                self._note_lost(side.name, first / rate, last / rate)
+            out[channel::channels] = one
+        self._wav.write(out)
+
+    def _note_lost(self, side: str, start: float, end: float) -> None:
+        if self._lost and self._lost[-1].side == side and abs(self._lost[-1].end - start) < 1e-9:
+            self._lost[-1] = LostSpan(side=side, start=self._lost[-1].start, end=end)
+        elif len(self._lost) < MOST_SPANS and end > start:
+            self._lost.append(LostSpan(side=side, start=start, end=end))
+
+    # -- where each side begins
+
+    def _place(self, live: list[_Side]) -> None:
+        """Give a place to sides that have begun since the last drain."""
+        new = [side for side in live if side.reader is None]
+        if not new:
+            return
+        for side in new:
+            assert side.track is not None
+            rate = side.track.rate
+            if not self._wav.frames and len(new) == len(live):
+                self._wav.rate = rate
+            if rate != self._wav.rate:
+                raise MediaError(f"the two sides have different rates, {rate} and {self._wav.rate}")
+        reference = next((side for side in live if side.reader is not None), new[0])
+        if reference.reader is None:
+            assert reference.track is not None
+            reference.place(int(reference.track.report().start))
+        for side in new:
+            if side.reader is None:
+                self._align(side, reference)
+
+    def _align(self, side: _Side, reference: _Side) -> None:
+        """Find the position of one side that belongs to the file's first frame."""
+        track, other = side.track, reference.track
+        assert track is not None
+        assert other is not None
+        if track.media_clock is not None and track.media_clock is other.media_clock:
+            method, error, first = "media clock", CLOCK_ERROR, reference.first
+        else:
+            ours, theirs = track.report(), other.report()
+            begin = theirs.anchor + (reference.first - theirs.origin) * 1e9 / other.rate
+            first = int(ours.origin) + round((begin - ours.anchor) / 1e9 * track.rate)
+            jitter = (track.stats.jitter_ms + other.stats.jitter_ms) / 1000
+            method, error = "arrival", max(CLOCK_ERROR, jitter)
+        side.place(first)
+        early = first - side.start  # by how much it began before the file does
+        if early > 0 and not self._wav.frames:
+            side.first -= early
+            reference.first -= early
+        said, heard = (side, reference) if side.name == "said" else (reference, side)
+        offset = ((heard.start - heard.first) - (said.start - said.first)) / track.rate
+        self._alignment = Alignment(method=method, offset=offset, error=error)
+
+    # -- the end
+
+    def close(self) -> None:
+        """Write what has come, and give the file its name. Idempotent.
+
+        Raises:
+            MediaError: There was no audio at all, or the file could not be written.
+        """
+        if os.getpid() != self._pid:
+            return  # a forked child leaves its parent's file alone
+        stop_draining(self)
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._error is None:
+                try:
+                    self._drain(is_final=True)
+                finally:
+                    self._wav.close()
+            error, is_empty = self._error, self._first_audio is None
+        if error is not None:
+            raise MediaError(str(error)) from error
+        if is_empty:
+            raise MediaError(
+                f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
+            )
+
+    def __enter__(self) -> Capture:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
+        try:
+            self.close()
+        except MediaError as error:
+            if kind is None:
+                raise
+            logger.warning("%s", error)  # what happened inside the with is the user's to see

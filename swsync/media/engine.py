@@ -1,0 +1,216 @@
+"""The one thread of the process that receives RTP: it lives in one long C call (``csrc/rtpio.c``), without the GIL.
+
+It starts with the first receiver, ends with the last, and is stopped and joined when the interpreter exits. A forked
+child has no such thread: what its parent opened is left alone there, and its own first receiver starts a new one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import mmap
+import os
+import sys
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from swsync._media import ffi, lib
+from swsync.clock import REAL
+from swsync.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swsync.media.track import Track
+
+__all__ = ["Link", "attach", "detach", "tick_lateness"]
+
+logger = logging.getLogger(__name__)
+
+THREAD_NAME = "swsync-media"
+TICK = 0.005  # seconds between two drains of all sockets
+BUDGET = 256  # datagrams that one socket may have of one tick
+PATIENCE = 5.0  # seconds that the engine may take to let go of a socket
+
+_lock = threading.Lock()
+_current: _Engine | None = None  # guarded by _lock
+_will_stop_at_exit = False  # guarded by _lock
+
+
+def pages(octets: int) -> Any:
+    """Zeroed memory aligned to a page, private to this process; freed when nothing refers to it any more."""
+    return ffi.from_buffer(mmap.mmap(-1, octets, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+
+
+class Link:
+    """One socket in the engine, with all that C refers to: it is kept until the engine has let go of it."""
+
+    def __init__(self, fd: int, rx: Any, track: Track, speed: float) -> None:
+        self.rx = rx
+        self.track = track
+        octets = lib.sw_socket_octets()
+        self._memory = ffi.new("char[]", octets)
+        self.c = ffi.cast("sw_socket *", self._memory)
+        if lib.sw_socket_options(fd) or lib.sw_socket_init(self._memory, octets, fd, rx, track._c, speed):
+            raise MediaError("this is no socket to receive RTP from")
+        self.keep: object = None  # what else C refers to
+        self.engine: _Engine | None = None  # set by attach()
+
+
+class _Engine:
+    """The C engine and its thread."""
+
+    def __init__(self) -> None:
+        self.links: set[Link] = set()  # guarded by the module's _lock
+        reading, self._waking = _wake_descriptors()
+        weakref.finalize(self, _close_all, {reading, self._waking}, os.getpid()).atexit = False
+        octets = lib.sw_engine_octets()
+        self._memory = pages(octets)
+        self.c = ffi.cast("sw_engine *", self._memory)
+        # The plain path is what other systems than Linux have; the switch is for its tests.
+        is_plain = os.environ.get("SWSYNC_RTP_PLAIN", "") == "1"
+        code = lib.sw_engine_init(self._memory, octets, reading, int(TICK * 1e9), BUDGET, is_plain)
+        if code != lib.SW_OK:
+            raise MediaError(f"the RTP engine cannot be set up: {ffi.string(lib.sw_strerror(code)).decode()}")
+        self.join = _start(self._run)
+
+    def _run(self) -> None:
+        code = lib.sw_engine_run(self.c)
+        if code != lib.SW_OK:
+            logger.error("the RTP engine could not start: %s", os.strerror(-code))
+
+    def wake(self) -> None:
+        try:
+            os.write(self._waking, b"\1\0\0\0\0\0\0\0")
+        except BlockingIOError:
+            pass  # it is being woken already
+
+    def stop(self) -> None:
+        """End every socket, and the thread."""
+        lib.sw_engine_stop(self.c)
+        self.wake()
+        if not self.join(PATIENCE):
+            logger.warning("thread %s did not end within %s s", THREAD_NAME, PATIENCE)
+            _abandoned.append(self)  # its memory must stay
+
+
+_abandoned: list[object] = []
+
+
+def _wake_descriptors() -> tuple[int, int]:
+    if hasattr(os, "eventfd"):
+        descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        return descriptor, descriptor
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    return reading, writing
+
+
+def _close_all(descriptors: set[int], pid: int) -> None:
+    if os.getpid() == pid:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _start(run: Callable[[], None]) -> Callable[[float], bool]:
+    """Start a thread of the operating system, and give what joins it (True if it ended in time)."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is None or not monkey.is_module_patched("threading"):
+        thread = REAL.start(run, THREAD_NAME)
+
+        def join(timeout: float) -> bool:
+            thread.join(timeout)
+            return not thread.is_alive()
+
+        return join
+    # A greenlet that sits in C would stop all others: take the thread that gevent has hidden.
+    ended = monkey.get_original("_thread", "allocate_lock")()
+    ended.acquire()
+
+    def body() -> None:
+        try:
+            run()
+        finally:
+            ended.release()
+
+    monkey.get_original("_thread", "start_new_thread")(body, ())
+    return lambda timeout: bool(ended.acquire(True, timeout))
+
+
+def attach(link: Link) -> None:
+    """Have the engine receive from a socket; start the engine if there is none."""
+    global _current, _will_stop_at_exit
+    with _lock:
+        if not _will_stop_at_exit:
+            atexit.register(_stop_at_exit)
+            _will_stop_at_exit = True
+        if _current is None:
+            _current = _Engine()
+        link.engine = _current
+        _current.links.add(link)
+        lib.sw_engine_open(_current.c, link.c)
+        _current.wake()
+
+
+def detach(link: Link) -> None:
+    """Let the engine take what the socket still holds, end its track, and let go of it; then it may be closed.
+
+    Raises:
+        MediaError: The engine did not answer.
+    """
+    global _current
+    engine = link.engine
+    if engine is None:
+        return
+    link.engine = None
+    lib.sw_engine_end(engine.c, link.c)
+    engine.wake()
+    _await_done(link)
+    with _lock:
+        engine.links.discard(link)
+        is_last = engine is _current and not engine.links
+        if is_last:
+            _current = None
+    if is_last:
+        engine.stop()
+
+
+def _await_done(link: Link) -> None:
+    deadline = REAL.now() + PATIENCE
+    while not lib.sw_socket_done(link.c):
+        if REAL.now() > deadline:
+            raise MediaError(f"thread {THREAD_NAME} does not answer; the socket stays open")
+        REAL.sleep(0.0005)  # it has been woken, and has a tick's work at most before this
+
+
+def tick_lateness() -> list[float]:
+    """Seconds by which each of the last ticks (4,096 at most, in no order) came later than planned."""
+    with _lock:
+        engine = _current
+    if engine is None:
+        return []
+    out = ffi.new("uint64_t[]", lib.SW_ENGINE_LATENESS)
+    ticks = lib.sw_engine_lateness(engine.c, out, lib.SW_ENGINE_LATENESS)
+    return [out[i] / 1e9 for i in range(min(ticks, lib.SW_ENGINE_LATENESS))]
+
+
+def _stop_at_exit() -> None:
+    global _current
+    with _lock:
+        engine, _current = _current, None
+    if engine is not None:
+        engine.stop()
+
+
+def _forget_parent() -> None:
+    """In a forked child: the parent's engine is not here, and its lock may have been held."""
+    global _current, _lock
+    _lock = threading.Lock()
+    if _current is not None:
+        _abandoned.append(_current)  # never finalized here: its descriptors are the parent's too
+    _current = None
+
+
+os.register_at_fork(after_in_child=_forget_parent)

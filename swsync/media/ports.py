@@ -1,0 +1,113 @@
+"""Which address and port a media socket takes: random ones of a range, none that was given back a moment ago."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import random
+import socket
+import threading
+from typing import Any
+
+from swsync.clock import REAL
+from swsync.errors import ConfigurationError, MediaError
+
+__all__ = ["bind_udp", "give_back", "parse_source", "port_range"]
+
+DEFAULT_RANGE = (16384, 32766)
+REST = 10.0  # seconds before a port is used again: late packets of its last stream must not reach the next one
+ATTEMPTS = 100
+
+_random = random.SystemRandom()  # a port that cannot be guessed is harder to send to
+_lock = threading.Lock()
+_resting: dict[int, float] = {}  # port -> when it was given back; guarded by _lock
+
+
+def port_range() -> tuple[int, int]:
+    """The ports of ``SWSYNC_RTP_PORTS`` (``low-high``), or ours.
+
+    Raises:
+        ConfigurationError: The variable holds something else.
+    """
+    text = os.environ.get("SWSYNC_RTP_PORTS", "").strip()
+    if not text:
+        return DEFAULT_RANGE
+    low, dash, high = text.partition("-")
+    if dash and low.strip().isascii() and low.strip().isdigit() and high.strip().isascii() and high.strip().isdigit():
+        first, last = int(low), int(high)
+        if 1024 <= first <= last <= 65535:
+            return first, last
+    raise ConfigurationError(f"SWSYNC_RTP_PORTS must be LOW-HIGH with ports of 1024 to 65535, not {text!r}")
+
+
+def bind_udp(host: str, port: int = 0) -> socket.socket:
+    """A bound UDP socket; with port 0 on a random even port of the range.
+
+    Raises:
+        MediaError: The address is not ours, the port is taken, or no port of the range is free.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        raise MediaError(f"cannot receive RTP on {host!r}: {error}") from None
+    if port:
+        return _bind(family, (address[0], port, *address[2:]))
+    low, high = port_range()
+    now = REAL.now()
+    with _lock:
+        for old in [number for number, since in _resting.items() if now - since > REST]:
+            del _resting[old]
+        resting = set(_resting)
+    even = [number for number in range(low + low % 2, high + 1, 2) if number not in resting]
+    for number in _random.sample(even, min(ATTEMPTS, len(even))):
+        try:
+            return _bind(family, (address[0], number, *address[2:]))
+        except MediaError as error:
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
+                raise
+    raise MediaError(f"no free port for RTP in {low}-{high} on {host}; set SWSYNC_RTP_PORTS to a larger range")
+
+
+def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        reason = error.strerror or str(error)
+        raise MediaError(f"cannot receive RTP on {address[0]} port {address[1]}: {reason}") from error
+    return sock
+
+
+def give_back(port: int) -> None:
+    """Remember that a port was closed now."""
+    with _lock:
+        _resting[port] = REAL.now()
+
+
+def parse_source(source: Any) -> tuple[bytes, int, int, int]:
+    """Who may send, as (octets of the address, family 4 or 6, bits of it that count, port or 0).
+
+    Args:
+        source: An address, a network (``192.0.2.0/24``), ``(address, port)``, or a tap's ``source_device``.
+
+    Raises:
+        ConfigurationError: It is none of these.
+    """
+    port = 0
+    try:
+        if isinstance(source, dict):
+            params = source.get("params", source)
+            source = (params["addr"], params.get("port", 0))
+        if isinstance(source, (tuple, list)):
+            source, port = source[0], int(source[1])
+        network = ipaddress.ip_network(str(source), strict=False)
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port {port}")
+    except (ValueError, KeyError, IndexError, TypeError):
+        raise ConfigurationError(
+            f"source must be an address, a network, (address, port) or a source_device, not {source!r}"
+        ) from None
+    return network.network_address.packed, network.version, network.prefixlen, port
