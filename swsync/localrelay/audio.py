@@ -9,29 +9,15 @@ from __future__ import annotations
 import sys
 from array import array
 
-__all__ = ["RATE", "Segment", "Side", "Sound", "amplify", "both", "decode", "encode", "mix", "payload"]
+from swsync.media.codec import decode, encode
+
+__all__ = ["RATE", "Segment", "Side", "Sound", "amplify", "both", "mix", "payload"]
 
 RATE = 8000  # samples in a second of a call
 SILENT = b"\xff"  # mu-law for 0
 
 Segment = bytes | int
 """int16 samples in native order, or a number of silent samples."""
-
-
-def encode(pcm: bytes, codec: str) -> bytes:
-    """Return int16 samples in native order as G.711."""
-    from swsync.media import codec as media_codec
-
-    encoded: bytes = media_codec.encode(pcm, codec)
-    return encoded
-
-
-def decode(data: bytes, codec: str) -> bytes:
-    """Return G.711 as int16 samples in native order."""
-    from swsync.media import codec as media_codec
-
-    pcm: bytes = media_codec.decode(data, codec)
-    return pcm
 
 
 def amplify(pcm: bytes, decibels: float) -> bytes:

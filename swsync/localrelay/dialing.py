@@ -130,13 +130,13 @@ class Offer:
 
     ROUNDS = 2  # how often one client is asked
 
-    def __init__(self, core: Core, call: LocalCall, waited_for: float) -> None:
+    def __init__(self, core: Core, call: LocalCall, rings_for: float) -> None:
         self._core = core
         self._call = call
+        self._rings_for = rings_for
         self._asked: dict[str, int] = {}
         core.offers[call.call_id] = self
         call.on_end = self._ended
-        call.later(waited_for, self._give_up)
 
     def make(self) -> None:
         """Offer the call to the subscriber that was asked least, if there is one."""
@@ -149,6 +149,8 @@ class Offer:
             if self._asked:
                 call.end("noAnswer")
             return
+        if not self._asked:
+            call.later(self._rings_for, self._give_up)
         session = min(candidates, key=rounds)
         self._asked[session.protocol] = rounds(session) + 1
         call.session = session

@@ -17,8 +17,9 @@ from operator import mul
 from typing import Any
 
 from swsync.errors import MediaError
+from swsync.media.codec import decode
 
-from .audio import RATE, Segment, decode
+from .audio import RATE, Segment
 
 __all__ = ["RINGTONES", "default_speech", "load_speech", "read_wav", "ringtone", "speak"]
 
