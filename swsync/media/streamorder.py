@@ -8,6 +8,7 @@ __all__ = ["ChunkOrder"]
 
 LEAST_TOLERANCE = 0.002  # seconds: timestamps are whole milliseconds
 MOST_TOLERANCE = 0.020
+MOST_REPLAYS = 50  # in a row; more of them are a clock that began again, after one wrong message set it far ahead
 
 
 class ChunkOrder:
@@ -30,6 +31,7 @@ class ChunkOrder:
         self._rate = rate
         self._chunk: int | None = None
         self._next: int | None = None
+        self._replays = 0  # in a row
         self.missing = 0
         self.replayed = 0
         self.restarted = 0
@@ -41,13 +43,16 @@ class ChunkOrder:
         skipped = 0
         if expected is not None and message.chunk is not None and self._chunk is not None:
             if message.chunk <= self._chunk:
-                if told is None or told < expected - self._tolerance(samples):
+                self._replays += 1
+                is_old = told is None or told < expected - self._tolerance(samples)
+                if is_old and self._replays <= MOST_REPLAYS:
                     self.replayed += 1
                     return None
                 self.restarted += 1
             else:
                 skipped = message.chunk - self._chunk - 1
                 self.missing += skipped
+        self._replays = 0
         position = self._choose(told, expected, skipped, samples)
         if message.chunk is not None:
             self._chunk = message.chunk
