@@ -15,6 +15,7 @@ from swsync.calling._base import Action, Session
 from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling.ai import AIVerbs
 from swsync.calling.callqueue import QueueVerbs
+from swsync.calling.capture import CaptureVerbs
 from swsync.calling.collect import CollectVerbs
 from swsync.calling.conference import ConferenceVerbs
 from swsync.calling.connect import ConnectVerbs
@@ -29,7 +30,7 @@ from swsync.calling.record import RecordVerbs
 from swsync.calling.stream import StreamVerbs
 from swsync.calling.tap import TapVerbs
 from swsync.calling.transcribe import TranscribeVerbs
-from swsync.errors import CallEnded, CallGone, ConnectionClosed, RelayError
+from swsync.errors import CallEnded, CallGone, ConnectionClosed, HandlerOverload, RelayError
 from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
 from swsync.states import CallState
 
@@ -67,6 +68,7 @@ class Call(
     AIVerbs,
     TranscribeVerbs,
     EffectVerbs,
+    CaptureVerbs,
 ):
     """A RELAY call. The client makes it when a call comes in, or when a dial is answered.
 
@@ -117,6 +119,7 @@ class Call(
         self._is_passed = False
         self._listeners: dict[str, list[Listener]] = {}
         self._waiters: list[_Waiter] = []
+        self._overload: HandlerOverload | None = None
 
     def __repr__(self) -> str:
         return f"<Call {self.call_id} {self.direction} {self._state}>"
@@ -205,6 +208,16 @@ class Call(
     def is_passed(self) -> bool:
         """Whether ``pass_()`` gave it back to routing; it may be offered again."""
         return self._is_passed
+
+    @property
+    def overload(self) -> HandlerOverload | None:
+        """Set when a listener of this call was stuck while a thousand callbacks waited, and was disabled."""
+        return self._overload
+
+    def _overloaded(self, overload: HandlerOverload) -> None:
+        """A listener was disabled; called by the dispatcher's owner."""
+        with self._condition:
+            self._overload = overload
 
     def _device_text(self, *names: str) -> str:
         params = self.device.get("params")

@@ -1,0 +1,293 @@
+"""``call.capture``: both sides of a call in one stereo WAV on this machine.
+
+This is where calls and media meet: it makes receivers, asks the call for a stream or for two taps to them, records what
+comes, and takes everything down again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swsync.errors import CallEnded, MediaError, SwsyncError
+
+if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.calling._base import Action
+    from swsync.media.capture import Capture
+    from swsync.media.quality import Alignment, LostSpan, ReceiverStats
+    from swsync.media.receiver import Receiver
+    from swsync.media.track import Track
+
+__all__ = ["CallCapture", "CaptureVerbs"]
+
+logger = logging.getLogger(__name__)
+
+WAYS = ("stream", "rtp", "ws")
+FINISH_TIMEOUT = 3.0  # seconds that the end waits for all `finished` events together
+LINGER = 0.2  # seconds after `finished` in which the last audio may still be on its way
+SIDES = {"speak": "said", "listen": "heard"}  # tap direction -> side of the recording
+TRACKS = {"inbound": "said", "outbound": "heard"}  # stream track -> side of the recording
+
+
+class CallCapture:
+    """A recording of a call, as a context manager: it begins at ``with`` and is a finished file at the end of it.
+
+    Attributes:
+        call: The call.
+        path: Of the WAV; until the end it is ``path.part``.
+        via: ``stream``, ``rtp`` or ``ws``.
+        actions: The stream, or the two taps, once it has begun.
+    """
+
+    def __init__(self, call: Call, path: str | os.PathLike[str], via: str, codec: str, timeout: float) -> None:
+        if via not in WAYS:
+            raise ValueError(f"via must be one of {', '.join(WAYS)}, not {via!r}")
+        self.call = call
+        self.path = Path(path)
+        self.via = via
+        self.actions: Sequence[Action] = ()
+        self._codec = codec
+        self._timeout = timeout
+        self._receivers: dict[str, Receiver] = {}  # written before anybody else has this object
+        self._recording: Capture | None = None  # the same
+        self._lock = threading.Lock()
+        self._is_closed = False  # guarded by _lock
+
+    def __repr__(self) -> str:
+        return f"<CallCapture {self.path} via {self.via}>"
+
+    # What is known
+
+    @property
+    def duration(self) -> float:
+        """Seconds recorded so far; after the end, seconds in the file."""
+        return self._recording.duration if self._recording else 0.0
+
+    @property
+    def quality(self) -> Mapping[str, ReceiverStats]:
+        """Statistics of each side, ``said`` and ``heard``: packets, loss, jitter ..."""
+        return self._recording.quality if self._recording else {}
+
+    @property
+    def alignment(self) -> Alignment | None:
+        """How the two sides were laid beside each other."""
+        return self._recording.alignment if self._recording else None
+
+    @property
+    def lost_spans(self) -> list[LostSpan]:
+        """What is silent in the file because it never came."""
+        return self._recording.lost_spans if self._recording else []
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file is finished."""
+        return self._is_closed
+
+    def wait_duration(self, seconds: float, timeout: float | None = None) -> None:
+        """Wait until that much is recorded, or nothing more will come.
+
+        Raises:
+            TimeoutError: It is not, in time.
+            MediaError: It has not begun.
+        """
+        if self._recording is None:
+            raise MediaError("the capture has not begun: use it in with")
+        self._recording.wait_duration(seconds, timeout)
+
+    # Its life
+
+    def __enter__(self) -> CallCapture:
+        """Start everything, and wait until the service says that audio is on its way.
+
+        Raises:
+            MediaError: The file cannot be written; nothing was asked of the call.
+            ConfigurationError: SignalWire could not reach this machine; nothing was asked of the call.
+            ActionFailed: SignalWire did not reach it.
+            TimeoutError: It did not start in time. Whatever had been started is stopped again.
+        """
+        from swsync.media.capture import Capture
+
+        _check_writable(self.path)
+        with contextlib.ExitStack() as undo:
+            self._receivers = self._make_receivers(undo)
+            self.actions = self._start(undo)
+            clock = self.call.session.clock
+            deadline = clock.now() + self._timeout
+            for action in self.actions:
+                action.wait_started(max(0.0, deadline - clock.now()))
+            # What has come since is in the receivers' buffers: nothing is lost by beginning only now, and a file of
+            # that name is not touched by a capture that never was.
+            self._recording = Capture(self.path, **self._sides(), clock=clock)
+            undo.pop_all()
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        try:
+            self.close()
+        except SwsyncError:
+            if error is None:
+                raise
+            # What the user's code raised says more.
+            logger.warning("%s could not be finished well", self, exc_info=True)
+
+    def close(self) -> None:
+        """Stop the stream or the taps, wait for the last audio, and finish the file. Idempotent.
+
+        Raises:
+            MediaError: No audio came at all, or the file could not be written.
+        """
+        with self._lock:
+            already, self._is_closed = self._is_closed, True
+        if already or self._recording is None:
+            return
+        try:
+            _stop(self.actions)
+            self._linger()
+        finally:
+            # Whatever happens above, Ctrl-C too: the file gets its last samples and its name.
+            with contextlib.ExitStack() as end:
+                for receiver in self._receivers.values():
+                    end.callback(receiver.close)
+                end.callback(self._recording.close)
+                for receiver in self._receivers.values():
+                    receiver.end()
+                self._await_ends()
+
+    def _linger(self) -> None:
+        """RELAY's word that a tap is over can be faster than the last datagrams."""
+        if self.via == "rtp":
+            self.call.session.clock.sleep(LINGER)
+
+    def _await_ends(self) -> None:
+        """Wait until the receivers have read what was under way: the far side closes its socket, or they give up."""
+        clock = self.call.session.clock
+        deadline = clock.now() + FINISH_TIMEOUT
+        for receiver in self._receivers.values():
+            for track in receiver.tracks.values():
+                while not track.ended and clock.now() < deadline:
+                    clock.sleep(0.01)
+
+    # How the sides come
+
+    def _make_receivers(self, undo: contextlib.ExitStack) -> dict[str, Receiver]:
+        from swsync.media.udp import RtpReceiver
+        from swsync.media.wsstream import StreamReceiver
+        from swsync.media.wstap import TapReceiver
+
+        clock = self.call.session.clock
+        receivers: dict[str, Receiver] = {}
+        if self.via == "stream":
+            receivers["both"] = undo.enter_context(StreamReceiver(clock=clock))
+            return receivers
+        for direction in SIDES:
+            if self.via == "rtp":
+                receivers[direction] = undo.enter_context(RtpReceiver(codec=self._codec, clock=clock))
+            else:
+                receivers[direction] = undo.enter_context(TapReceiver(codec=self._codec, clock=clock))
+        return receivers
+
+    def _start(self, undo: contextlib.ExitStack) -> list[Action]:
+        """Ask the call for the audio. The devices go as plain data: these receivers end when the capture does."""
+        actions: list[Action] = []
+        undo.callback(_stop, actions)
+        for direction, receiver in self._receivers.items():
+            if self.via == "stream":
+                stream: Any = receiver
+                actions.append(
+                    self.call.stream(
+                        stream.url,
+                        track="both_tracks",
+                        codec=self._codec,
+                        authorization_bearer_token=stream.token,
+                    )
+                )
+            else:
+                actions.append(self.call.tap_audio(direction=direction, device=receiver.device))
+        return actions
+
+    def _sides(self) -> dict[str, Any]:
+        """Where the recording finds each side's track; those of WebSockets are made by the first media."""
+
+        if self.via == "stream":
+            return {side: partial(_track, self._receivers["both"], name) for name, side in TRACKS.items()}
+        return {side: partial(_track, self._receivers[direction], None) for direction, side in SIDES.items()}
+
+
+def _track(receiver: Receiver, name: str | None) -> Track | None:
+    """A receiver's track of that name, or the only one it has; None while there is none."""
+    tracks = receiver.tracks
+    return next(iter(tracks.values()), None) if name is None else tracks.get(name)
+
+
+def _stop(actions: Sequence[Action]) -> None:
+    """Stop actions and wait for their ends, for so long as makes sense; never raises what RELAY says."""
+    running = [action for action in actions if not action.is_done]
+    for action in running:
+        call = action.call
+        params = {"node_id": call.node_id, "call_id": call.call_id, "control_id": action.control_id}
+        with contextlib.suppress(SwsyncError):
+            call.session.post(f"calling.{action._verb}.stop", params)
+    if not running:
+        return
+    clock = running[0].call.session.clock
+    deadline = clock.now() + FINISH_TIMEOUT
+    for action in running:
+        try:
+            action.wait(max(0.0, deadline - clock.now()))
+        except (CallEnded, TimeoutError) as error:
+            logger.warning("%r was not reported as finished: %s", action, error)
+        except SwsyncError as error:
+            logger.debug("%r: %s", action, error)
+
+
+def _check_writable(path: Path) -> None:
+    """Raise before anything is asked of the call if the file could not be written; an old file is left alone."""
+    part = path.with_name(path.name + ".part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a directory")
+        existed = part.exists()
+        with open(part, "ab"):
+            pass
+        if not existed:
+            part.unlink()
+    except OSError as error:
+        raise MediaError(f"cannot write the recording {path}: {error.strerror or error}") from None
+
+
+class CaptureVerbs:
+    """The verb that records on this machine."""
+
+    def capture(
+        self, path: str | os.PathLike[str], *, via: str = "stream", codec: str = "PCMU", timeout: float = 10.0
+    ) -> CallCapture:
+        """Record both sides of the call into a stereo WAV on this machine: left is said, right is heard.
+
+        ::
+
+            with call.capture("call.wav") as capture:
+                call.play_tts("Hello").wait()
+            print(capture.duration, capture.quality)
+
+        It begins when ``with`` is entered, which returns when the service says that audio is on its way, and stops at
+        the end of the block. The file is valid at every moment, whatever breaks: call, link, or code inside.
+
+        Args:
+            path: Of the WAV; an existing file is replaced at the end.
+            via: ``stream`` (one WebSocket with both sides labelled), ``rtp`` or ``ws`` (two taps).
+            codec: ``PCMU`` or ``PCMA``; L16 too where the far side knows it.
+            timeout: Seconds for audio to be announced.
+
+        Returns:
+            A context manager. What this machine is called from outside is told by the settings ``SWSYNC_MEDIA_URL``
+            (``stream``, ``ws``), or ``SWSYNC_PUBLIC_HOST`` and ``SWSYNC_RTP_PORTS`` (``rtp``).
+        """
+        call: Any = self
+        return CallCapture(call, path, via, codec, timeout)
