@@ -220,15 +220,16 @@ class Net:
     async def _shut_down(self) -> None:
         for server in self._servers:
             server.close()
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)  # links say goodbye
-        for task in tasks:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)  # links say goodbye
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # also handshakes that asyncio waits for on its own
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
         for server in self._servers:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(server.wait_closed(), CLOSE_SECONDS)
+        await asyncio.sleep(0)  # aborted transports close their sockets in the next round
 
     # RELAY links
 

@@ -1,0 +1,134 @@
+"""LocalRelay as a whole: where it listens, what it leaves, and what it says when a setting cannot work."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import stat
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+import swsync.localrelay.server as server
+from swsync.clock import VirtualClock
+from swsync.errors import ConfigurationError
+from swsync.localrelay import LocalRelay
+
+from .wire import over_socket
+
+
+def test_tls_with_its_own_ca() -> None:
+    """The certificate is verified against the CA file, which only its user can reach and which goes with the relay."""
+    with LocalRelay(tls=True) as relay:
+        assert relay.ca_file is not None
+        assert f"wss://localhost:{relay.port}" == relay.url
+        assert {"host": f"localhost:{relay.port}", "ca_file": relay.ca_file}.items() <= relay.settings.items()
+        assert 0o700 == stat.S_IMODE(os.stat(Path(relay.ca_file).parent).st_mode)
+        assert "PRIVATE" not in Path(relay.ca_file).read_text()
+        with over_socket(relay) as wire:
+            assert wire.connect()["protocol"]
+        with pytest.raises(ssl.SSLCertVerificationError), connect(relay.url, ssl=ssl.create_default_context()):
+            pass
+    assert not Path(relay.ca_file).parent.exists()
+
+
+def test_without_tls() -> None:
+    """ws:// on loopback, where the host setting names the scheme."""
+    with LocalRelay(tls=False) as relay:
+        assert relay.url == relay.settings["host"] == f"ws://localhost:{relay.port}"
+        assert "ca_file" not in relay.settings
+        with over_socket(relay) as wire:
+            assert wire.connect()["protocol"]
+
+
+def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS is left out, or if it was asked for, the error says what to install."""
+    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    with LocalRelay() as relay:
+        assert relay.url.startswith("ws://")
+    monkeypatch.setitem(__import__("sys").modules, "trustme", None)
+    with pytest.raises(ConfigurationError, match="pip install trustme"):
+        LocalRelay(tls=True)
+
+
+def test_a_busy_port() -> None:
+    """One sentence that names the port and what to do."""
+    with LocalRelay(tls=False) as relay, pytest.raises(ConfigurationError, match=f"port {relay.port}.*another port"):
+        LocalRelay(tls=False, port=relay.port)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"host": "0.0.0.0"}, "token"),
+        ({"host": "::"}, "token"),
+        ({"host": "0.0.0.0", "token": "t", "tls": False}, "loopback only"),
+        ({"speed": 0}, "speed"),
+        ({"tap_header": "xml"}, "tap_header"),
+        ({"l16_byteorder": "middle"}, "l16_byteorder"),
+        ({"host": "no-such-host.invalid", "token": "t"}, "cannot listen"),
+        ({"port": 99999}, "99999"),
+    ],
+)
+def test_settings_that_cannot_work(settings: dict[str, Any], text: str) -> None:
+    """ConfigurationError, before anything listens."""
+    with pytest.raises(ConfigurationError, match=text):
+        LocalRelay(**settings)
+
+
+def test_unknown_outcome() -> None:
+    """A callee does what exists."""
+    with LocalRelay(tls=False) as relay, pytest.raises(ConfigurationError, match="outcome"):
+        relay.callee("+1", outcome="explodes")
+
+
+def test_close_is_idempotent_and_leaves_nothing() -> None:
+    """With clients, a call and a half-open socket; no thread of the relay is left, and what was recorded can be read."""
+    before = set(threading.enumerate())
+    relay = LocalRelay(speed=10)
+    with socket.create_connection(("127.0.0.1", relay.port)), over_socket(relay) as wire:
+        wire.connect()
+        wire.dial()
+        relay.close()
+    relay.close()
+    assert before == set(threading.enumerate())
+    assert "ended" == relay.calls[0].state
+    assert len(relay.calls[0].said) == len(relay.callees["+12025550100"].heard)
+    assert relay.journal.requests("calling.dial")
+
+
+def test_close_in_virtual_time_by_a_thread_of_no_clock() -> None:
+    """A thread that is not registered with the clock can open and close a relay."""
+    with LocalRelay(clock=VirtualClock()) as relay:
+        assert "memory://relay" == relay.url
+        assert [] == relay.calls
+
+
+def test_serve(tmp_path: Path) -> None:
+    """A file has a URL on loopback; other paths have none."""
+    (tmp_path / "a b.wav").write_bytes(b"12345")
+    with LocalRelay(tls=False) as relay:
+        url = relay.serve(tmp_path / "a b.wav")
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            assert b"12345" == reply.read()
+        for wrong in (url + "x", url.rsplit("/", 1)[0] + "/../../etc/passwd"):
+            with pytest.raises(urllib.error.HTTPError, match="404"):
+                urllib.request.urlopen(wrong, timeout=5)
+        with pytest.raises(ConfigurationError, match="no file"):
+            relay.serve(tmp_path / "none.wav")
+
+
+def test_speed() -> None:
+    """The relay's seconds pass N times as fast."""
+    with LocalRelay(speed=50, tls=False) as relay, over_socket(relay) as wire:
+        wire.connect()
+        begin = relay.clock.now()
+        wire.dial()
+        assert 0.5 <= relay.clock.now() - begin
+        assert relay.calls[0].wait_for("answered", timeout=50)
