@@ -1,0 +1,266 @@
+"""The rules of a session, as text in and text out."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from swsync.errors import CallGone, ProtocolError, RelayError
+from swsync.protocol import REMEMBERED_FRAMES, Frame, Kind, Session, check_reply
+
+
+def session() -> Session:
+    return Session("project", "token", agent="swsync/1")
+
+
+def event(number: Any, event_type: str = "calling.call.play", **params: Any) -> str:
+    return json.dumps(
+        {
+            "jsonrpc": "2.0",
+            "id": number,
+            "method": "signalwire.event",
+            "params": {"event_type": event_type, "params": params},
+        }
+    )
+
+
+def test_a_request_is_json_rpc_with_an_id_in_the_shape_of_a_uuid() -> None:
+    """A request carries its method, its params and an id that no other request has."""
+    one = session()
+    number, text = one.request("calling.play", {"text": 'a "quoted" \ud83d\ude00 word'})
+    message = json.loads(text)
+    assert {"jsonrpc": "2.0", "id": number, "method": "calling.play", "params": message["params"]} == message
+    assert {"text": 'a "quoted" \U0001f600 word'} == message["params"]
+    assert number == str(uuid.UUID(number))
+    assert number != one.request("calling.play", {})[0]
+
+
+def test_params_that_are_not_json_are_the_callers_mistake() -> None:
+    """NaN and objects are refused when the request is built, not on the wire."""
+    with pytest.raises(ValueError, match="JSON"):
+        session().request("calling.play", {"volume": float("nan")})
+    with pytest.raises(TypeError):
+        session().request("calling.play", {"volume": object()})
+
+
+def test_connect_says_version_2_and_what_is_wanted() -> None:
+    """The first connect has credentials, acks and contexts, and nothing to resume."""
+    _, text = session().connect_request(["office"])
+    assert {
+        "version": {"major": 2, "minor": 0, "revision": 0},
+        "agent": "swsync/1",
+        "event_acks": True,
+        "authentication": {"project": "project", "token": "token"},
+        "contexts": ["office"],
+    } == json.loads(text)["params"]
+
+
+def test_a_jwt_replaces_project_and_token() -> None:
+    """With a JWT nothing else authenticates."""
+    _, text = Session("project", "", "jwt").connect_request()
+    assert {"jwt_token": "jwt"} == json.loads(text)["params"]["authentication"]
+
+
+def test_a_reconnect_resumes_with_protocol_and_authorization_state() -> None:
+    """What the server gave is sent back, in its latest form."""
+    one = session()
+    assert not one.accept({"protocol": "P", "identity": "me"})
+    one.receive(event("a", "signalwire.authorization.state", authorization_state="old"))
+    one.receive(event("b", "signalwire.authorization.state", authorization_state="new"))
+    params = json.loads(one.connect_request()[1])["params"]
+    assert ("P", "new", "me") == (params["protocol"], params["authorization_state"], one.identity)
+    assert one.accept({"protocol": "P"})
+    assert "new" == one.authorization_state
+
+
+@pytest.mark.parametrize("result", [{"protocol": "Q"}, {"protocol": "P", "session_restored": False}])
+def test_another_protocol_or_a_plain_no_is_a_new_session(result: dict[str, Any]) -> None:
+    """A new session has no authorization state and remembers no frames."""
+    one = session()
+    one.accept({"protocol": "P"})
+    one.receive(event("a", "signalwire.authorization.state", authorization_state="old"))
+    assert not one.accept(result)
+    assert "" == one.authorization_state
+    assert Kind.EVENT == one.receive(event("a")).kind
+
+
+def test_an_event_is_acknowledged_and_a_second_delivery_only_acknowledged() -> None:
+    """The same frame id is acted on once and answered twice."""
+    one = session()
+    first, second = one.receive(event("x")), one.receive(event("x"))
+    assert (Kind.EVENT, Kind.DUPLICATE) == (first.kind, second.kind)
+    assert {"jsonrpc": "2.0", "id": "x", "result": {}} == json.loads(first.answer) == json.loads(second.answer)
+
+
+def test_remembered_frames_are_bounded() -> None:
+    """After enough others an id is forgotten."""
+    one = session()
+    for number in range(REMEMBERED_FRAMES + 1):
+        one.receive(event(f"e{number}"))
+    assert Kind.EVENT == one.receive(event("e0")).kind
+    assert Kind.DUPLICATE == one.receive(event(f"e{REMEMBERED_FRAMES}")).kind
+    assert REMEMBERED_FRAMES == len(one._seen) == len(one._seen_order)
+
+
+@pytest.mark.parametrize("number", [None, True, [1], {"a": 1}, 1.5])
+def test_an_event_without_a_usable_id_is_taken_and_not_acknowledged(number: Any) -> None:
+    """Only strings and whole numbers are ids."""
+    frame = session().receive(event(number))
+    assert (Kind.EVENT, None, "") == (frame.kind, frame.id, frame.answer)
+
+
+def test_strange_ids_come_back_as_they_were() -> None:
+    """Quotes, lone surrogates and numbers survive in the acknowledgement."""
+    for number in ('a"b\\', "\ud800", 7, "x" * 5000):
+        assert number == json.loads(session().receive(event(number)).answer)["id"]
+
+
+def test_a_ping_is_answered() -> None:
+    """The answer is an empty result."""
+    frame = session().receive('{"jsonrpc":"2.0","id":"p","method":"signalwire.ping","params":{"timestamp":1}}')
+    assert (Kind.PING, {"jsonrpc": "2.0", "id": "p", "result": {}}) == (frame.kind, json.loads(frame.answer))
+
+
+@pytest.mark.parametrize(("params", "left"), [({}, "P"), ({"restart": False}, "P"), ({"restart": True}, "")])
+def test_disconnect_with_restart_forgets_the_session(params: dict[str, Any], left: str) -> None:
+    """Without restart the session is resumed."""
+    one = session()
+    one.accept({"protocol": "P"})
+    frame = one.receive(json.dumps({"id": "d", "method": "signalwire.disconnect", "params": params}))
+    assert (Kind.DISCONNECT, left) == (frame.kind, one.protocol)
+    assert "d" == json.loads(frame.answer)["id"]
+
+
+def test_an_unknown_request_is_told_so() -> None:
+    """A method that this client does not serve gets JSON-RPC's error."""
+    frame = session().receive('{"id":"u","method":"signalwire.dance","params":{}}')
+    assert (Kind.UNKNOWN, -32601) == (frame.kind, json.loads(frame.answer)["error"]["code"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "nonsense",
+        "{",
+        "[]",
+        "1",
+        '"text"',
+        "null",
+        "{}",
+        '{"id":1}',
+        '{"a":NaN,"result":{}}',
+        '{"result":{}} x',
+        '{"method":"signalwire.event","params":[]}',
+        '{"method":5,"params":{}}',
+        '{"id":' + "9" * 5000 + ',"result":{}}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+    ],
+)
+def test_what_is_no_relay_frame_raises_protocol_error(text: str) -> None:
+    """Nothing else is raised, whatever comes."""
+    with pytest.raises(ProtocolError):
+        session().receive(text)
+
+
+def test_blanks_around_a_frame_are_fine() -> None:
+    """JSON allows them."""
+    assert Kind.REPLY == session().receive(' \r\n{"id":"x","result":{}}\n ').kind
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "jsonrpc": JSON,
+        "id": JSON,
+        "method": JSON | st.sampled_from(["signalwire.event", "signalwire.ping", "signalwire.disconnect"]),
+        "params": JSON
+        | st.fixed_dictionaries({}, optional={"event_type": JSON, "params": JSON, "restart": JSON, "timestamp": JSON}),
+        "result": JSON,
+        "error": JSON | st.fixed_dictionaries({}, optional={"code": JSON, "message": JSON}),
+    },
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(FIELDS)
+def test_wrong_types_in_every_field_never_crash(fields: dict[str, Any]) -> None:
+    """A frame is judged or refused with a typed error, and what is answered is JSON."""
+    one = session()
+    try:
+        frame = one.receive(json.dumps(fields))
+    except ProtocolError:
+        return
+    assert isinstance(frame, Frame)
+    if frame.answer:
+        json.loads(frame.answer)
+    if frame.kind == Kind.REPLY:
+        for method in ("signalwire.connect", "calling.play"):
+            try:
+                one.accept(check_reply(method, frame.body))
+            except RelayError as error:
+                assert len(str(error)) < 2000
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
+def test_any_text_never_crashes(text: str) -> None:
+    """Text that is not JSON raises the one error."""
+    try:
+        session().receive(text)
+    except ProtocolError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("code", ["200", "204", 200, None])
+def test_any_2xx_or_none_is_success(code: Any) -> None:
+    """The result comes back as it was sent."""
+    result = {"message": "ok", "x": 1} | ({} if code is None else {"code": code})
+    assert result == check_reply("calling.play", {"result": result})
+
+
+@pytest.mark.parametrize("code", ["404", "410", 404])
+def test_a_gone_call_has_its_own_error(code: Any) -> None:
+    """404 and 410 raise CallGone with code, text and method."""
+    with pytest.raises(CallGone) as caught:
+        check_reply("calling.play", {"result": {"code": code, "message": "gone"}})
+    assert (int(code), "gone", "calling.play") == (caught.value.code, caught.value.message, caught.value.method)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"result": {"code": "402", "message": "pay"}}, 402),
+        ({"result": {"code": "abc"}}, -1),
+        ({"result": {"code": []}}, -1),
+        ({"result": {"code": "9" * 400}}, -1),
+        ({"result": {"code": True}}, -1),
+        ({"result": []}, -1),
+        ({"error": {"code": -32602, "message": "bad params"}}, -32602),
+        ({"error": {}}, -1),
+        ({"error": "broken"}, -1),
+        ({"error": {"code": 1e9, "message": ["x"]}}, -1),
+    ],
+)
+def test_everything_else_is_a_relay_error(message: dict[str, Any], code: int) -> None:
+    """The number is RELAY's, or -1 where it sent none."""
+    with pytest.raises(RelayError) as caught:
+        check_reply("calling.play", message)
+    assert (code, "calling.play") == (caught.value.code, caught.value.method)
+
+
+def test_the_connect_result_needs_no_code() -> None:
+    """Its ``result`` fields are free."""
+    assert {"code": "whatever"} == check_reply("signalwire.connect", {"result": {"code": "whatever"}})
