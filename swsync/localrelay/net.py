@@ -222,13 +222,13 @@ class Net:
             server.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)  # links say goodbye
+        closing = [server.wait_closed() for server in self._servers]
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), CLOSE_SECONDS)
         left = asyncio.all_tasks() - {asyncio.current_task()}  # also handshakes that asyncio waits for on its own
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        for server in self._servers:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(server.wait_closed(), CLOSE_SECONDS)
         await asyncio.sleep(0)  # aborted transports close their sockets in the next round
 
     # RELAY links

@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
-import swsync.localrelay.server as server
 from swsync.clock import VirtualClock
 from swsync.errors import ConfigurationError
-from swsync.localrelay import LocalRelay
+from swsync.localrelay import LocalRelay, server
 
 from .wire import over_socket
 
@@ -89,7 +88,7 @@ def test_unknown_outcome() -> None:
 
 
 def test_close_is_idempotent_and_leaves_nothing() -> None:
-    """With clients, a call and a half-open socket; no thread of the relay is left, and what was recorded can be read."""
+    """With clients, a call and a half-open socket; no thread is left, and what was recorded can still be read."""
     before = set(threading.enumerate())
     relay = LocalRelay(speed=10)
     with socket.create_connection(("127.0.0.1", relay.port)), over_socket(relay) as wire:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from array import array
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_codecs_and_packet_times(
         clock.sleep(0.6)
         packets = packets_of(sock)
     assert {(payload_type, ptime * 8 * octets)} == {(p.payload_type, len(p.payload)) for p in packets}
-    assert {ptime * 8} == {b.timestamp - a.timestamp & 0xFFFFFFFF for a, b in zip(packets, packets[1:], strict=False)}
+    assert {ptime * 8} == {b.timestamp - a.timestamp & 0xFFFFFFFF for a, b in pairwise(packets)}
     audio = b"".join(p.payload for p in packets)
     said = bytes(relay.calls[0].said)[: len(audio) * 2 // octets]
     if codec == "L16":
