@@ -44,12 +44,20 @@ class Address:
             port: The one that was bound.
             context: TLS of our own, or None.
             environment: Where ``SWSYNC_PUBLIC_HOST`` is looked up if ``host`` is no address to connect to.
+
+        Raises:
+            ConfigurationError: Nobody said where the far side must connect to.
         """
         if self.public_url:
             return self.public_url.rstrip("/") + path
         host = self.host
         if host in ANY:
-            host = environment.get("SWSYNC_PUBLIC_HOST", "").strip() or LOOPBACK
+            host = environment.get("SWSYNC_PUBLIC_HOST", "").strip()
+            if not host:
+                raise ConfigurationError(
+                    f"bound to {self.host or 'all addresses'}, which nobody can connect to; set SWSYNC_MEDIA_URL or "
+                    "public_url= (wss://...), or SWSYNC_PUBLIC_HOST, to what the far side must use"
+                )
         scheme = "ws" if context is None else "wss"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{path}"
 

@@ -77,6 +77,7 @@ class WebSocketReceiver(Receiver):
         self._connection: Connection | None = None  # the endpoint's thread only
         self._rejected: dict[str, int] = {}  # written by the endpoint's thread only
         self._invalid = 0  # messages; the endpoint's thread only
+        where.url(path, 0, ssl_context, os.environ)  # raises before anything is bound
         paths = tuple({path, where.base_path + path})
         self._attachment = attach(_Guest(self), paths, where.host, where.port, ssl_context)
         self._url = where.url(path, self._attachment.port, ssl_context, os.environ)

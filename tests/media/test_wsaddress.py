@@ -34,10 +34,11 @@ def test_environment() -> None:
 
 
 def test_bound_to_all() -> None:
-    """Nobody can connect to 0.0.0.0: the public host is told, or loopback."""
+    """Nobody can connect to 0.0.0.0: the public host is told, and must be known."""
     where = address("0.0.0.0", 0, None, {})
     assert "ws://203.0.113.7:1/x" == where.url("/x", 1, None, {"SWSYNC_PUBLIC_HOST": "203.0.113.7"})
-    assert "ws://127.0.0.1:1/x" == where.url("/x", 1, None, {})
+    with pytest.raises(ConfigurationError, match="SWSYNC_MEDIA_URL"):
+        where.url("/x", 1, None, {"SWSYNC_PUBLIC_HOST": " "})
     assert "ws://[2001:db8::1]:1/x" == address("2001:db8::1", 0, None, {}).url("/x", 1, None, {})
     assert "ws://localhost:1/x" == address("localhost", 0, None, {}).url("/x", 1, None, {})
 
