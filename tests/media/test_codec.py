@@ -114,7 +114,7 @@ def test_names_of_codecs(name: str) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2])
 @pytest.mark.parametrize("law", [*LAWS, "L16"])
 def test_shortest_blocks(law: str, count: int) -> None:
-    """No samples, one and two are encoded and decoded like many, and the shared empty and one-octet bytes stay whole."""
+    """No samples, one and two are encoded and decoded like many, and shared bytes objects stay whole."""
     pcm = bytes(2 * count)
     encoded = media.encode(pcm, law)
 

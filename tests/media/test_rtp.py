@@ -68,10 +68,7 @@ def test_what_is_built_is_read_again(packet: RtpPacket) -> None:
     """Every packet survives building and reading; cut short it is refused or a shorter payload, never more."""
     datagram = packet.build()
 
-    if packet.extension is None:
-        assert packet == RtpPacket.parse(datagram)
-    else:
-        assert (packet.extension, packet.payload) == (lambda p: (p.extension, p.payload))(RtpPacket.parse(datagram))
+    assert packet == RtpPacket.parse(datagram)
     for end in {0, 11, len(datagram) // 2, len(datagram) - 1}:
         try:
             assert len(RtpPacket.parse(datagram[:end]).payload) <= end - 12
@@ -306,7 +303,7 @@ STEPS = st.sampled_from([1, 1, 1, 1, 2, 3, 0, -1, -5, -99, -100, 2999, 3000, 300
     steps=st.lists(st.tuples(STEPS, st.integers(-1000, 1000), st.integers(-400, 400)), max_size=120),
 )
 def test_statistics_are_those_of_the_rfc(start: int, steps: list[tuple[int, int, int]]) -> None:
-    """Verdicts, loss and jitter are those of the RFC's own code, over wraps, jumps and restarts, one by one or together."""
+    """Verdicts, loss and jitter are those of the RFC's own code, over wraps, jumps and restarts."""
     slow, one, datagrams, arrivals, verdicts = SlowStatistics(), RtpStatistics(), [], [], []
     seq, timestamp, clock = start, 0xFFFFF000, 0xFFFFFF00
     for step, drift, lateness in steps:
