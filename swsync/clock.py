@@ -145,7 +145,7 @@ class _Sleeper:
     def __init__(self, deadline: float | None, counted: bool) -> None:
         self.deadline = deadline
         self.counted = counted
-        self.parked = True
+        self.parked = False
         self.notified = False
         self.wake = threading.Event()
 
@@ -178,7 +178,12 @@ class VirtualClock:
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            self._park(self._sleeper(seconds)).wake.wait()
+            sleeper = self._sleeper(seconds)
+            try:
+                self._park(sleeper)
+                sleeper.wake.wait()
+            finally:
+                self._unpark(sleeper, notified=False)  # an interrupt (Ctrl-C) leaves by this way
 
     def condition(self, lock: Any = None) -> Condition:
         return _VirtualCondition(self, lock)
@@ -188,6 +193,9 @@ class VirtualClock:
 
     @contextmanager
     def thread(self) -> Iterator[None]:
+        if getattr(self._local, "registered", False):
+            yield  # it is one thread still: counted twice, it could never be seen to wait
+            return
         self._register()
         try:
             with self._running():
@@ -222,6 +230,7 @@ class VirtualClock:
         with self._mutex:
             if sleeper.deadline is not None:
                 heapq.heappush(self._deadlines, (sleeper.deadline, next(self._order), sleeper))
+            sleeper.parked = True
             self._parked += sleeper.counted
             self._advance()
         return sleeper
@@ -332,7 +341,11 @@ class _VirtualThread:
         self._has_ended = False  # guarded by _ended
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         clock._register()  # here, not in the new thread: time must not move before it runs
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException:
+            clock._unregister()  # the machine has no more threads to give; time must not stand still for that
+            raise
 
     def _run(self) -> None:
         try:
