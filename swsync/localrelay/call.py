@@ -62,7 +62,7 @@ class LocalCall:
     """One call as the relay sees it, with the simulated person at its far end.
 
     ``state``, ``end_reason`` and the ids may be read from any thread; ``said``, ``heard``, ``hang_up``, ``press`` and
-    ``wait_for`` may be called from any thread. The rest belongs to the relay's thread.
+    ``wait_for*`` may be called from any thread. The rest belongs to the relay's thread.
 
     Attributes:
         call_id: The call's id.
@@ -132,9 +132,23 @@ class LocalCall:
         """The simulated party presses keys: streams that copy what it says tell of each."""
         self._core.loop.ask(self._press, digits)
 
-    def wait_for(self, *states: str, timeout: float | None = 10.0) -> bool:
-        """Wait until the call is in one of the states (``answered``, ``ended`` ...); false after ``timeout``."""
-        return self._core.wait(lambda: self.state in states, timeout)
+    def wait_for(self, *states: str, timeout: float | None = 10.0) -> str:
+        """Wait until the call is in one of the states (``answered``, ``ended`` ...), and return which.
+
+        Raises:
+            TimeoutError: It was in none of them within ``timeout`` seconds of the relay's clock.
+        """
+        if not self._core.wait(lambda: self.state in states, timeout):
+            raise TimeoutError(f"the call is {self.state}, not {' or '.join(states)}, after {timeout} s")
+        return self.state
+
+    def wait_for_answered(self, timeout: float | None = 10.0) -> None:
+        """Wait until the call is answered, or over. Raises TimeoutError."""
+        self.wait_for("answered", "ending", "ended", timeout=timeout)
+
+    def wait_for_ended(self, timeout: float | None = 10.0) -> None:
+        """Wait until the call is over. Raises TimeoutError."""
+        self.wait_for("ended", timeout=timeout)
 
     # The relay's thread from here on.
 

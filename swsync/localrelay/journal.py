@@ -133,6 +133,10 @@ class Journal:
         """Return what clients asked for."""
         return [e for e in self.find(direction="in", method=method, **params) if e.method]
 
+    def methods(self) -> list[str]:
+        """Return the methods that clients called, in order."""
+        return [entry.method for entry in self.requests()]
+
     def events(self, event_type: str | None = None, **params: Any) -> list[Entry]:
         """Return what the relay told its clients."""
         return self.find(direction="out", method="signalwire.event", event_type=event_type, **params)

@@ -144,7 +144,7 @@ class LocalRelay:
             sock.close()
             raise ConfigurationError(
                 f"cannot listen on {self.host} port {self.port}: {getattr(error, 'strerror', None) or error}; "
-                "choose another port, or 0 for a free one"
+                "choose another with port= (--port), or 0 for a free one"
             ) from error
         return sock
 
@@ -267,18 +267,20 @@ class LocalRelay:
         *,
         from_: str = CALLER,
         to: str = CALLED,
+        timeout: float | None = None,
         rings_for: float = 60.0,
         speech: Any = None,
         speaks_after: float = 1.0,
         hangs_up_after: float | None = None,
         project: str = "",
     ) -> LocalCall:
-        """Let somebody call in. The call is offered as soon as a client listens on the context; this does not wait.
+        """Let somebody call in. The call is offered as soon as a client listens on the context.
 
         Args:
             context: The context that clients must listen on.
             from_: The caller's number.
             to: The number that was called.
+            timeout: Wait for that offer for at most so many seconds; None returns at once.
             rings_for: Seconds from the first offer until the caller gives up.
             speech: What the caller says, as for ``callee``.
             speaks_after: Seconds from the answer to the first word.
@@ -286,7 +288,10 @@ class LocalRelay:
             project: Only to clients of this project; "" is for any.
 
         Returns:
-            The call: ``wait_for("answered")``, ``said``, ``heard``, ``hang_up()``.
+            The call: ``wait_for_answered()``, ``said``, ``heard``, ``hang_up()``.
+
+        Raises:
+            TimeoutError: No client listened on the context in time; the caller has hung up.
         """
         device = {"type": "phone", "params": {"from_number": from_, "to_number": to}}
         behaviour = self._behaviour("answers", 0.0, speech, speaks_after, hangs_up_after)
@@ -295,7 +300,11 @@ class LocalRelay:
             caller = self._script(from_, behaviour)
             return self._place(caller, device, context, rings_for=rings_for, project=project)
 
-        return self._core.loop.ask(place)
+        call = self._core.loop.ask(place)
+        if timeout is not None and not self._core.wait(lambda: call.state != "created", timeout):
+            call.hang_up("cancel")
+            raise TimeoutError(f"no client listened on the context {context!r} within {timeout:g} s")
+        return call
 
     def _place(
         self, caller: Callee, device: dict[str, Any], context: str, *, rings_for: float, project: str

@@ -146,7 +146,7 @@ def test_an_inbound_call_waits_for_a_subscriber(wire: Wire, relay: LocalRelay) -
     ids = {"call_id": call.call_id, "node_id": call.node_id}
     assert {"code": "200", "message": "Answered", "call_id": call.call_id} == wire.result("calling.answer", **ids)
     assert "inbound" == wire.event("calling.call.state", call_state="answered")["direction"]
-    assert call.wait_for("answered", timeout=1)
+    call.wait_for_answered(timeout=1)
     assert "409" == wire.result("calling.answer", **ids)["code"]
     assert "409" == wire.result("calling.pass", **ids)["code"]
 
@@ -161,7 +161,7 @@ def test_pass_offers_the_call_to_the_next(wire: Wire, relay: LocalRelay) -> None
         for asked in (wire, other, wire, other):
             asked.event("calling.call.receive")
             assert "Passing call" == asked.result("calling.pass", **ids)["message"]
-        assert call.wait_for("ended", timeout=5)
+        call.wait_for_ended(timeout=5)
         assert "noAnswer" == call.end_reason
 
 
@@ -181,3 +181,14 @@ def test_an_hour_of_calls_takes_no_time(wire: Wire, relay: LocalRelay, clock: Vi
         wire.event("calling.call.state", call_state="ended", call_id=call["call_id"])
     assert 3600 <= clock.now() - begin
     assert 60 * 8000 == len(relay.calls[-1].said)
+
+
+def test_waits_end(wire: Wire, relay: LocalRelay) -> None:
+    """Waiting for a subscriber or for a state ends with TimeoutError, and the caller hangs up."""
+    with pytest.raises(TimeoutError, match="nobody"):
+        relay.place_call("nobody", timeout=3)
+    assert "cancel" == relay.calls[0].end_reason
+    wire.dial()
+    with pytest.raises(TimeoutError, match="answered, not ended"):
+        relay.calls[1].wait_for_ended(timeout=3)
+    assert "answered" == relay.calls[1].wait_for("answered", timeout=0)

@@ -58,7 +58,7 @@ def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_busy_port() -> None:
     """One sentence that names the port and what to do."""
-    with LocalRelay(tls=False) as relay, pytest.raises(ConfigurationError, match=f"port {relay.port}.*another port"):
+    with LocalRelay(tls=False) as relay, pytest.raises(ConfigurationError, match=f"port {relay.port}.*choose another"):
         LocalRelay(tls=False, port=relay.port)
 
 
@@ -130,4 +130,4 @@ def test_speed() -> None:
         begin = relay.clock.now()
         wire.dial()
         assert 0.5 <= relay.clock.now() - begin
-        assert relay.calls[0].wait_for("answered", timeout=50)
+        relay.calls[0].wait_for_answered(timeout=50)
