@@ -259,9 +259,9 @@ static void end_socket(sw_engine *e, sw_socket *s)
             e->sockets = s->next;
         e->count--;
         s->is_open = 0;
-        (void)drain(e, s, LAST_WORDS);
-        sw_rx_flush(s->rx);
     }
+    (void)drain(e, s, LAST_WORDS); /* also if it never was open: what has come is the user's */
+    sw_rx_flush(s->rx);
     sw_track_end(s->track);
     sw_track_wake(s->track);
     atomic_store_explicit(&s->done, 1, memory_order_release);

@@ -273,6 +273,8 @@ static void believe(sw_rx *rx, candidate *c)
                 break;
             order[at] = order[at - 1];
         }
+        if (at < i)
+            count(rx, SW_RX_REORDERED, 1);
         order[at] = one;
     }
     rx->has_current = 1;

@@ -323,6 +323,7 @@ enum {
     SW_RX_UNIQUE,        /* different ones received */
     SW_RX_DUPLICATE,     /* sequence number seen before */
     SW_RX_LATE,          /* from before the last change of the clock */
+    SW_RX_REORDERED,     /* put right among the first packets, before they were placed */
     SW_RX_JITTER16,      /* RFC 3550 A.8, in 1/16 timestamp units */
     SW_RX_KERNEL_DROPS,
     SW_RX_SSRC_NOW,      /* the current one, with bit 32 set */
@@ -340,7 +341,7 @@ enum {
 };
 
 typedef struct {
-    uint64_t counters[17]; /* SW_RX_COUNTERS of them */
+    uint64_t counters[18]; /* SW_RX_COUNTERS of them */
     uint64_t payload_types[128];
     sw_address source;
     uint32_t ssrc;

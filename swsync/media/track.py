@@ -191,7 +191,7 @@ class Track:
     def _after(self, code: int, octets: int) -> None:
         if code < 0:
             raise CodecError(f"track {self.name}: {octets} octets are no whole number of {self.codec} samples")
-        if self._waiting:
+        if self._waiting or self._changed is not None:
             self._wake()
 
     def end(self, reason: str = "") -> None:

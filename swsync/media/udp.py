@@ -133,6 +133,7 @@ class RtpStream:
             packets_expected=c[lib.SW_RX_EXPECTED],
             packets_lost=max(0, c[lib.SW_RX_EXPECTED] - c[lib.SW_RX_UNIQUE]),
             late=stats.late + stale,
+            reordered=stats.reordered + c[lib.SW_RX_REORDERED],
             duplicate=stats.duplicate + repeated,
             jitter_ms=c[lib.SW_RX_JITTER16] / 16 / stats.rate * 1000,
             rejected={name: c[number] for name, number in _REASONS.items() if c[number]},
