@@ -97,6 +97,17 @@ class FakeSession:
         return self.sent[-1]
 
 
+class FakeReceiver:
+    """A receiver of audio as a verb sees it."""
+
+    def __init__(self, device: Any = None, url: str = "", token: str = "") -> None:
+        self.device, self.url, self.token = device, url, token
+        self.ended = 0
+
+    def end(self) -> None:
+        self.ended += 1
+
+
 _seconds = itertools.count(1_700_000_000)
 
 

@@ -145,8 +145,8 @@ FRAMES = {
     "stream": (lambda c: c.stream("wss://e.com/x", **CTL), "stream", {**CTL, "url": "wss://e.com/x"}),
     "stream full": (
         lambda c: c.stream(
-            "wss://e.com/x", name="n", codec="PCMU", track="both_tracks", status_url="https://s", status_url_method="GET",
-            authorization_bearer_token="b", custom_parameters={"session_id": "abc123"}, **CTL,
+            "wss://e.com/x", name="n", codec="PCMU", track="both_tracks", status_url="https://s",
+            status_url_method="GET", authorization_bearer_token="b", custom_parameters={"session_id": "abc123"}, **CTL,
         ),
         "stream",
         {
@@ -181,7 +181,8 @@ FRAMES = {
             max_participants=3, record="r", region="us", trim="t", coach="C", acl="a", status_callback="https://s",
             status_callback_event="e", status_callback_event_type="relay", status_callback_method="POST",
             recording_status_callback="https://r", recording_status_callback_event="f",
-            recording_status_callback_event_type="cxml", recording_status_callback_method="GET", stream_obj={"url": "u"},
+            recording_status_callback_event_type="cxml", recording_status_callback_method="GET",
+            stream_obj={"url": "u"},
         ),
         "join_conference",
         {
