@@ -153,7 +153,7 @@ def parse_message(text: str) -> StreamMessage:
 
 def _load(text: str) -> dict[str, Any]:
     try:
-        message = json.loads(text, parse_constant=_no_constant)
+        message = _decode(text)
     except (ValueError, RecursionError) as error:
         # Not chained: a decode error pins the whole document.
         raise PacketError(f"a stream message is not JSON: {str(error)[:80] or type(error).__name__}") from None
@@ -164,6 +164,9 @@ def _load(text: str) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode  # made once: json.loads would make one a message
 
 
 def _text(message: Mapping[str, Any], field: str, *, required: bool = True) -> str:

@@ -340,6 +340,30 @@ def test_a_receiver_that_raises(place: Place, caplog: pytest.LogCaptureFixture) 
         assert place.guest.wait(lambda: place.guest.messages)
 
 
+def test_the_thread_fails(place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """If the thread itself breaks, its receivers end, nobody waits for ever, and the next receiver gets a new one."""
+    endpoint = place.attachment.endpoint
+    with RawClient(place.url) as client:
+        assert 101 == client.open()
+
+        def fail() -> None:
+            raise RuntimeError("a mistake")
+
+        monkeypatch.setattr(endpoint, "_expire", fail)
+        endpoint.wake()
+        assert place.guest.wait(lambda: place.guest.reasons)
+        assert client.is_closed()
+    assert "a mistake" in caplog.text
+    place.attachment.end()
+    place.attachment.close()
+    assert not endpoint.thread.is_alive()
+    other = Place(Guest(), "/other")
+    with connect(other.url) as sender:
+        sender.send("x")
+        assert other.guest.wait(lambda: other.guest.messages)
+    other.attachment.close()
+
+
 def test_nothing_secret_is_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     """Neither paths nor tokens are in any log, at any level."""
     caplog.set_level(logging.DEBUG)
