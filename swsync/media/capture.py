@@ -44,7 +44,7 @@ class _Side:
         self.reader: TrackReader | None = None
         self.first = 0  # position of file frame 0, once `reader` is set
         self.start = 0  # position of the track's first sample, then
-        self.passed = 0  # up to this position the file went on without the track
+        self.seen = 0  # up to this position samples have been read, or counted as overtaken
         self.overtaken = 0  # samples that came after the file had gone on
 
     def resolve(self) -> Track | None:
@@ -56,6 +56,7 @@ class _Side:
     def place(self, first: int) -> None:
         assert self.track is not None
         self.first, self.start = first, self.track.report().start
+        self.seen = max(self.first, self.start)
         self.reader = TrackReader(self.track)
 
     def fill(self, out: array.array[int], frame: int, frames: int) -> list[tuple[int, int]]:
@@ -65,7 +66,7 @@ class _Side:
             return lost
         begin = self.first + frame
         end = begin + frames
-        self._note_overtaken()
+        self._note_overtaken(begin)
         self.reader.move(max(begin, self.start))
         while self.reader.position < end:
             block = self.reader.take(end - self.reader.position, end)
@@ -78,17 +79,16 @@ class _Side:
             lost += [
                 (s.position - self.first, s.position - self.first + s.samples) for s in block.spans if s.is_missing
             ]
-        self.passed = end
+        if self.seen >= begin:
+            self.seen = max(self.seen, self.reader.position)
         return lost
 
-    def _note_overtaken(self) -> None:
-        """Samples that have come for a stretch which the file had passed already."""
-        assert self.track is not None
-        assert self.reader is not None
-        head = int(self.track.report().head)
-        if self.passed > self.reader.position:
-            self.overtaken += max(0, min(head, self.passed) - self.reader.position)
-            self.reader.move(min(max(head, self.reader.position), self.passed))
+    def _note_overtaken(self, begin: int) -> None:
+        """Count samples that have come for a stretch which the file had passed without them."""
+        if self.track is not None and self.seen < begin:
+            reached = min(int(self.track.report().head), begin)
+            self.overtaken += max(0, reached - self.seen)
+            self.seen = max(self.seen, reached)
 
 
 class Capture:
@@ -279,13 +279,10 @@ class Capture:
         new = [side for side in live if side.reader is None]
         if not new:
             return
-        for side in new:
-            assert side.track is not None
-            rate = side.track.rate
-            if not self._wav.frames and len(new) == len(live):
-                self._wav.rate = rate
-            if rate != self._wav.rate:
-                raise MediaError(f"the two sides have different rates, {rate} and {self._wav.rate}")
+        rates = {side.track.rate for side in live if side.track is not None}
+        if len(rates) > 1:
+            raise MediaError(f"the two sides have different rates: {' and '.join(map(str, sorted(rates)))} a second")
+        self._wav.rate = rates.pop()
         reference = next((side for side in live if side.reader is not None), new[0])
         if reference.reader is None:
             assert reference.track is not None

@@ -1,0 +1,296 @@
+"""Recording one or two tracks: bit-equal, aligned, valid whatever happens."""
+
+from __future__ import annotations
+
+import array
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rtppackets import TICK, numbered, packet, payload, pcm
+
+from swsync import media
+from swsync.clock import REAL, VirtualClock
+from swsync.errors import MediaError
+from swsync.media.capture import Capture
+from swsync.media.track import Track
+
+
+class Steps(VirtualClock):
+    """A clock that moves when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__(start=0.0)
+
+
+def channels(path: Path) -> list[array.array[int]]:
+    with wave.open(str(path), "rb") as file:
+        samples = array.array("h", file.readframes(file.getnframes()))
+        return [samples[n :: file.getnchannels()] for n in range(file.getnchannels())]
+
+
+def tone(i: int) -> array.array[int]:
+    return array.array("h", pcm(i))
+
+
+def run(capture: Capture, clock: Steps, until: float, *sides: tuple[Track, Iterator[tuple[float, int, bytes]]]) -> None:
+    """Place what arrives and drain five times a second, as the writer's thread does."""
+    pending = [(track, list(items)) for track, items in sides]
+    while clock.now() < until:
+        clock.sleep(0.01)
+        for track, items in pending:
+            while items and items[0][0] <= clock.now() + 1e-9:
+                at, position, data = items.pop(0)
+                track.place(position, data, at)
+        if round(clock.now() * 100) % 20 == 0:
+            capture.drain()
+
+
+def even(count: int, start: float = 0.0, base: int = 0) -> Iterator[tuple[float, int, bytes]]:
+    """Arrival, position, payload of an even stream."""
+    for i in range(count):
+        yield start + (i + 1) * TICK, base + 160 * i, payload(i)
+
+
+@pytest.fixture
+def clock() -> Steps:
+    return Steps()
+
+
+def test_one_track_is_a_mono_file_bit_for_bit(tmp_path: Path, clock: Steps) -> None:
+    """What was placed, from the first sample to the last."""
+    track = Track("t", clock=clock)
+    with Capture(tmp_path / "a.wav", said=track, clock=clock, is_live=False) as capture:
+        run(capture, clock, 5.0, (track, even(200)))
+    (left,) = channels(tmp_path / "a.wav")
+    assert b"".join(pcm(i) for i in range(200)) == left.tobytes()
+    assert (4.0, [], "none") == (capture.duration, capture.lost_spans, capture.alignment.method)
+
+
+def test_the_file_grows_while_it_records_and_is_valid(tmp_path: Path, clock: Steps) -> None:
+    """One second behind, the part file holds what came."""
+    track = Track("t", clock=clock)
+    with Capture(tmp_path / "a.wav", said=track, clock=clock, is_live=False) as capture:
+        run(capture, clock, 3.0, (track, even(150)))
+        (left,) = channels(tmp_path / "a.wav.part")
+        assert 8000 * 1.5 <= len(left) <= 8000 * 2.1
+        assert 3.0 == pytest.approx(capture.duration, abs=0.03)
+
+
+@pytest.mark.parametrize("later", [0.0, 0.37, 2.5])
+def test_two_sides_are_laid_beside_each_other_by_arrival(tmp_path: Path, clock: Steps, later: float) -> None:
+    """Equal paths with jitter: within 20 ms, whenever the second side begins; neither side is changed."""
+    dice = random.Random(5)
+    said, heard = Track("s", clock=clock), Track("h", clock=clock)
+
+    def jittered(items: Iterator[tuple[float, int, bytes]]) -> Iterator[tuple[float, int, bytes]]:
+        return iter(sorted((at + 0.01 + dice.random() * 0.03, position, data) for at, position, data in items))
+
+    with Capture(tmp_path / "a.wav", said, heard, clock=clock, is_live=False) as capture:
+        run(capture, clock, 6.0, (said, jittered(even(250, base=10**6))), (heard, jittered(even(100, later, 77))))
+    left, right = channels(tmp_path / "a.wav")
+    offset = round(later * 8000)
+    begins = next(at for at in range(len(right)) if right[at : at + 160] == tone(0))
+    assert abs(begins - left.tobytes().find(pcm(0)) // 2 - offset) <= 160
+    assert b"".join(pcm(i) for i in range(100)) == right[begins : begins + 16000].tobytes()
+    assert "arrival" == capture.alignment.method
+    assert later == pytest.approx(capture.alignment.offset, abs=0.02)
+    assert len(left) == len(right)
+
+
+def test_the_heard_side_may_begin_first(tmp_path: Path, clock: Steps) -> None:
+    """The file begins with the earlier one, whichever it is."""
+    said, heard = Track("s", clock=clock), Track("h", clock=clock)
+    with Capture(tmp_path / "a.wav", said, heard, clock=clock, is_live=False) as capture:
+        run(capture, clock, 4.0, (said, even(100, start=0.5)), (heard, even(100)))
+    left, right = channels(tmp_path / "a.wav")
+    assert (4000, 0) == (left.tobytes().find(pcm(0)) // 2, right.tobytes().find(pcm(0)))
+    assert -0.5 == pytest.approx(capture.alignment.offset, abs=0.001)
+
+
+def test_two_sides_of_one_media_clock_are_exact(tmp_path: Path, clock: Steps) -> None:
+    """Timestamps of one stream decide, not arrival."""
+    stream = object()
+    said = Track("inbound", clock=clock, media_clock=stream)
+    heard = Track("outbound", clock=clock, media_clock=stream)
+    with Capture(tmp_path / "a.wav", said, heard, clock=clock, is_live=False) as capture:
+        run(capture, clock, 4.0, (said, even(100, base=800)), (heard, even(100, start=0.25, base=880)))
+    left, right = channels(tmp_path / "a.wav")
+    assert (0, 80) == (left.tobytes().find(pcm(0)) // 2, right.tobytes().find(pcm(0)) // 2)
+    assert ("media clock", 0.01) == (capture.alignment.method, capture.alignment.offset)
+
+
+def test_what_never_came_is_silent_and_listed(tmp_path: Path) -> None:
+    """Lost packets leave silence of their length and a span; a pause leaves silence only."""
+    with media.RtpReceiver() as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sent = [*range(10), *range(13, 20)]
+        for i in sent:
+            sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+        sock.sendto(packet(20, 160 * 30, payload(30)), ("127.0.0.1", rx.port))
+        with rx.record(tmp_path / "a.wav") as capture:
+            rx.end()
+    (left,) = channels(tmp_path / "a.wav")
+    expected = pcm(*range(10)) + bytes(960) + pcm(*range(13, 20)) + bytes(3200) + pcm(30)
+    assert expected == left.tobytes()
+    assert [("said", 0.2, 0.26)] == [(s.side, s.start, pytest.approx(s.end)) for s in capture.lost_spans]
+    assert (3, 18) == (capture.quality["said"].packets_lost, capture.quality["said"].packets)
+
+
+def test_a_side_that_falls_silent_does_not_hold_the_file_for_ever(tmp_path: Path, clock: Steps) -> None:
+    """After three seconds the file goes on without it; what comes for that stretch later is counted."""
+    said, heard = Track("s", clock=clock), Track("h", clock=clock)
+    stalled = [*even(50), *((9.0, 160 * i, payload(i)) for i in range(50, 450))]
+    with Capture(tmp_path / "a.wav", said, heard, clock=clock, is_live=False) as capture:
+        run(capture, clock, 10.0, (said, even(500)), (heard, iter(stalled)))
+    left, right = channels(tmp_path / "a.wav")
+    assert b"".join(pcm(i) for i in range(500)) == left.tobytes()[: 500 * 320]
+    assert capture.overtaken["heard"] > 0 == capture.overtaken["said"]
+    kept = 400 * 160 - capture.overtaken["heard"]
+    tail = b"".join(pcm(i) for i in range(450))
+    assert tail[-2 * kept :] == right.tobytes()[(450 * 160 - kept) * 2 : 450 * 320]
+
+
+def test_different_rates_are_refused(tmp_path: Path, clock: Steps) -> None:
+    """A WAV has one rate; the error names both."""
+    said, heard = Track("s", clock=clock), Track("h", "L16", 16000, clock=clock)
+    said.append(payload(0), 0.0)
+    heard.append(bytes(320), 0.0)
+    capture = Capture(tmp_path / "a.wav", said, heard, clock=clock, is_live=False)
+    with pytest.raises(MediaError, match="16000"):
+        capture.close()
+
+
+def test_no_audio_warns_and_then_fails(tmp_path: Path, clock: Steps, caplog: pytest.LogCaptureFixture) -> None:
+    """A warning after five seconds, an error at the end, and an empty but valid file."""
+    track = Track("t", clock=clock)
+    capture = Capture(tmp_path / "a.wav", said=track, clock=clock, is_live=False)
+    clock.sleep(4.9)
+    capture.drain()
+    assert [] == caplog.records
+    clock.sleep(0.2)
+    capture.drain()
+    capture.drain()
+    assert 1 == len(caplog.records)
+    with pytest.raises(MediaError, match="no audio"):
+        capture.close()
+    capture.close()
+    assert [array.array("h")] == channels(tmp_path / "a.wav")
+
+
+def test_the_users_own_error_is_not_replaced(tmp_path: Path) -> None:
+    """What happens inside ``with`` comes out, even if there was no audio."""
+    with pytest.raises(ZeroDivisionError), Capture(tmp_path / "a.wav", said=Track("t")):
+        _ = 1 // 0
+
+
+def test_an_unwritable_directory_is_refused_at_once(tmp_path: Path) -> None:
+    """Before anything is recorded, with the path in the sentence; so is a capture of nothing."""
+    with pytest.raises(MediaError, match="no-such"):
+        Capture(tmp_path / "no-such" / "a.wav", said=Track("t"))
+    with pytest.raises(MediaError, match="no track"):
+        Capture(tmp_path / "a.wav")
+
+
+def test_a_disk_that_fails_ends_the_recording_only(
+    tmp_path: Path, clock: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written before gets its name; ``close`` says what happened, each time it is a new error."""
+    track = Track("t", clock=clock)
+    capture = Capture(tmp_path / "a.wav", said=track, clock=clock, is_live=False)
+    run(capture, clock, 3.0, (track, even(150)))
+    monkeypatch.setattr(os, "pwrite", lambda *args: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    run(capture, clock, 5.0, (track, iter([(4.0, 160 * 200, payload(200))])))
+    monkeypatch.undo()
+    with pytest.raises(MediaError, match="No space left"):
+        capture.close()
+    assert len(channels(tmp_path / "a.wav")[0]) >= 8000
+
+
+def test_a_track_may_come_later(tmp_path: Path) -> None:
+    """A function that gives the track once it is there."""
+    tracks: dict[str, Track] = {}
+    with Capture(tmp_path / "a.wav", said=lambda: tracks.get("inbound"), clock=REAL) as capture:
+        capture.drain()
+        tracks["inbound"] = Track("inbound")
+        tracks["inbound"].append(payload(0), REAL.now())
+        capture.wait_duration(0.02, timeout=5)
+        with pytest.raises(TimeoutError):
+            capture.wait_duration(1.0, timeout=0.05)
+        tracks["inbound"].end()
+        capture.wait_duration(1.0, timeout=5)
+    assert pcm(0) == channels(tmp_path / "a.wav")[0].tobytes()
+
+
+def test_a_real_call_of_two_sides(tmp_path: Path) -> None:
+    """Two senders, two sockets, the writer's thread: both sides bit-equal and within 20 ms."""
+    sound = media.decode(media.encode(pcm(*range(60)), "PCMU"), "PCMU")
+    with media.RtpReceiver() as said, media.RtpReceiver() as heard:
+        sides = {"said": said.tracks["audio"], "heard": heard.tracks["audio"]}
+        with Capture(tmp_path / "a.wav", **sides) as capture:
+            with media.RtpSender("127.0.0.1", said.port) as one, media.RtpSender("127.0.0.1", heard.port) as two:
+                thread = REAL.start(lambda: two.send(sound), "heard")
+                one.send(sound)
+                thread.join(10)
+            said.end()
+            heard.end()
+    left, right = channels(tmp_path / "a.wav")
+    at = left.tobytes().find(sound) // 2, right.tobytes().find(sound) // 2
+    assert min(at) == 0 <= max(at) <= 160
+    assert 1.2 == pytest.approx(capture.duration, abs=0.02)
+
+
+def test_save_writes_what_the_buffer_holds(tmp_path: Path) -> None:
+    """Also after the receiver is closed; nothing at all is an error."""
+    with media.RtpReceiver() as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for i in range(20):
+            sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+        rx.close()
+        assert 0.4 == rx.save(tmp_path / "a.wav")
+    assert pcm(*range(20)) == channels(tmp_path / "a.wav")[0].tobytes()
+    with media.RtpReceiver() as rx, pytest.raises(MediaError, match="no audio"):
+        rx.save(tmp_path / "b.wav")
+
+
+@pytest.mark.parametrize("way", ["interrupt", "exit", "kill"])
+def test_the_file_is_valid_whatever_ends_the_process(way: str, tmp_path: Path) -> None:
+    """Ctrl-C inside ``with``, an exit without closing anything, SIGKILL: a valid WAV with what had come."""
+    path = tmp_path / "a.wav"
+    program = textwrap.dedent("""
+        import sys, threading
+        from swsync import media
+        rx = media.RtpReceiver()
+        tx = media.RtpSender("127.0.0.1", rx.port)
+        def talk():
+            while True:
+                tx.send(b"\\x10\\x10" * 1600)
+        threading.Thread(target=talk, daemon=True).start()
+        capture = rx.record(sys.argv[1])
+        capture.wait_duration(2.5, timeout=20)
+        print("ready", flush=True)
+        if sys.argv[2] == "exit":
+            sys.exit(0)
+        with capture:
+            threading.Event().wait(30)
+    """)
+    command = [sys.executable, "-c", program, str(path), way]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert "ready\n" == child.stdout.readline()
+        if way != "exit":
+            child.send_signal(signal.SIGINT if way == "interrupt" else signal.SIGKILL)
+        _, errors = child.communicate(timeout=20)
+    part = path.with_name("a.wav.part")
+    (left,) = channels(part if way == "kill" else path)
+    assert len(left) >= (8000 if way == "kill" else 20000)
+    (sample,) = array.array("h", media.decode(media.encode(b"\x10\x10", "PCMU"), "PCMU"))
+    assert {sample} == set(left[:8000])
+    assert way == "interrupt" or "Traceback" not in errors
+    assert part.exists() == (way == "kill")

@@ -1,0 +1,167 @@
+"""What all receivers share: frames, blocks, the wait for audio, and how they end."""
+
+from __future__ import annotations
+
+import pytest
+from rtppackets import payload, pcm
+
+from swsync.clock import REAL, VirtualClock
+from swsync.errors import MediaError
+from swsync.media.receiver import PLAYOUT_DELAY, Receiver
+from swsync.media.track import Track
+from swsync.states import FrameState
+
+
+class Hand(Receiver):
+    """A receiver whose tracks the test fills."""
+
+    def __init__(self, *names: str, clock: VirtualClock | None = None) -> None:
+        super().__init__(clock=clock or REAL)
+        self.made = [Track(name, clock=clock or REAL) for name in names]
+        self.released = 0
+        for track in self.made:
+            self._add_track(track)
+
+    def _release(self) -> None:
+        self.released += 1
+
+
+def fill(track: Track, *numbers: int) -> None:
+    """Packets at their places, as they come."""
+    for i in numbers:
+        track.place(160 * i, payload(i), track.clock.now())
+
+
+def test_frames_tell_audio_from_silence_from_loss() -> None:
+    """Each frame of 20 ms says where it came from, and has its media clock."""
+    rx = Hand("audio")
+    fill(rx.made[0], 0, 1, 4)
+    rx.end()
+    frames = list(rx.frames(timeout=5))
+    assert [0, 160, 320, 480, 640] == [f.timestamp for f in frames]
+    audio, silence = FrameState.AUDIO, FrameState.SILENCE
+    assert [audio, audio, silence, silence, audio] == [f.state for f in frames]
+    assert pcm(0, 1) + bytes(640) + pcm(4) == b"".join(bytes(f.samples) for f in frames)
+
+
+def test_a_frame_waits_for_those_that_were_overtaken() -> None:
+    """The playout delay lets a late packet take its place; without news the frame comes when the delay has passed."""
+    clock = VirtualClock()
+    with clock.thread():
+        rx = Hand("audio", clock=clock)
+        began = clock.now()
+
+        def write() -> None:
+            fill(rx.made[0], 0)
+            clock.sleep(0.02)
+            fill(rx.made[0], 2)
+            clock.sleep(0.02)
+            fill(rx.made[0], 1)
+
+        thread = clock.start(write, "writer")
+        frames = rx.frames(timeout=1)
+        got = [next(frames) for _ in range(3)]
+        assert pcm(0, 1, 2) == b"".join(bytes(f.samples) for f in got)
+        assert clock.now() - began >= PLAYOUT_DELAY
+        with pytest.raises(TimeoutError):
+            next(frames)
+        thread.join(5)
+
+
+def test_two_tracks_alternate_and_end_each_for_itself() -> None:
+    """Frames carry their track's name; the iteration ends with the last track."""
+    rx = Hand("inbound", "outbound")
+    fill(rx.made[0], 0, 1, 2)
+    fill(rx.made[1], 7, 8)
+    rx.made[0].end()
+    rx.end()
+    by_name: dict[str, bytes] = {"inbound": b"", "outbound": b""}
+    for frame in rx.frames(timeout=5):
+        by_name[frame.track] += bytes(frame.samples)
+    assert {"inbound": pcm(0, 1, 2), "outbound": pcm(7, 8)} == by_name
+    assert [pcm(7), pcm(8)] == [bytes(f.samples) for f in rx.frames(timeout=5, track="outbound")]
+
+
+def test_blocks_of_any_length_short_only_at_the_end() -> None:
+    """``read`` goes on where it stopped."""
+    rx = Hand("audio")
+    fill(rx.made[0], *range(10))
+    rx.end()
+    parts = [bytes(rx.read(n)) for n in (1, 500, 1000, 1000, 10)]
+    assert [2, 1000, 2000, 198, 0] == [len(part) for part in parts]
+    assert pcm(*range(10)) == b"".join(parts)
+
+
+def test_with_two_tracks_read_needs_a_name() -> None:
+    """The error names them."""
+    rx = Hand("inbound", "outbound")
+    fill(rx.made[0], 0)
+    rx.end()
+    with pytest.raises(MediaError, match="inbound, outbound"):
+        rx.read(10)
+    with pytest.raises(MediaError, match="no track 'left'"):
+        rx.read(10, "left")
+    assert pcm(0) == bytes(rx.read(1000, "inbound"))
+
+
+def test_reading_times_out_and_goes_on() -> None:
+    """Too little in time is a TimeoutError, and nothing is lost by it."""
+    rx = Hand("audio")
+    fill(rx.made[0], 0)
+    with pytest.raises(TimeoutError):
+        rx.read(1000, timeout=0.05)
+    fill(rx.made[0], *range(1, 20))
+    assert pcm(*range(20))[:2000] == bytes(rx.read(1000, timeout=5))
+
+
+def test_waiting_for_audio_before_there_are_tracks() -> None:
+    """Tracks may come with the first media; the end without any ends every wait."""
+    rx = Hand()
+    assert not rx.wait_audio(0.02)
+    with pytest.raises(TimeoutError):
+        next(rx.frames(timeout=0.02))
+
+    def come() -> None:
+        REAL.sleep(0.05)
+        track = Track("inbound")
+        rx._add_track(track)
+        fill(track, 0)
+
+    thread = REAL.start(come, "writer")
+    assert rx.wait_audio(10)
+    thread.join(5)
+    empty = Hand()
+    thread = REAL.start(lambda: (REAL.sleep(0.05), empty.close()), "closer")
+    assert not empty.wait_audio(10)
+    assert ([], b"") == (list(empty.frames(timeout=10)), bytes(empty.read(10)))
+    thread.join(5)
+
+
+def test_closing_ends_a_blocked_reader() -> None:
+    """``close`` from another thread: the loop over frames ends, with what was there."""
+    rx = Hand("audio")
+    fill(rx.made[0], 0)
+    thread = REAL.start(lambda: (REAL.sleep(0.1), rx.close()), "closer")
+    assert pcm(0) == b"".join(bytes(f.samples) for f in rx.frames(timeout=10))
+    thread.join(5)
+    rx.close()
+    assert (1, True) == (rx.released, rx.closed)
+    late = Track("late")
+    rx._add_track(late)
+    assert late.ended
+
+
+def test_statistics_of_one_and_of_two() -> None:
+    """One track's own, or a dict by name."""
+    one, two = Hand("audio"), Hand("inbound", "outbound")
+    fill(one.made[0], 0)
+    fill(two.made[1], 0, 1)
+    assert 1 == one.stats.packets
+    assert {"inbound": 0, "outbound": 2} == {name: s.packets for name, s in two.stats.items()}
+    assert 0.0 == one.stats.fraction_lost == one.stats.lost
+
+
+def test_no_device_without_a_wire() -> None:
+    """Only receivers that a tap can reach have one."""
+    with pytest.raises(MediaError, match="no device"):
+        _ = Hand("audio").device
