@@ -1,0 +1,72 @@
+"""``python -m benchmarks [section ...] [--rounds N] [--json]``: run sections and print the table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import pkgutil
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+import benchmarks
+from benchmarks._measure import Line, Unequal
+
+HEAD = f"{'line':58} {'against':26} {'target':>8} {'ratio':>8} {'quartiles':>15}"
+
+
+def sections() -> list[str]:
+    """The modules beside this one that can be run."""
+    return [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_")]
+
+
+def lines(section: str, rounds: int) -> Iterator[Line]:
+    """Run one section; a peer that is not installed ends it with a word, not with a fault."""
+    try:
+        run: Callable[[int], Iterator[Line]] = importlib.import_module(f"benchmarks.{section}").run
+        yield from run(rounds)
+    except ModuleNotFoundError as error:
+        print(f"{section}: {error.name} is not installed: pip install 'swsync[bench]'", file=sys.stderr)
+
+
+def row(line: Line) -> str:
+    """One line of the table."""
+    low, high = line.spread
+    sign = "<=" if line.at_most else ">="
+    verdict = "met" if line.is_met else "MISSED"
+    note = f"  {line.note}" if line.note else ""
+    return (
+        f"{line.what:58} {line.peer:26} {sign}{line.target:6g} {line.ratio:8.2f} "
+        f"{low:7.2f}-{high:<7.2f} {verdict}{note}"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what is asked for. 0: it ran (met or missed); 1: two sides did not do the same work; 2: usage."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("section", nargs="*", metavar="section", help=f"of {', '.join(sections())}; all by default")
+    parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds, 9 or more for figures to quote")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    options = parser.parse_args(arguments)
+    unknown = set(options.section) - set(sections())
+    if unknown or options.rounds < 2:
+        parser.error(f"no section {', '.join(sorted(unknown))}" if unknown else "--rounds must be 2 or more")
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}", file=sys.stderr)
+    if not options.json:
+        print(HEAD)
+    try:
+        for section in options.section or sections():
+            for line in lines(section, options.rounds):
+                values = {"section": section, **asdict(line), "ratio": line.ratio, "met": line.is_met}
+                print(json.dumps(values) if options.json else row(line), flush=True)
+    except Unequal as error:
+        print(f"not the same work: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
