@@ -1,0 +1,415 @@
+"""Dialing: who answers, who does not, and that no leg is left behind, whatever breaks in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from scripted_server import SILENT, Link, Refusal, ScriptedServer
+from test_connection import Background
+
+import swsync
+from swsync import devices
+from swsync.clock import VirtualClock
+from swsync.dialing import arrange, ring_time
+from swsync.errors import ConfigurationError, ConnectionClosed, DialFailed, DialUnknown, RelayError, RequestTimeout
+
+OK = {"code": "200", "message": "Dialing"}
+TO, FROM = "+12025550100", "+12025550199"
+
+
+@pytest.fixture
+def clock() -> Iterator[VirtualClock]:
+    """Virtual time that the test's own thread belongs to."""
+    clock = VirtualClock()
+    with clock.thread():
+        yield clock
+
+
+@pytest.fixture
+def server(clock: VirtualClock) -> Iterator[ScriptedServer]:
+    """A server that takes dials and says nothing more about them, and ends calls when told."""
+    server = ScriptedServer(clock)
+
+    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        link.reply(frame, OK)
+        link.state(frame["params"]["call_id"], "ended", end_reason=frame["params"].get("reason", "hangup"))
+        return SILENT
+
+    server.answers["calling.end"] = end
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def client(server: ScriptedServer) -> Iterator[swsync.RelayClient]:
+    """A client connected to it."""
+    with swsync.RelayClient(**server.settings) as client:
+        yield client
+
+
+def answer(link: Link, tag: str, call_id: str = "c1") -> None:
+    """Tell of a call that is answered, in RELAY's order."""
+    for state in ("created", "ringing", "answered"):
+        link.state(call_id, state, tag=tag, direction="outbound")
+    link.event("calling.call.dial", tag=tag, dial_state="answered", node_id="n",
+               call={"call_id": call_id, "node_id": "n", "tag": tag, "dial_winner": "true"})  # fmt: skip
+
+
+def on_dial(server: ScriptedServer, act: Any) -> None:
+    """Do something after the reply to each dial."""
+
+    def reply(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        link.reply(frame, OK)
+        act(link, frame["params"]["tag"])
+        return SILENT
+
+    server.answers["calling.dial"] = reply
+
+
+def test_an_answered_dial_returns_the_call(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """The request has the wire's shape, the call its ids, and its state is answered."""
+    on_dial(server, answer)
+    call = client.dial_phone(to=TO, from_number=FROM, timeout=20, region="us", tag="mine")
+    assert {
+        "tag": "mine",
+        "devices": [[{"type": "phone", "params": {"to_number": TO, "from_number": FROM, "timeout": 20}}]],
+        "region": "us",
+    } == server.params("calling.dial")[0]
+    assert ("c1", "n", "answered", "outbound", "mine") == (
+        call.call_id, call.node_id, call.state, call.direction, call.tag
+    )  # fmt: skip
+    assert [call] == client.calls
+
+
+def test_the_events_may_overtake_the_reply_or_the_reply_be_missing(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """The dial event decides; the dial does not wait for a reply that was lost."""
+
+    def act(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        answer(link, frame["params"]["tag"])
+        return SILENT
+
+    server.answers["calling.dial"] = act
+    before = clock.now()
+    assert "c1" == client.dial_phone(TO).call_id
+    assert clock.now() == before
+
+
+def test_a_dial_event_alone_is_enough(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """Without any state event the winner is known and answered."""
+    on_dial(
+        server, lambda link, tag: link.event("calling.call.dial", tag=tag, dial_state="answered", call={"call_id": "c"})
+    )
+    assert "answered" == client.dial_phone(TO).state
+
+
+@pytest.mark.parametrize("reason", ["busy", "noAnswer", "decline"])
+def test_a_failed_dial_says_why(client: swsync.RelayClient, server: ScriptedServer, reason: str) -> None:
+    """The reason is the dial event's, or that of the last leg."""
+    on_dial(server, lambda link, tag: link.event("calling.call.dial", tag=tag, dial_state="failed", reason=reason))
+    with pytest.raises(DialFailed) as caught:
+        client.dial_phone(TO, tag="t")
+    assert ("t", reason) == (caught.value.tag, caught.value.reason)
+
+    def ended(link: Link, tag: str) -> None:
+        link.state("c", "ended", tag=tag, end_reason=reason)
+        link.event("calling.call.dial", tag=tag, dial_state="failed")
+
+    on_dial(server, ended)
+    with pytest.raises(DialFailed) as caught:
+        client.dial_phone(TO, tag="t")
+    assert reason == caught.value.reason
+    assert [] == server.params("calling.end")
+
+
+def test_a_refused_dial_raises_what_relay_said(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """Nothing rings, and the tag is free again."""
+
+    def refuse(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        raise Refusal(-32602, "bad number")
+
+    server.answers["calling.dial"] = refuse
+    for _ in range(2):
+        with pytest.raises(RelayError, match="bad number"):
+            client.dial_phone(TO, tag="t")
+    assert [] == client._router.dials()
+
+
+def test_a_dial_that_times_out_ends_every_leg_now_and_later(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Known legs are cancelled at once, a later one on first sight, an answer that comes too late is hung up."""
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+    before = clock.now()
+    with pytest.raises(DialFailed) as caught:
+        client.dial_phone(TO, tag="t", timeout=20)
+    assert ("timeout", 35) == (caught.value.reason, pytest.approx(clock.now() - before))
+    assert {"node_id": "n", "call_id": "c1", "reason": "cancel"} == server.wait_for("calling.end")
+    server.link.state("c2", "ringing", tag="t")
+    assert ("c2", "cancel") == tuple(server.wait_for("calling.end", 2)[key] for key in ("call_id", "reason"))
+    answer(server.link, "t", "c3")
+    assert "c3" == server.wait_for("calling.end", 3)["call_id"]
+    clock.sleep(5)
+    assert 3 == len(server.params("calling.end"))
+    assert [] == client.calls
+
+
+def test_an_abandoned_dial_is_forgotten_after_its_ring_time_and_thirty_seconds(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Until then its tag is in use; afterwards nothing of it is kept."""
+    with pytest.raises(DialFailed):
+        client.dial_phone(TO, tag="t", timeout=20)
+    with pytest.raises(ValueError, match="in use"):
+        client.dial_phone(TO, tag="t")
+    clock.sleep(51)
+    assert [] == client._router.dials()
+
+
+def test_the_local_wait_is_the_serial_ring_times_and_fifteen_seconds(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Parallel devices count once, a device without a timeout counts 30 s; dial_timeout overrides."""
+    steps = [[devices.phone(TO, timeout=10), devices.phone(TO, timeout=25)], [devices.sip("sip:a@example.com")]]
+    before = clock.now()
+    with pytest.raises(DialFailed):
+        client.dial(steps)
+    assert 25 + 30 + 15 == pytest.approx(clock.now() - before)
+    before = clock.now()
+    with pytest.raises(DialFailed):
+        client.dial(steps, dial_timeout=3)
+    assert 3 == pytest.approx(clock.now() - before)
+
+
+def test_losers_of_a_parallel_dial_that_linger_are_ended(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """The service has five seconds to end them itself; the winner is left alone."""
+
+    def act(link: Link, tag: str) -> None:
+        for call_id in ("loser", "gone", "winner"):
+            link.state(call_id, "ringing", tag=tag)
+        answer(link, tag, "winner")
+        link.state("gone", "ended", tag=tag)
+
+    on_dial(server, act)
+    call = client.dial([[devices.phone(TO), devices.phone(FROM), devices.phone(TO)]])
+    assert "winner" == call.call_id
+    clock.sleep(4)
+    assert [] == server.params("calling.end")
+    clock.sleep(2)
+    server.link.state("late", "ringing", tag=call.tag)
+    clock.sleep(6)
+    assert ["loser", "late"] == [params["call_id"] for params in server.params("calling.end")]
+    assert "answered" == call.state
+
+
+def test_a_tag_in_use_is_refused(client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock) -> None:
+    """Of two dials with one tag the second is not sent."""
+    first = Background(clock, client.dial_phone, TO, tag="t")
+    server.wait_for("calling.dial")
+    with pytest.raises(ValueError, match="in use"):
+        client.dial_phone(TO, tag="t")
+    answer(server.link, "t")
+    assert "c1" == first.outcome().call_id
+    assert 1 == len(server.params("calling.dial"))
+
+
+def test_concurrent_dials_are_not_mixed_up(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Each gets the call with its own tag, whatever the order of the answers."""
+    dials = {f"t{n}": Background(clock, client.dial_phone, TO, tag=f"t{n}") for n in range(20)}
+    server.wait_for("calling.dial", 20)
+    for tag in reversed(dials):
+        answer(server.link, tag, f"call-{tag}")
+    assert {tag: f"call-{tag}" for tag in dials} == {tag: dial.outcome().call_id for tag, dial in dials.items()}
+
+
+def test_a_link_lost_during_a_dial_that_resumes(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """It keeps waiting, does not dial twice, and returns the call that was answered meanwhile."""
+
+    def cut(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        link.end()
+        return SILENT
+
+    server.answers["calling.dial"] = cut
+    dial = Background(clock, client.dial_phone, TO, tag="t")
+    server.wait_for("signalwire.connect", 2)
+    clock.sleep(1)
+    answer(server.link, "t")
+    assert "c1" == dial.outcome().call_id
+    assert 1 == len(server.params("calling.dial"))
+
+
+def test_a_link_lost_during_a_dial_that_does_not_resume_in_time(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """DialUnknown with the tag; the late answer is hung up."""
+    server.refuse = 4
+    dial = Background(clock, client.dial_phone, TO, tag="t", dial_timeout=10)
+    server.wait_for("calling.dial")
+    server.link.end()
+    with pytest.raises(DialUnknown) as caught:
+        dial.outcome()
+    assert "t" == caught.value.tag
+    assert isinstance(caught.value, TimeoutError)
+    server.wait_for("signalwire.connect", 2, timeout=200)
+    clock.sleep(1)
+    answer(server.link, "t")
+    assert "c1" == server.wait_for("calling.end")["call_id"]
+
+
+def test_a_new_session_during_a_dial(client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock) -> None:
+    """What became of it cannot be known."""
+    dial = Background(clock, client.dial_phone, TO, tag="t")
+    server.wait_for("calling.dial")
+    server.protocol = "protocol-2"
+    server.link.end()
+    with pytest.raises(DialUnknown):
+        dial.outcome()
+
+
+def test_no_reply_and_no_event_is_unknown(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """Sent, and nothing was ever heard of it."""
+    server.answers["calling.dial"] = lambda link, frame: SILENT
+    with pytest.raises(DialUnknown):
+        client.dial_phone(TO)
+
+
+def test_a_dial_that_was_never_sent(client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock) -> None:
+    """RequestTimeout: it may be dialed again, with the same tag; it does not go out later."""
+    server.refuse = 3
+    server.link.end()
+    clock.sleep(0.5)
+    with pytest.raises(RequestTimeout):
+        client.dial_phone(TO, tag="t", dial_timeout=2)
+    server.wait_for("signalwire.connect", 2, timeout=200)
+    clock.sleep(1)
+    assert [] == server.params("calling.dial")
+    on_dial(server, answer)
+    assert "c1" == client.dial_phone(TO, tag="t").call_id
+
+
+def test_an_interrupted_dial_goes_on_being_cleaned_up(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes out at once; legs that show up later are ended."""
+    wait_for = clock.condition().__class__.wait_for
+    raised: list[int] = []
+
+    def interrupted(self: Any, predicate: Any, timeout: float | None = None) -> Any:
+        if timeout == 45 and not raised:
+            raised.append(1)
+            self.wait(1)
+            raise KeyboardInterrupt
+        return wait_for(self, predicate, timeout)
+
+    monkeypatch.setattr(clock.condition().__class__, "wait_for", interrupted)
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+    before = clock.now()
+    with pytest.raises(KeyboardInterrupt):
+        client.dial_phone(TO, tag="t")
+    assert clock.now() - before <= 1
+    assert "c1" == server.wait_for("calling.end")["call_id"]
+    server.link.state("c2", "ringing", tag="t")
+    assert "c2" == server.wait_for("calling.end", 2)["call_id"]
+
+
+def test_close_during_a_dial_cancels_its_legs(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """When RELAY says that they have ended, the dial failed; the reason is that the client was closed."""
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+    dial = Background(clock, client.dial_phone, TO, tag="t")
+    server.wait_for("calling.dial")
+    clock.sleep(1)
+    client.close()
+    assert "c1" == server.params("calling.end")[0]["call_id"]
+    with pytest.raises(DialFailed) as caught:
+        dial.outcome()
+    assert "closed" == caught.value.reason
+
+
+def test_close_during_a_dial_without_news_of_it(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Within its deadline it can learn nothing: DialUnknown."""
+    dial = Background(clock, client.dial_phone, TO, tag="t")
+    server.wait_for("calling.dial")
+    before = clock.now()
+    client.close(timeout=1)
+    assert clock.now() - before <= 1.5
+    with pytest.raises(DialUnknown):
+        dial.outcome()
+    with pytest.raises(ConnectionClosed):
+        client.dial_phone(TO)
+
+
+def test_listeners_are_there_from_the_first_event(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """``listen`` hears of ringing, which is over when the dial returns."""
+    states: list[str] = []
+    on_dial(server, answer)
+    client.dial_phone(TO, listen={"on_state_changed": lambda call: states.append(call.state)})
+    clock.sleep(1)
+    assert 3 == len(states)
+
+
+def test_sip_devices(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """dial_sip sends the wire's names."""
+    on_dial(server, answer)
+    client.dial_sip("sip:a@example.com", from_="sip:b@example.com", headers={"X-A": "1"}, codecs=["PCMU"])
+    assert [
+        [
+            {
+                "type": "sip",
+                "params": {
+                    "to": "sip:a@example.com",
+                    "from": "sip:b@example.com",
+                    "headers": [{"name": "X-A", "value": "1"}],
+                    "codecs": ["PCMU"],
+                },
+            }
+        ]
+    ] == server.params("calling.dial")[0]["devices"]
+
+
+@pytest.mark.parametrize("bad", [[], [[]], "phone", [["x"]], None, [[{"params": {}}]]])
+def test_devices_that_are_none(client: swsync.RelayClient, server: ScriptedServer, bad: Any) -> None:
+    """They are refused before anything is sent."""
+    with pytest.raises(ValueError, match="device"):
+        client.dial(bad)
+    assert [] == server.params("calling.dial")
+
+
+def test_forged_headers_are_refused(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """CR and LF in a plain dict are found too."""
+    with pytest.raises(ValueError, match="line break"):
+        client.dial([[{"type": "sip", "params": {"to": "sip:a@b", "headers": [{"name": "X", "value": "1\r\nY: 2"}]}}]])
+
+
+def test_allowed_destinations(server: ScriptedServer) -> None:
+    """A prefix decides; what no prefix covers is refused before it is sent."""
+    on_dial(server, answer)
+    with swsync.RelayClient(**server.settings, allowed_destinations=["+1202", "sip:ok@"]) as client:
+        client.dial_phone(TO)
+        for bad in (devices.phone("+442071838750"), devices.sip("sip:bad@example.com")):
+            with pytest.raises(ConfigurationError, match="allowed_destinations"):
+                client.dial([[devices.phone(TO)], [bad]])
+    assert 1 == len(server.params("calling.dial"))
+
+
+def test_arranging_devices() -> None:
+    """One device and a flat list are brought into the wire's form; ring times add up."""
+    one = {"type": "phone", "params": {"to_number": TO}}
+    assert [[one]] == arrange(one) == arrange([one]) == arrange([[one]])
+    assert [[one], [one]] == arrange([one, one])
+    assert 60 == ring_time([[one], [one]])
+    assert 5 == ring_time([[{"type": "phone", "params": {"timeout": 5}}]])
