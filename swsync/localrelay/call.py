@@ -253,7 +253,6 @@ class LocalCall:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self.settle()
         self.end_reason = reason
         if was_answered:
             self.set_state("ending", end_reason=reason)

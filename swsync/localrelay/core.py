@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from .verbs import verbs_of
 
 __all__ = ["Core", "MediaNet"]
 
-REMEMBERED = 10_000  # ended calls that are answered with 410 instead of 404
+REMEMBERED = 10_000  # calls that are kept; an ended one among them is answered with 410 instead of 404
 
 
 class MediaNet(Protocol):
@@ -57,7 +57,7 @@ class Core:
         self.connections: set[Connection] = set()
         self.calls: dict[str, LocalCall] = {}  # active ones by call_id
         self.ended: OrderedDict[str, str] = OrderedDict()  # call_id to project
-        self.history: list[LocalCall] = []  # every call, oldest first; appended on the loop's thread only
+        self.history: deque[LocalCall] = deque(maxlen=REMEMBERED)  # oldest first; appended on the loop's thread only
         self.callees: dict[str, Callee] = {}  # by number
         self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
         self.offers: dict[str, Offer] = {}  # by call_id

@@ -12,17 +12,20 @@ import attrs
 __all__ = ["Entry", "Journal", "masked"]
 
 MASK = "***"
+DEEPEST = 50
 SECRETS = frozenset(
     {"token", "jwt_token", "authorization_bearer_token", "authorization_state", "password", "post_prompt_auth_password"}
 )
 
 
-def masked(value: Any, key: str = "") -> Any:
+def masked(value: Any, key: str = "", depth: int = 0) -> Any:
     """Return a copy of a frame without its secrets: tokens by their key, paths of media WebSockets by their scheme."""
+    if isinstance(value, (dict, list)) and depth > DEEPEST:
+        return MASK  # what nests deeper is an attack on whoever recurses
     if isinstance(value, dict):
-        return {k: masked(v, k if isinstance(k, str) else "") for k, v in value.items()}
+        return {k: masked(v, k if isinstance(k, str) else "", depth + 1) for k, v in value.items()}
     if isinstance(value, list):
-        return [masked(item, key) for item in value]
+        return [masked(item, key, depth + 1) for item in value]
     if isinstance(value, str):
         if key in SECRETS and value:
             return MASK

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+LONGEST = 86_400.0  # seconds of one wait; Python refuses a wait of centuries
+
 
 class Timer:
     """One function that will run once. It belongs to the loop's thread."""
@@ -134,7 +136,7 @@ class Loop:
                     left = self._timers[0][0] - self.clock.now() if self._timers else None
                     if left is not None and left <= 0:
                         break
-                    self._condition.wait(left)
+                    self._condition.wait(None if left is None else min(left, LONGEST))
                 work = list(self._inbox)
                 self._inbox.clear()
                 if not work and self._stopping:

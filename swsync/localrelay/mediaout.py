@@ -27,6 +27,18 @@ ENCODINGS = {"PCMU": "audio/x-mulaw", "PCMA": "audio/x-alaw", "L16": "audio/x-L1
 DIGIT_MS = 100
 
 
+def _address_towards(address: str) -> str:
+    """Return the address of this machine from which packets to another leave."""
+    if address.startswith("127."):
+        return "127.0.0.1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((address, 9))  # sends nothing
+        except OSError:
+            return "0.0.0.0"
+        return str(probe.getsockname()[0])
+
+
 class MediaLink(Protocol):
     """An open media WebSocket."""
 
@@ -175,7 +187,7 @@ class TapAction(_OverWebSocket):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._destination = (params["addr"], params["port"])
-        self._socket.bind(("127.0.0.1" if params["addr"].startswith("127.") else "0.0.0.0", 0))
+        self._socket.bind((_address_towards(params["addr"]), 0))
         address, port = self._socket.getsockname()
         self.core.loop.call_soon(self.opened)
         source = {"addr": address, "port": port, "codec": self.codec, "ptime": self.ptime, "rate": self.rate}

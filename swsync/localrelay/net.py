@@ -28,6 +28,7 @@ T = TypeVar("T")
 MAX_FRAME = 10 * 1024 * 1024  # octets of one RELAY message, as the official SDK allows
 OPEN_SECONDS = 5.0  # until a media WebSocket must be open
 CLOSE_SECONDS = 2.0
+MAX_UNREAD = 100_000  # messages that a client may leave unread: then its link ends
 MAX_WAITING = 4000  # messages that a slow media receiver may leave unsent: then it is given up
 HEAD = 8192  # octets of an HTTP request
 
@@ -267,7 +268,7 @@ class Net:
     async def _relay_link(self, connection: Any, accept: Callable[..., Any]) -> None:
         from websockets.exceptions import ConnectionClosed
 
-        link = WebSocketLink(self, connection)
+        link = WebSocketLink(self, connection, MAX_UNREAD)
         inlet = _Inlet(accept, link)
         self._post(inlet.open)
         pump = asyncio.ensure_future(link.pump())
@@ -311,28 +312,30 @@ class Net:
         self, uri: str, headers: dict[str, str], told: _Media, is_settled: asyncio.Future[None]
     ) -> None:
         from websockets.asyncio.client import connect
-        from websockets.exceptions import WebSocketException
 
-        connecting = connect(
-            uri,
-            additional_headers=headers,
-            ssl=self._media_context() if uri.startswith("wss:") else None,
-            compression=None,
-            open_timeout=OPEN_SECONDS,
-            close_timeout=CLOSE_SECONDS,
-            ping_interval=None,
-            proxy=None,
-            logger=_quiet,
-        )
         try:
+            connecting = connect(
+                uri,
+                additional_headers=headers,
+                ssl=self._media_context() if uri.startswith("wss:") else None,
+                compression=None,
+                open_timeout=OPEN_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                ping_interval=None,
+                proxy=None,
+                logger=_quiet,
+            )
             async with connecting as connection:
                 link = WebSocketLink(self, connection, MAX_WAITING)
                 self._post(told.opened, link)
                 is_settled.set_result(None)
                 await self._pumped(connection, link)
                 self._post(told.lost)
-        except (OSError, TimeoutError, asyncio.TimeoutError, WebSocketException, ValueError) as error:
-            if not is_settled.done():
+        except Exception as error:  # any reason at all is one why the far side cannot be reached
+            if is_settled.done():
+                logger.debug("a media link ended: %s", error)
+                self._post(told.lost)
+            else:
                 self._post(told.failed, str(error) or type(error).__name__)
         finally:
             if not is_settled.done():

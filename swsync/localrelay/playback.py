@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import urllib.error
+import http.client
+import logging
 import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .loop import Timer
 
 __all__ = ["PlayAction", "check_media", "fetch"]
+
+logger = logging.getLogger(__name__)
 
 MAX_FILE = 32 * 1024 * 1024  # octets of one audio file
 FETCH_SECONDS = 10.0
@@ -68,7 +71,7 @@ def fetch(url: str) -> bytes:
     try:
         with opener.open(url, timeout=FETCH_SECONDS) as reply:
             data: bytes = reply.read(MAX_FILE + 1)
-    except (OSError, ValueError, urllib.error.URLError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise MediaError(f"cannot fetch {url}: {error}") from error
     if len(data) > MAX_FILE:
         raise MediaError(f"{url} is larger than {MAX_FILE} octets")
@@ -110,11 +113,13 @@ class PlayAction(Action):
 
     def _prepare(self, items: list[dict[str, Any]]) -> None:
         """On a thread of its own, which ends with its work."""
+        segments: list[Segment] | None = None
         try:
-            segments: list[Segment] | None = prepare(items)
+            segments = prepare(items)
         except SwsyncError as error:
             self._core.note(f"play {self.control_id} failed: {error}")
-            segments = None
+        except Exception:  # the play must end whatever a file holds
+            logger.exception("play %s failed", self.control_id)
         self._core.loop.post(self._prepared, segments)
 
     def _prepared(self, segments: list[Segment] | None) -> None:

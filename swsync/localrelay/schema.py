@@ -48,14 +48,21 @@ def is_known(method: str) -> bool:
     return method in _methods()
 
 
+LARGEST = 1e9  # what no duration, count or price reaches; more would overflow a timer
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and _is_number(value)
 
 
 TYPES: dict[str, Callable[[Any], bool]] = {
     "any": lambda value: True,
     "boolean": lambda value: isinstance(value, bool),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "integer": _is_integer,
     "number": _is_number,
     "object": lambda value: isinstance(value, dict),
     "string": lambda value: isinstance(value, str),

@@ -199,6 +199,9 @@ class LocalRelay:
         }
         if self.is_virtual:
             return {**settings, "host": "localhost", "transport": self._memory_transport, "clock": self.clock}
+        if isinstance(self.clock, RealClock) and self.clock.speed != 1.0:
+            # The client lives in the same time: its timeouts, and the arrival times of media, mean what they say.
+            settings["clock"] = self.clock
         if self.ca_file is not None:
             return {**settings, "host": f"{self.host}:{self.port}", "ca_file": self.ca_file}
         return {**settings, "host": self.url}
@@ -212,8 +215,8 @@ class LocalRelay:
 
     @property
     def calls(self) -> list[LocalCall]:
-        """Every call so far, oldest first."""
-        return list(self._core.history)
+        """The calls so far, oldest first; the last 10,000 are kept."""
+        return self._core.loop.ask(list, self._core.history)
 
     @property
     def callees(self) -> dict[str, Callee]:
@@ -316,6 +319,28 @@ class LocalRelay:
     def wait_for_subscriber(self, context: str, timeout: float | None = 10.0) -> bool:
         """Wait until a client listens on a context; false after ``timeout`` seconds."""
         return self._core.wait(lambda: bool(self._core.loop.ask(self._core.subscribers, "", context)), timeout)
+
+    def disconnect_clients(self, restart: bool = False) -> None:
+        """Send every client ``signalwire.disconnect`` and end its link a second later: clients come back.
+
+        Args:
+            restart: Whether they have to begin a new session; the calls of the old one are no longer theirs.
+        """
+
+        def say() -> None:
+            for session in list(self._core.sessions.values()):
+                session.say_disconnect(restart)
+
+        self._core.loop.ask(say)
+
+    def drop_links(self) -> None:
+        """End every client's link without a word, as a network does; sessions can be resumed."""
+
+        def drop() -> None:
+            for connection in list(self._core.connections):
+                connection.close()
+
+        self._core.loop.ask(drop)
 
     def serve(self, path: str | os.PathLike[str]) -> str:
         """Serve a local file on loopback, and return the URL to play it from.

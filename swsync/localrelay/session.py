@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Failed", "Session"]
 
 KEEP = 1000  # events of a session that wait for their acknowledgement, or for the client to come back
+GOODBYE = 1.0  # seconds between signalwire.disconnect and the end of the link
 RESUME_WITHIN = 600.0  # seconds that a session waits for its client
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 class Failed(Exception):
@@ -71,6 +76,19 @@ class Session:
                 self.connection.send(frame)
         if not self.event_acks:
             self._unacknowledged.clear()
+
+    def say_disconnect(self, restart: bool) -> None:
+        """Tell the client to connect anew, as the service does before maintenance, and end the link."""
+        connection = self.connection
+        if connection is None:
+            return
+        params = {"restart": True} if restart else {}
+        connection.send(
+            {"jsonrpc": "2.0", "id": self._core.new_id(), "method": "signalwire.disconnect", "params": params}
+        )
+        if restart:
+            self._core.sessions.pop(self.protocol, None)
+        self._core.loop.call_later(GOODBYE, connection.close)
 
     def detach(self) -> None:
         """The link is lost; wait for the client to come back."""
@@ -134,7 +152,7 @@ class Connection:
     def receive(self, text: str | bytes) -> None:
         """Take one message from the client and answer it."""
         try:
-            frame = json.loads(text)
+            frame = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             self._core.record(self.number, "in", None, repr(text[:200]))
             self._refuse(None, schema.PARSE_ERROR, "Parse error: the message is not JSON")

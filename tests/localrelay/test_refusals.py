@@ -135,6 +135,10 @@ def test_stream(wire: Wire, params: dict[str, Any], field: str) -> None:
             [[{"type": "phone", "params": {"from_number": "+1", "to_number": "+2", "timeout": "3"}}]],
             "devices[0][0].params.timeout",
         ),
+        (
+            [[{"type": "phone", "params": {"from_number": "+1", "to_number": "+2", "timeout": 1e10}}]],
+            "devices[0][0].params.timeout",
+        ),
     ],
 )
 def test_dial(wire: Wire, devices: Any, field: str) -> None:

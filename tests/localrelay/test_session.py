@@ -6,8 +6,10 @@ import json
 import random
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from swsync.clock import VirtualClock
+from swsync.errors import ConnectionLost
 from swsync.localrelay import LocalRelay
 
 from .wire import VERSION, Wire, in_memory, over_socket
@@ -74,6 +76,9 @@ def test_unknown_methods(wire: Wire) -> None:
         ("not json", -32700),
         ("{", -32700),
         ("[" * 100_000, -32700),
+        ('{"a":' * 800 + "1" + "}" * 800, -32600),
+        ('{"jsonrpc":"2.0","id":NaN,"method":"signalwire.ping"}', -32700),
+        ("1" * 5000, -32700),
         ("[]", -32600),
         ("17", -32600),
         ("null", -32600),
@@ -97,10 +102,26 @@ def test_a_flood_of_nonsense_leaves_other_sessions_alone(wire: Wire, relay: Loca
     call = wire.dial()
     methods = ["calling.dial", "calling.play", "calling.tap", "calling.stream", "calling.answer", "calling.end"]
     methods += ["calling.pass", "calling.play.volume", "calling.tap.stop", "signalwire.receive", "calling.receive"]
-    values = [None, True, 0, -1, 1e308, 10**400, "", "x", "\ud800", [], [[]], [[{}]], {}, {"type": []}, {"params": 1}]
+    values = [
+        None,
+        True,
+        0,
+        -1,
+        1e308,
+        10**400,
+        "",
+        "x",
+        "\ud800",
+        [],
+        [[]],
+        [[{}]],
+        {},
+        {"type": []},
+        {"params": 1},
+    ]
     choose = random.Random(7)
     fields = ["call_id", "node_id", "control_id", "devices", "play", "tap", "device", "url", "track", "codec", "volume"]
-    fields += ["loop", "reason", "contexts", "context", "tag", "max_duration", "custom_parameters"]
+    fields += ["loop", "timeout", "reason", "contexts", "context", "tag", "max_duration", "custom_parameters"]
     with in_memory(relay) as other:
         other.connect()
         for _ in range(2000):
@@ -209,3 +230,32 @@ def test_many_links_over_sockets(real_relay: LocalRelay) -> None:
     assert 5 == len(calls)
     for wire in wires:
         wire.close()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_the_relay_asks_to_connect_anew(relay: LocalRelay, restart: bool) -> None:
+    """signalwire.disconnect, then the link ends; with restart the old protocol means nothing any more."""
+    with in_memory(relay) as wire:
+        protocol = wire.connect()["protocol"]
+        wire.event("signalwire.authorization.state")
+        relay.disconnect_clients(restart=restart)
+        frame = wire.read()
+        assert ("signalwire.disconnect", {"restart": True} if restart else {}) == (frame["method"], frame["params"])
+        wire.send(json.dumps({"jsonrpc": "2.0", "id": frame["id"], "result": {}}))
+        with pytest.raises(ConnectionLost):
+            wire.read()
+    with in_memory(relay) as wire:
+        assert restart == (protocol != wire.connect(protocol=protocol)["protocol"])
+
+
+def test_links_that_drop(real_relay: LocalRelay) -> None:
+    """The socket closes, and the session is still there."""
+    with over_socket(real_relay) as wire:
+        protocol = wire.connect(contexts=["c"])["protocol"]
+        real_relay.drop_links()
+        with pytest.raises(ConnectionClosed):
+            for _ in range(10):
+                wire.read()
+    with over_socket(real_relay) as wire:
+        assert protocol == wire.connect(protocol=protocol)["protocol"]
+        real_relay.wait_for_subscriber("c")
