@@ -83,7 +83,7 @@ class ScriptedServer:
     def __init__(self, clock: Clock = REAL) -> None:
         self.clock = clock
         self.numbers = itertools.count(1)
-        self.answers: dict[str, Answer] = {"signalwire.connect": self.welcome}
+        self.answers: dict[str, Answer] = {"signalwire.connect": self.welcome, "calling.answer": self.pick_up}
         self.refuse = 0
         self.protocol = "protocol-1"
         self.changed = clock.condition()
@@ -97,6 +97,12 @@ class ScriptedServer:
     def welcome(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
         """The connect result: an asked-for session goes on if it is the current one."""
         return {"protocol": self.protocol, "identity": "someone"}
+
+    def pick_up(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        """The answer to ``calling.answer``: the call is answered."""
+        link.reply(frame, {"code": "200", "message": "Answered"})
+        link.state(frame["params"]["call_id"], "answered", direction="inbound")
+        return SILENT
 
     @property
     def settings(self) -> dict[str, Any]:
