@@ -151,11 +151,6 @@ class Connection:
         self._host.dropped(self)
         self.socket.close()
 
-    def send_text(self, text: str) -> None:
-        """Send a text message to the peer."""
-        self._deframer.send_text(text)
-        self._flush()
-
     def expire(self) -> None:
         """The deadline has come, or one that was moved since."""
         now = self._host.now()

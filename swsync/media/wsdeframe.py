@@ -135,12 +135,6 @@ class Deframer:
             self._protocol.receive_eof()
             self._collect()
 
-    def send_text(self, text: str) -> None:
-        """Send a message to the peer; nothing after the close has begun."""
-        if self.is_open and self._protocol is not None:
-            self._protocol.send_text(text.encode())
-            self._collect()
-
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
         if self.is_open and self._protocol is not None:

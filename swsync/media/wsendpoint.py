@@ -124,8 +124,9 @@ class Endpoint:
 
     def _round(self) -> None:
         ready = self._selector.select(self._timeout())
-        with suppress(OSError):
-            self._wake_reader.recv(4096)
+        if any(key.data is None for key, _ in ready):
+            with suppress(OSError):
+                self._wake_reader.recv(4096)  # before the commands: what is posted from now on wakes again
         # Commands first: a path is valid for every request that was sent after its receiver was made, and for none
         # sent after it ended.
         while self._commands:
