@@ -14,12 +14,13 @@ import pathlib
 import socket
 import ssl
 import threading
-import urllib.parse
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-__all__ = ["Net", "WebSocketLink"]
+from .files import HEAD, Files
+from .links import WebSocketLink
+
+__all__ = ["Net"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,77 +31,6 @@ OPEN_SECONDS = 5.0  # until a media WebSocket must be open
 CLOSE_SECONDS = 2.0
 MAX_UNREAD = 100_000  # messages that a client may leave unread: then its link ends
 MAX_WAITING = 4000  # messages that a slow media receiver may leave unsent: then it is given up
-HEAD = 8192  # octets of an HTTP request
-
-
-class WebSocketLink:
-    """Sends on one WebSocket from any thread, in order; what waits leaves together.
-
-    Args:
-        net: Whose loop the socket lives in.
-        socket: A ``websockets`` connection.
-        limit: How many messages may wait; 0 for any number.
-    """
-
-    def __init__(self, net: Net, socket: Any, limit: int = 0) -> None:
-        self._net = net
-        self._socket = socket
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._waiting: deque[str | bytes | None] = deque()  # guarded by _lock; None closes
-        self._is_awake = False  # guarded by _lock: the pump will look again before it waits
-        self._is_over = False  # guarded by _lock
-        self._wake = asyncio.Event()  # the net's loop only
-
-    def send(self, message: str | bytes) -> None:
-        self._put(message)
-        if self._net.lockstep:
-            self._net.finish(self._drained())
-
-    def close(self) -> None:
-        """Close it after what was sent before."""
-        self._put(None)
-
-    def _put(self, message: str | bytes | None) -> None:
-        with self._lock:
-            if self._is_over:
-                return
-            if self._limit and len(self._waiting) > self._limit:
-                self._waiting.clear()
-                message = None
-            self._waiting.append(message)
-            wake, self._is_awake = not self._is_awake, True
-        if wake:
-            self._net.call_soon(self._wake.set)
-
-    async def _drained(self) -> None:
-        while self._is_awake and not self._is_over:
-            await asyncio.sleep(0)
-
-    def _next(self) -> tuple[bool, str | bytes | None]:
-        with self._lock:
-            if self._waiting:
-                return True, self._waiting.popleft()
-            self._is_awake = False
-            return False, None
-
-    async def pump(self) -> None:
-        """Send what is put, until the link closes; runs in the net's loop."""
-        try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                there, message = self._next()
-                while there:
-                    if message is None:
-                        await self._socket.close()
-                        return
-                    await self._socket.send(message)
-                    there, message = self._next()
-        finally:
-            with self._lock:
-                self._is_over = True
-                self._waiting.clear()
 
 
 class _Inlet:
@@ -151,8 +81,9 @@ class Net:
         self._is_closed = False  # guarded by _lock
         self._tasks: set[asyncio.Task[Any]] = set()  # the net's loop only
         self._servers: list[Any] = []  # the net's loop only
-        self._files: dict[str, pathlib.Path] = {}  # guarded by _lock
-        self._files_port = 0  # guarded by _lock
+        self._files = Files()
+        self._files_lock = threading.Lock()  # held while the file server starts, so that there is one
+        self._files_port = 0  # guarded by _files_lock
 
     # The thread
 
@@ -365,42 +296,22 @@ class Net:
 
     # Files
 
-    def serve_file(self, path: pathlib.Path, name: str) -> str:
+    def serve_file(self, path: pathlib.Path) -> str:
         """Serve a file on loopback and return its URL."""
-        with self._lock:
-            port = self._files_port
-            self._files[name] = path
-        if not port:
-            port = self.finish(self._serve_files())
-            with self._lock:
-                self._files_port = port
-        return f"http://127.0.0.1:{port}/{name}"
+        name = self._files.add(path)
+        with self._files_lock:
+            if not self._files_port:
+                self._files_port = self.finish(self._serve_files())
+            return f"http://127.0.0.1:{self._files_port}/{name}"
 
     async def _serve_files(self) -> int:
-        server = await asyncio.start_server(self._http, "127.0.0.1", 0, limit=HEAD)
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._track()
+            await self._files.answer(reader, writer)
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, limit=HEAD)
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
-
-    async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one GET. Only names that were given out exist; no path is ever joined."""
-        self._track()
-        try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), OPEN_SECONDS)
-            method, _, rest = head.decode("latin-1").partition(" ")
-            with self._lock:
-                path = self._files.get(urllib.parse.unquote(rest.split(" ")[0].lstrip("/")))
-            body = b""
-            status = "404 Not Found"
-            if path is not None and method == "GET":
-                body = path.read_bytes()
-                status = "200 OK"
-            fields = f"Content-Type: audio/x-wav\r\nContent-Length: {len(body)}\r\nConnection: close"
-            writer.write(f"HTTP/1.1 {status}\r\n{fields}\r\n\r\n".encode() + body)
-            await writer.drain()
-        except (OSError, ValueError, EOFError, asyncio.LimitOverrunError, TimeoutError):
-            pass
-        finally:
-            writer.close()
 
 
 _quiet = logging.getLogger("swsync.localrelay.websockets")

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-import ipaddress
 import os
 import pathlib
-import secrets
 import shutil
-import socket
-import ssl
-import tempfile
 from types import TracebackType
 from typing import Any
 
@@ -22,8 +16,10 @@ from .callee import Callee
 from .core import Core
 from .dialing import Offer
 from .journal import Journal
+from .links import WebSocketLink
+from .listening import bind, make_tls, wants_tls
 from .memory import MemoryLink
-from .net import Net, WebSocketLink
+from .net import Net
 from .places import is_loopback
 from .scenario import Behaviour
 from .session import Connection
@@ -115,62 +111,17 @@ class LocalRelay:
     # Starting
 
     def _listen(self, tls: bool | None) -> None:
-        context = self._context(tls)
-        sock = self._bind()
+        context = None
+        if wants_tls(tls, self.host):
+            context, self._directory = make_tls(self.host)
+            self.ca_file = os.path.join(self._directory, "ca.pem")
+        sock = bind(self.host, self.port)
         try:
             self.port = sock.getsockname()[1]
             self._net.serve_relay(sock, context, self._accept)
         except BaseException:
             sock.close()
             raise
-
-    def _bind(self) -> socket.socket:
-        try:
-            family, kind, _, _, address = (
-                socket.getaddrinfo(self.host.strip("[]"), self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-                    0
-                ]
-                if self.host.lower() != "localhost"
-                else (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", self.port))
-            )
-        except (OSError, OverflowError) as error:
-            raise ConfigurationError(f"cannot listen on {self.host}: {error}") from error
-        sock = socket.socket(family, kind)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address)
-            sock.listen(512)
-        except (OSError, OverflowError) as error:
-            sock.close()
-            raise ConfigurationError(
-                f"cannot listen on {self.host} port {self.port}: {getattr(error, 'strerror', None) or error}; "
-                "choose another with port= (--port), or 0 for a free one"
-            ) from error
-        return sock
-
-    def _context(self, tls: bool | None) -> ssl.SSLContext | None:
-        """Return the server's TLS, with a CA that lives as long as the relay, its file in a private directory."""
-        if tls is None:
-            tls = importlib.util.find_spec("trustme") is not None
-        if not tls:
-            if not is_loopback(self.host):
-                raise ConfigurationError(f"without TLS the relay listens on loopback only, not on {self.host}")
-            return None
-        try:
-            import trustme
-        except ImportError:
-            raise ConfigurationError("tls=True needs trustme: pip install trustme, or 'swsync[demo]'") from None
-        authority = trustme.CA(organization_name="swsync local relay")
-        names = list(dict.fromkeys(["localhost", "127.0.0.1", "::1", self.host.strip("[]")]))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # A ticket would reach clients that read in one thread and write in another at their first request, and OpenSSL
-        # takes no two threads in one connection: without it they meet no such race before they ask for something.
-        context.num_tickets = 0
-        authority.issue_cert(*(name for name in names if _can_be_certified(name))).configure_cert(context)
-        self._directory = tempfile.mkdtemp(prefix="swsync-relay-")
-        self.ca_file = os.path.join(self._directory, "ca.pem")
-        authority.cert_pem.write_to_path(self.ca_file)
-        return context
 
     def _accept(self, link: WebSocketLink) -> Connection:
         return Connection(self._core, link.send, link.close)
@@ -351,7 +302,7 @@ class LocalRelay:
         file = pathlib.Path(path)
         if not file.is_file():
             raise ConfigurationError(f"there is no file {os.fspath(path)} to serve")
-        return self._net.serve_file(file.resolve(), f"{secrets.token_hex(8)}/{file.name}".replace(" ", "_"))
+        return self._net.serve_file(file.resolve())
 
     # The end
 
@@ -375,10 +326,3 @@ class LocalRelay:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _can_be_certified(name: str) -> bool:
-    try:
-        return not ipaddress.ip_address(name).is_unspecified
-    except ValueError:
-        return True

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from swsync.clock import VirtualClock
 from swsync.errors import ConfigurationError
-from swsync.localrelay import LocalRelay, server
+from swsync.localrelay import LocalRelay, listening
 
 from .wire import over_socket
 
@@ -48,7 +48,7 @@ def test_without_tls() -> None:
 
 def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
     """TLS is left out, or if it was asked for, the error says what to install."""
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(listening.importlib.util, "find_spec", lambda name: None)
     with LocalRelay() as relay:
         assert relay.url.startswith("ws://")
     monkeypatch.setitem(__import__("sys").modules, "trustme", None)
