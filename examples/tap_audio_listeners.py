@@ -8,13 +8,15 @@ TAP_URI = os.environ.get("TAP_URI", "wss://example.com/endpoint")
 TO = os.environ.get("TO", "+12025550100")
 FROM = os.environ.get("FROM", "+12025550199")
 
+told = []  # listeners run on threads of the client's; a list may be appended to from any
+
 with swsync.RelayClient() as client:
     call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
     tap = call.tap_audio(
         direction="both",
         device={"type": "ws", "uri": TAP_URI},
-        on_started=lambda tap: print("tap started:", tap.id, flush=True),
-        on_ended=lambda tap: print("tap ended:", tap.id, flush=True),
+        on_started=lambda tap: told.append(f"started: {tap.id}"),
+        on_ended=lambda tap: told.append(f"ended: {tap.id}"),
     )
     tap.wait_started(5)
     print("state:", tap.state)
@@ -23,3 +25,5 @@ with swsync.RelayClient() as client:
     tap.wait(5)
     print("state:", tap.state)
     call.hangup()
+
+print("\n".join(told))

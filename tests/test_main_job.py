@@ -48,7 +48,7 @@ def position(needle: array.array[int], haystack: array.array[int]) -> int:
     return at // 2
 
 
-def loud_part(samples: array.array[int], seconds: float = 1.0) -> array.array[int]:
+def loud_part(samples: array.array[int], seconds: float = 0.5) -> array.array[int]:
     """A piece of sound from its first loud sample on: distinct enough to be found again."""
     start = next(i for i, sample in enumerate(samples) if abs(sample) > 2000)
     return samples[start : start + int(seconds * RATE)]

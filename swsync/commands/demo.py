@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,20 +37,22 @@ def _directory(name: str) -> Path:
     return directory
 
 
-def _progress(action: Action, capture: CallCapture, seconds: float, output: Output) -> None:
+def _progress(action: Action[Any], capture: CallCapture, seconds: float, output: Output) -> None:
     """Show how the recording grows until the words are played and the other side has finished too."""
     try:
         from tqdm.auto import tqdm
     except ImportError:
         raise ConfigurationError("the demo's progress bar needs tqdm: pip install 'swsync[demo]'") from None
+    total = round(seconds, 1)
     form = "{desc}: {bar} {n:.1f}/{total:.1f} s"
-    with tqdm(total=round(seconds, 1), desc="recording", bar_format=form, disable=output.as_json or None) as bar:
+    with tqdm(total=total, desc="recording", bar_format=form, disable=output.as_json or None) as bar:
         while not action.is_done or capture.duration < seconds:
-            try:
-                action.wait(timeout=STEP) if not action.is_done else capture.wait_duration(seconds, timeout=STEP)
-            except TimeoutError:
-                pass
-            bar.update(min(capture.duration, bar.total) - bar.n)
+            with suppress(TimeoutError):
+                capture.wait_duration(min(capture.duration + STEP, seconds), timeout=STEP)
+            if capture.duration >= seconds:
+                with suppress(TimeoutError):
+                    action.wait(timeout=STEP)
+            bar.update(min(capture.duration, total) - bar.n)
 
 
 def _table(capture: CallCapture, output: Output) -> None:
