@@ -300,7 +300,7 @@ class Call(
             self._condition.notify_all()
         run_afterwards(afterwards)
 
-    def _observers(self, event: RelayEvent) -> list[Action]:
+    def _observers(self, event: RelayEvent) -> list[Action[Any]]:
         """The actions whose events carry no control_id: connects; requires _condition."""
         if event.control_id or not isinstance(event, ConnectEvent):
             return []
@@ -416,11 +416,11 @@ class Call(
                 raise self._over()
         raise TimeoutError(f"no {waiter.match.event_type} event came in time on call {self.call_id}")
 
-    def wait_for_ringing(self, timeout: float | None = None) -> RelayEvent:
+    def wait_for_ringing(self, timeout: float | None = None) -> CallStateEvent:
         """Wait until it rings, or has gone on from there; see ``wait_for_answered``."""
         return self._wait_for_state(CallState.RINGING, timeout)
 
-    def wait_for_answered(self, timeout: float | None = None) -> RelayEvent:
+    def wait_for_answered(self, timeout: float | None = None) -> CallStateEvent:
         """Wait until it is answered; at once if it is or was.
 
         Returns:
@@ -432,11 +432,11 @@ class Call(
         """
         return self._wait_for_state(CallState.ANSWERED, timeout)
 
-    def wait_for_ending(self, timeout: float | None = None) -> RelayEvent:
+    def wait_for_ending(self, timeout: float | None = None) -> CallStateEvent:
         """Wait until it is ending or has ended."""
         return self._wait_for_state(CallState.ENDING, timeout)
 
-    def wait_for_ended(self, timeout: float | None = None) -> RelayEvent:
+    def wait_for_ended(self, timeout: float | None = None) -> CallStateEvent:
         """Wait until it has ended.
 
         Returns:
@@ -448,7 +448,7 @@ class Call(
         """
         return self._wait_for_state(CallState.ENDED, timeout)
 
-    def _wait_for_state(self, target: CallState, timeout: float | None) -> RelayEvent:
+    def _wait_for_state(self, target: CallState, timeout: float | None) -> CallStateEvent:
         with self._condition:
             self._condition.wait_for(
                 lambda: self._is_past(target) or self._has_ended or self._over is not None, timeout

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 _TERMINAL_STATES = frozenset({"delivered", "undelivered", "failed"})
 
 
-class Message(Completion):
+class Message(Completion[RelayEvent]):
     """One message. A sent one is over when it is delivered, undelivered or failed; a received one from the start.
 
     Attributes:

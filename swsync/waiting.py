@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from swsync.calling._completion import Completion
 from swsync.clock import REAL, Clock
@@ -20,7 +20,7 @@ ALL_COMPLETED = "ALL_COMPLETED"
 FIRST_COMPLETED = "FIRST_COMPLETED"
 FIRST_EXCEPTION = "FIRST_EXCEPTION"
 
-C = TypeVar("C", bound=Completion)
+C = TypeVar("C", bound=Completion[Any])
 
 
 class _Arrivals(Generic[C]):

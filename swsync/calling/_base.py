@@ -11,11 +11,11 @@ import copy
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 
 import attrs
 
-from swsync.calling._completion import Afterwards, Completion, run_afterwards
+from swsync.calling._completion import Afterwards, Completion, E_co, run_afterwards
 from swsync.clock import Clock, Condition
 from swsync.devices import as_wire, compact
 from swsync.errors import ActionFailed, CallEnded, CallGone, SwsyncError
@@ -36,13 +36,13 @@ __all__ = [
     "Verbs",
 ]
 
-Completed = Callable[[RelayEvent], Any]
+Completed = Callable[[Any], Any]
 """A callback that is given the event that ended an action."""
 
 Listener = Callable[[Any], Any]
 """A callback that is given the action it was registered for."""
 
-A = TypeVar("A", bound="Action")
+A = TypeVar("A", bound="Action[Any]")
 
 
 class Callbacks(Protocol):
@@ -96,7 +96,7 @@ class Session(Protocol):
         ...
 
 
-class Action(Completion):
+class Action(Completion[E_co]):
     """A command that runs on a call: made by the call's verbs, never by hand.
 
     Attributes:
@@ -139,7 +139,7 @@ class Action(Completion):
         self._receiver = receiver
         # Guarded by _condition, as what Completion has.
         self._state = ""
-        self._last_event: RelayEvent | None = None
+        self._last_event: E_co | None = None
         self._is_started = False
         self._is_accepted = False
 
@@ -157,7 +157,7 @@ class Action(Completion):
         return self._state
 
     @property
-    def last_event(self) -> RelayEvent | None:
+    def last_event(self) -> E_co | None:
         """The last event that came for it."""
         return self._last_event
 
@@ -199,10 +199,11 @@ class Action(Completion):
 
     # What follows runs under the call's condition, on the I/O thread unless said otherwise.
 
-    def _observe(self, event: RelayEvent, afterwards: Afterwards) -> bool:
+    def _observe(self, news: RelayEvent, afterwards: Afterwards) -> bool:
         """Take an event in. True if it was the last that this action wants."""
-        if event.event_type != self._event_type:
+        if news.event_type != self._event_type:
             return False
+        event = cast(E_co, news)  # an event type has one class
         self._last_event = event
         state = self._state_of(event)
         if state:
@@ -257,11 +258,11 @@ class Action(Completion):
         end_reason, last_event = self.call._end_reason, self._last_event
         self._finish(afterwards, failure=failure or (lambda: CallEnded(end_reason, last_event)))
 
-    def _synthetic_end(self) -> RelayEvent:
+    def _synthetic_end(self) -> E_co:
         call = self.call
         params = {"call_id": call.call_id, "node_id": call.node_id, "control_id": self.control_id, "state": "finished"}
         payload = {"event_type": self._event_type, "timestamp": call.session.clock.time(), "params": params}
-        return attrs.evolve(parse_event(payload), synthetic=True)
+        return cast(E_co, attrs.evolve(parse_event(payload), synthetic=True))
 
     def _accept(self, reply: dict[str, Any]) -> None:
         """RELAY took the command; called by the thread that sent it."""
@@ -274,7 +275,7 @@ class Action(Completion):
         run_afterwards(afterwards)
 
 
-class CanStop(Action):
+class CanStop(Action[E_co]):
     """Has ``stop``."""
 
     def stop(self) -> dict[str, Any]:
@@ -296,7 +297,7 @@ class CanStop(Action):
         return self._is_settled
 
 
-class CanPause(Action):
+class CanPause(Action[E_co]):
     """Has ``pause`` and ``resume``."""
 
     def pause(self) -> dict[str, Any]:
@@ -308,7 +309,7 @@ class CanPause(Action):
         return self._command(f"{self._verb}.resume")
 
 
-class CanSetVolume(Action):
+class CanSetVolume(Action[E_co]):
     """Has ``volume``."""
 
     def volume(self, volume: float) -> dict[str, Any]:
@@ -316,7 +317,7 @@ class CanSetVolume(Action):
         return self._command(f"{self._verb}.volume", volume=volume)
 
 
-class CanStartInputTimers(Action):
+class CanStartInputTimers(Action[E_co]):
     """Has ``start_input_timers``."""
 
     def start_input_timers(self) -> dict[str, Any]:
@@ -339,7 +340,7 @@ class Verbs:
         self.node_id = node_id
         self._condition: Condition = session.clock.condition()
         # All below belongs to _condition.
-        self._actions: dict[str, Action] = {}
+        self._actions: dict[str, Action[Any]] = {}
         self._has_ended = False
         self._end_reason = ""
         self._over: Callable[[], BaseException] | None = None  # set when nothing more will come
@@ -364,7 +365,11 @@ class Verbs:
     def _send(self, verb: str, params: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
         """Send a command about this call; ``timeout`` is for its reply, and None the session's own."""
         method = verb if verb.startswith("calling.") else f"calling.{verb}"
-        wire = {"node_id": self.node_id, "call_id": self.call_id, **compact(params)}
+        wire = {
+            "node_id": self.node_id,
+            "call_id": self.call_id,
+            **compact({name: as_wire(value) for name, value in params.items()}),
+        }
         # Sending these twice does no harm, so they are sent again when a reply was lost with the link.
         idempotent = method == "calling.end" or method.endswith(".stop")
         return self.session.request(method, wire, timeout=timeout, idempotent=idempotent)
@@ -389,7 +394,6 @@ class Verbs:
             **params: The command's parameters.
         """
         action = kind(self, control_id or str(uuid.uuid4()), on_completed=on_completed, **(handle or {}))
-        params = {name: as_wire(value) for name, value in params.items()}
         self._register(action)
         try:
             if kind._is_named_on_wire:
@@ -400,7 +404,7 @@ class Verbs:
             raise
         return action
 
-    def _register(self, action: Action) -> None:
+    def _register(self, action: Action[Any]) -> None:
         with self._condition:
             if self._has_ended:
                 raise CallGone(-1, f"the call has ended ({self._end_reason})", f"calling.{action._verb}")
@@ -410,7 +414,7 @@ class Verbs:
                 raise ValueError(f"control_id {action.control_id!r} is in use on this call")
             self._actions[action.control_id] = action
 
-    def _unregister(self, action: Action, error: BaseException) -> None:
+    def _unregister(self, action: Action[Any], error: BaseException) -> None:
         """The command of an action was refused: whoever holds the action hears why."""
         reason = error if isinstance(error, SwsyncError) else ActionFailed(-1, f"its request failed: {error!r}")
         afterwards: Afterwards = []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from swsync.clock import Clock, Condition
 from swsync.events import RelayEvent
 
 __all__ = ["Afterwards", "Completion", "run_afterwards"]
+
+E_co = TypeVar("E_co", bound=RelayEvent, covariant=True)
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ def run_afterwards(jobs: Afterwards) -> None:
             logger.exception("could not pass on an event")
 
 
-class Completion:
+class Completion(Generic[E_co]):
     """A result or a failure that comes once.
 
     It may live under the condition of its owner (a call has one for all its actions), because a thread of ours, or a
@@ -38,7 +40,7 @@ class Completion:
         self._condition = condition or clock.condition()
         # All below belongs to _condition.
         self._is_settled = False
-        self._event: RelayEvent | None = None
+        self._event: E_co | None = None
         self._failure: Callable[[], BaseException] | None = None
         self._watchers: list[Callable[[], None]] = []
 
@@ -53,11 +55,11 @@ class Completion:
         return self._event is not None
 
     @property
-    def result(self) -> RelayEvent | None:
+    def result(self) -> E_co | None:
         """The event that ended it, or None so far."""
         return self._event
 
-    def wait(self, timeout: float | None = None) -> RelayEvent:
+    def wait(self, timeout: float | None = None) -> E_co:
         """Wait for the end.
 
         Args:
@@ -74,14 +76,14 @@ class Completion:
             self._condition.wait_for(lambda: self._is_settled, timeout)
             return self._outcome(timeout)
 
-    def _outcome(self, timeout: float | None) -> RelayEvent:
+    def _outcome(self, timeout: float | None) -> E_co:
         """The result, or raise; requires _condition."""
         if self._event is not None:
             return self._event
         if self._failure is not None:
             # Made anew for each waiter: one instance raised in many threads would collect all their tracebacks.
             raise self._failure()
-        raise TimeoutError(f"{self!r} has not ended within {timeout} s; it goes on")
+        raise TimeoutError(f"{self!r} has not got there within {timeout} s; it goes on")
 
     def _settle(
         self,
@@ -93,7 +95,7 @@ class Completion:
         if self._is_settled:
             return False
         self._is_settled = True
-        self._event = event
+        self._event = cast("E_co | None", event)  # its owner knows which events end it
         self._failure = failure
         afterwards.extend(self._watchers)
         self._watchers.clear()

@@ -12,7 +12,7 @@ from swsync.events import RelayEvent
 __all__ = ["AIAction", "AIVerbs"]
 
 
-class AIAction(CanStop):
+class AIAction(CanStop[RelayEvent]):
     """An AI agent on the call. No event of it is documented: it ends with the call, or some time after ``stop()``."""
 
     _verb = "ai"

@@ -52,7 +52,7 @@ class CallCapture:
         self.call = call
         self.path = Path(path)
         self.via = via
-        self.actions: Sequence[Action] = ()
+        self.actions: Sequence[Action[Any]] = ()
         self._codec = codec
         self._timeout = timeout
         self._receivers: dict[str, Receiver] = {}  # written before anybody else has this object
@@ -193,9 +193,9 @@ class CallCapture:
                 receivers[direction] = undo.enter_context(TapReceiver(codec=self._codec, clock=clock))
         return receivers
 
-    def _start(self, undo: contextlib.ExitStack) -> list[Action]:
+    def _start(self, undo: contextlib.ExitStack) -> list[Action[Any]]:
         """Ask the call for the audio. The devices go as plain data: these receivers end when the capture does."""
-        actions: list[Action] = []
+        actions: list[Action[Any]] = []
         undo.callback(_stop, actions)
         for direction, receiver in self._receivers.items():
             if self.via == "stream":
@@ -226,7 +226,7 @@ def _track(receiver: Receiver, name: str | None) -> Track | None:
     return next(iter(tracks.values()), None) if name is None else tracks.get(name)
 
 
-def _stop(actions: Sequence[Action]) -> None:
+def _stop(actions: Sequence[Action[Any]]) -> None:
     """Stop actions and wait for their ends, for so long as makes sense; never raises what RELAY says."""
     running = [action for action in actions if not action.is_done]
     for action in running:

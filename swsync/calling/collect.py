@@ -7,12 +7,12 @@ from typing import Any
 
 from swsync.calling._base import CanSetVolume, CanStartInputTimers, CanStop, Completed, Verbs
 from swsync.devices import Media, audio, check_media, ringtone, tts
-from swsync.events import RelayEvent
+from swsync.events import CollectEvent, RelayEvent
 
 __all__ = ["CollectAction", "CollectVerbs", "StandaloneCollectAction"]
 
 
-class StandaloneCollectAction(CanStop, CanStartInputTimers):
+class StandaloneCollectAction(CanStop[CollectEvent], CanStartInputTimers[CollectEvent]):
     """A running collect. ``wait()`` gives the first ``CollectEvent`` with a result, or the one that ended it."""
 
     _verb = "collect"
@@ -24,7 +24,7 @@ class StandaloneCollectAction(CanStop, CanStartInputTimers):
         return bool(getattr(event, "result", None)) or state in self._terminal_states
 
 
-class CollectAction(StandaloneCollectAction, CanSetVolume):
+class CollectAction(StandaloneCollectAction, CanSetVolume[CollectEvent]):
     """A prompt with its collect. They share a control_id, and only collect events end it."""
 
     _verb = "play_and_collect"

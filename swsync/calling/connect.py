@@ -11,7 +11,7 @@ from swsync.calling._base import Action, Completed, Verbs
 from swsync.calling._completion import Afterwards
 from swsync.devices import Device, Media, as_wire, check_devices, check_media, phone, sip
 from swsync.errors import CallEnded, ConnectFailed, ProtocolError
-from swsync.events import ConnectEvent, RelayEvent, parse_event
+from swsync.events import ConnectEvent, RelayEvent
 
 if TYPE_CHECKING:
     from swsync.call import Call
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ConnectAction", "ConnectVerbs"]
 
 
-class ConnectAction(Action):
+class ConnectAction(Action[ConnectEvent]):
     """A connect under way, or the bridge it made. ``wait()`` returns when it is over, well or not."""
 
     call: ConnectVerbs
@@ -52,7 +52,7 @@ class ConnectAction(Action):
             self._raise_unless_connected(self._outcome(timeout))
         raise ConnectFailed("disconnected")
 
-    def wait_disconnected(self, timeout: float | None = None) -> RelayEvent:
+    def wait_disconnected(self, timeout: float | None = None) -> ConnectEvent:
         """Wait until the two are apart again, or the call has ended.
 
         Raises:
@@ -82,10 +82,10 @@ class ConnectAction(Action):
     def _state_of(self, event: RelayEvent) -> str:
         return str(getattr(event, "connect_state", ""))
 
-    def _synthetic_end(self) -> RelayEvent:
+    def _synthetic_end(self) -> ConnectEvent:
         params = {"call_id": self.call.call_id, "node_id": self.call.node_id, "connect_state": "disconnected"}
         payload = {"event_type": self._event_type, "timestamp": self.call.session.clock.time(), "params": params}
-        return attrs.evolve(parse_event(payload), synthetic=True)
+        return attrs.evolve(ConnectEvent.from_payload(payload), synthetic=True)
 
 
 class ConnectVerbs(Verbs):

@@ -35,7 +35,7 @@ class Detection:
     events: tuple[DetectEvent, ...] = ()
 
 
-class DetectAction(CanStop):
+class DetectAction(CanStop[DetectEvent]):
     """A running detection. ``wait()`` gives its first ``DetectEvent``; ``detection()`` waits for a verdict."""
 
     _verb = "detect"

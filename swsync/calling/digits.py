@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from swsync.calling._base import Action, Completed, Verbs
+from swsync.events import SendDigitsEvent
 
 __all__ = ["DigitVerbs", "SendDigitsAction"]
 
 _DIGITS = re.compile(r"[0-9#*A-Da-dwW]+\Z")
 
 
-class SendDigitsAction(Action):
+class SendDigitsAction(Action[SendDigitsEvent]):
     """Digits being sent. ``wait()`` returns when the last is out."""
 
     _verb = "send_digits"

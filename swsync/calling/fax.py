@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from swsync.calling._base import CanStop, Completed, Verbs
-from swsync.events import RelayEvent
+from swsync.events import FaxEvent, RelayEvent
 
 __all__ = ["FaxAction", "FaxVerbs"]
 
 
-class FaxAction(CanStop):
+class FaxAction(CanStop[FaxEvent]):
     """A fax under way. ``wait()`` gives its last ``FaxEvent``: ``fax["params"]`` has pages, success and result."""
 
     _event_type = "calling.call.fax"

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swsync.calling._base import CanStop, Completed, Verbs
+from swsync.events import PayEvent
 
 __all__ = ["PayAction", "PayVerbs"]
 
 
-class PayAction(CanStop):
+class PayAction(CanStop[PayEvent]):
     """A payment under way. ``wait()`` gives its ``PayEvent``: ``state`` is ``finished`` or ``error``."""
 
     _verb = "pay"

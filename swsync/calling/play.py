@@ -7,11 +7,12 @@ from typing import Any
 
 from swsync.calling._base import CanPause, CanSetVolume, CanStop, Completed, Verbs
 from swsync.devices import Media, audio, check_media, ringtone, silence, tts
+from swsync.events import PlayEvent
 
 __all__ = ["PlayAction", "PlayVerbs"]
 
 
-class PlayAction(CanStop, CanPause, CanSetVolume):
+class PlayAction(CanStop[PlayEvent], CanPause[PlayEvent], CanSetVolume[PlayEvent]):
     """Something being played. ``wait()`` gives its ``PlayEvent``: ``state`` is ``finished`` or ``error``."""
 
     _verb = "play"

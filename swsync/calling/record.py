@@ -7,11 +7,12 @@ from typing import Any
 
 from swsync.calling._base import CanPause, CanStop, Completed, Verbs
 from swsync.devices import compact
+from swsync.events import RecordEvent
 
 __all__ = ["RecordAction", "RecordVerbs"]
 
 
-class RecordAction(CanStop, CanPause):
+class RecordAction(CanStop[RecordEvent], CanPause[RecordEvent]):
     """A running recording. ``wait()`` gives its ``RecordEvent``, with ``url``, ``duration`` and ``size``."""
 
     _verb = "record"

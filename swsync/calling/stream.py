@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from swsync.calling._base import CanStop, Completed, Listener, Verbs
 from swsync.calling.media_address import check_stream_url, receiver_of
+from swsync.events import StreamEvent
 
 __all__ = ["TRACKS", "StreamAction", "StreamVerbs"]
 
@@ -15,7 +16,7 @@ TRACKS = ("inbound", "outbound", "both", "inbound_track", "outbound_track", "bot
 """What ``track`` may be. inbound is what the party says, outbound what it hears."""
 
 
-class StreamAction(CanStop):
+class StreamAction(CanStop[StreamEvent]):
     """A running stream. ``wait()`` gives its ``StreamEvent``; ``wait_started()`` returns when audio is on its way."""
 
     _verb = "stream"

@@ -8,12 +8,13 @@ from typing import Any
 from swsync.calling._base import CanStop, Completed, Listener, Verbs
 from swsync.calling.listening import split_listen
 from swsync.calling.media_address import check_tap_device, describe, receiver_of, tap_device
+from swsync.events import TapEvent
 from swsync.states import TapDirection
 
 __all__ = ["CallTap", "TapAction", "TapVerbs", "tap_direction"]
 
 
-class TapAction(CanStop):
+class TapAction(CanStop[TapEvent]):
     """A running tap. ``wait()`` gives its ``TapEvent``; ``wait_started()`` returns when audio is on its way.
 
     A tap whose destination SignalWire cannot reach ends without having started: ``wait_started()`` then raises

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from swsync.calling._base import CanStop, Completed, Verbs
+from swsync.events import TranscribeEvent
 
 __all__ = ["TranscribeAction", "TranscribeVerbs"]
 
 
-class TranscribeAction(CanStop):
+class TranscribeAction(CanStop[TranscribeEvent]):
     """A transcript being made. ``wait()`` gives its ``TranscribeEvent``, with ``url``."""
 
     _verb = "transcribe"
