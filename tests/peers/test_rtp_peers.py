@@ -180,7 +180,7 @@ def test_tshark_reads_every_header_form(tool: Tool, tmp_path: Path) -> None:
     """CSRCs, extension and padding as RtpPacket writes them are what the dissector reads."""
     packet = media.RtpPacket(
         payload_type=8, marker=True, sequence_number=65535, timestamp=2**32 - 1, ssrc=0xDEADBEEF,
-        csrcs=(1, 2, 3), extension=(0xBEDE, b"\x10\xaa\x00\x00"), padding=4, payload=b"\xd5" * 160,
+        csrcs=(1, 2, 3), extension=b"\x10\xaa\x00\x00", extension_profile=0xBEDE, padding=4, payload=b"\xd5" * 160,
     )  # fmt: skip
     datagram = packet.build()
     pcap = tmp_path / "one.pcap"
