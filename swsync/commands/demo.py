@@ -90,7 +90,7 @@ def run(*, via: str, directory: str, speed: float, output: Output) -> None:
         try:
             with call.capture(wav, via=via) as capture:
                 action = call.play_tts(REMINDER)
-                _progress(action, capture, relay.callees[TO].speech_seconds, output)
+                _progress(action, capture, relay.callees[TO].speaks_until, output)
             call.hangup()
         except KeyboardInterrupt:
             output.say(f"Interrupted. What was recorded is in {wav}")

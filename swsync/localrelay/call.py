@@ -231,7 +231,7 @@ class LocalCall:
         self.answered_at = self._core.loop.now()
         behaviour = self.callee.behaviour
         speech = default_speech() if behaviour.speech is None else behaviour.speech
-        self._said.add(Sound([speech], start=round(behaviour.speaks_after * RATE)))
+        self._said.add(Sound([speech], start=round(behaviour.first_word(self._core.speed) * RATE)))
         self.set_state("answered")
         if behaviour.hangs_up_after is not None:
             self.later(behaviour.hangs_up_after, self.end, "hangup")

@@ -23,8 +23,9 @@ class Callee:
         calls: Their calls, oldest first.
     """
 
-    def __init__(self, number: str, behaviour: Behaviour) -> None:
+    def __init__(self, number: str, behaviour: Behaviour, speed: float = 1.0) -> None:
         self.number = number
+        self._speed = speed
         self.behaviour = behaviour
         self.calls: list[LocalCall] = []  # appended by the relay's thread only
 
@@ -46,6 +47,11 @@ class Callee:
         """How long they speak."""
         speech = self.behaviour.speech
         return len(default_speech() if speech is None else speech) / 2 / RATE
+
+    @property
+    def speaks_until(self) -> float:
+        """Seconds from the answer to their last word."""
+        return self.behaviour.first_word(self._speed) + self.speech_seconds
 
     @property
     def said(self) -> memoryview:

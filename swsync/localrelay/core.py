@@ -45,6 +45,7 @@ class Core:
         self, clock: Clock, *, project: str | None, token: str | None, allow_remote: bool, seed: int | None
     ) -> None:
         self.clock = clock
+        self.speed: float = getattr(clock, "speed", 1.0)
         self.loop = Loop(clock)
         self.project = project
         self.token = token
@@ -155,7 +156,7 @@ class Core:
         """Return the person at a number, who comes into being when first called."""
         callee = self.callees.get(number)
         if callee is None:
-            callee = self.callees[number] = Callee(number, behaviour_of(number))
+            callee = self.callees[number] = Callee(number, behaviour_of(number), self.speed)
         return callee
 
     def shut_down(self) -> None:

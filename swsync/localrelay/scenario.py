@@ -19,19 +19,24 @@ class Behaviour:
         outcome: ``answers``, or the end reason that the caller gets: busy, noAnswer, decline, not_found, error.
         answers_after: Seconds of ringing before that.
         speech: int16 samples at 8 kHz, said once; None is the speech that ships with the package.
-        speaks_after: Seconds between the answer and the first word.
+        speaks_after: Seconds between the answer and the first word; None is one second, but at least half a second of
+            real time: a client does not begin to listen sooner because the relay's time passes faster.
         hangs_up_after: Seconds between the answer and hanging up; None waits for the other side.
     """
 
     outcome: str = "answers"
     answers_after: float = 0.5
     speech: bytes | None = None
-    speaks_after: float = 1.0
+    speaks_after: float | None = None
     hangs_up_after: float | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.outcome not in OUTCOMES:
             raise ConfigurationError(f"outcome must be one of {', '.join(OUTCOMES)}, not {self.outcome!r}")
+
+    def first_word(self, speed: float) -> float:
+        """Return the seconds from the answer to the first word, with a clock that fast."""
+        return max(1.0, 0.5 * speed) if self.speaks_after is None else self.speaks_after
 
 
 TABLE: dict[str, Behaviour] = {

@@ -181,7 +181,7 @@ class LocalRelay:
         outcome: str = "answers",
         answers_after: float = 0.5,
         speech: Any = None,
-        speaks_after: float = 1.0,
+        speaks_after: float | None = None,
         hangs_up_after: float | None = None,
     ) -> Callee:
         """Say what the person at a number does from now on.
@@ -192,7 +192,8 @@ class LocalRelay:
             answers_after: Seconds of ringing.
             speech: What they say once: a WAV file's path, or a buffer of int16 samples at 8 kHz (``b""`` says
                 nothing); None is the speech that ships with the package.
-            speaks_after: Seconds from the answer to the first word.
+            speaks_after: Seconds from the answer to the first word; None is one second, but at least half a second of
+                real time.
             hangs_up_after: Seconds from the answer to hanging up.
         """
         behaviour = self._behaviour(outcome, answers_after, speech, speaks_after, hangs_up_after)
@@ -200,7 +201,7 @@ class LocalRelay:
 
     @staticmethod
     def _behaviour(
-        outcome: str, answers_after: float, speech: Any, speaks_after: float, hangs_up_after: float | None
+        outcome: str, answers_after: float, speech: Any, speaks_after: float | None, hangs_up_after: float | None
     ) -> Behaviour:
         return Behaviour(
             outcome=outcome,
@@ -224,7 +225,7 @@ class LocalRelay:
         timeout: float | None = None,
         rings_for: float = 60.0,
         speech: Any = None,
-        speaks_after: float = 1.0,
+        speaks_after: float | None = None,
         hangs_up_after: float | None = None,
         project: str = "",
     ) -> LocalCall:
@@ -237,7 +238,7 @@ class LocalRelay:
             timeout: Wait for that offer for at most so many seconds; None returns at once.
             rings_for: Seconds from the first offer until the caller gives up.
             speech: What the caller says, as for ``callee``.
-            speaks_after: Seconds from the answer to the first word.
+            speaks_after: As for ``callee``.
             hangs_up_after: Seconds from the answer to hanging up.
             project: Only to clients of this project; "" is for any.
 

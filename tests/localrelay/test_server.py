@@ -131,3 +131,5 @@ def test_speed() -> None:
         wire.dial()
         assert 0.5 <= relay.clock.now() - begin
         relay.calls[0].wait_for_answered(timeout=50)
+        callee = relay.callees["+12025550100"]
+        assert 25.0 == callee.speaks_until - callee.speech_seconds  # half a real second
