@@ -37,8 +37,13 @@ __all__ = [
 ]
 
 
+_PLAIN = frozenset({str, int, float, bool, dict, type(None)})
+
+
 def as_wire(value: Any) -> Any:
     """Turn devices and media, also in lists, into the dicts that are sent; anything else passes as it is."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, (Device, Media)):
         return value.as_dict()
     if isinstance(value, (list, tuple)):

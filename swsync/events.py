@@ -51,6 +51,7 @@ class _Column(NamedTuple):
     """Where one field comes from: its keys in order of preference, each a path into ``params``."""
 
     name: str
+    key: str  # where there is one path of one key, which is nearly always; else ""
     paths: tuple[tuple[str, ...], ...]
     read: Callable[[Any], Any]
 
@@ -126,25 +127,23 @@ def _columns(cls: type[Any]) -> tuple[_Column, ...]:
     """The fields of a class that are read from ``params``."""
     known = _COLUMNS.get(cls)
     if known is None:
-        known = _COLUMNS[cls] = tuple(
-            _Column(
-                field.name,
-                tuple(tuple(key.split(".")) for key in field.metadata["keys"] or (field.name,)),
-                field.metadata["read"],
-            )
-            for field in attrs.fields(cls)
-            if "read" in field.metadata
-        )
+        known = _COLUMNS[cls] = tuple(_column(field) for field in attrs.fields(cls) if "read" in field.metadata)
     return known
 
 
-def _find(params: Mapping[str, Any], column: _Column) -> Any:
+def _column(field: attrs.Attribute[Any]) -> _Column:
+    keys = field.metadata["keys"] or (field.name,)
+    key = keys[0] if len(keys) == 1 and "." not in keys[0] else ""
+    return _Column(field.name, key, tuple(tuple(each.split(".")) for each in keys), field.metadata["read"])
+
+
+def _find(params: Mapping[str, Any], paths: tuple[tuple[str, ...], ...], read: Callable[[Any], Any]) -> Any:
     """The first value of the right type, or None."""
-    for path in column.paths:
+    for path in paths:
         value: Any = params
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
-        found = None if value is None else column.read(value)
+        found = None if value is None else read(value)
         if found is not None:
             return found
     return None
@@ -181,10 +180,12 @@ class RelayEvent:
         inner = payload.get("params", payload)
         params = inner if isinstance(inner, dict) else {}
         values: dict[str, Any] = {}
-        for column in _columns(cls):
-            value = _find(params, column)
+        for name, key, paths, read in _columns(cls):
+            value = params.get(key) if key else _find(params, paths, read)
             if value is not None:
-                values[column.name] = value
+                value = read(value)
+                if value is not None:
+                    values[name] = value
         stamp = _read_number(payload.get("timestamp"))
         if stamp is None:
             stamp = _read_number(params.get("timestamp"))

@@ -80,7 +80,8 @@ def test_the_timestamp_is_the_outer_then_the_inner_one(outer, inner, expected):
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"), [(True, True), ("true", True), ("TRUE", True), (False, False), ("false", False), (1, False), (None, False)]
+    ("word", "expected"),
+    [(True, True), ("true", True), ("TRUE", True), (False, False), ("false", False), (1, False), (None, False)],
 )
 def test_dial_winner_is_a_boolean_or_a_string(word, expected):
     """Both forms of the wire are understood."""
