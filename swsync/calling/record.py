@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from swsync.calling._base import CanPause, CanStop, Completed, Verbs
 from swsync.devices import compact
+from swsync.errors import MediaError
 from swsync.events import RecordEvent
 
-__all__ = ["RecordAction", "RecordVerbs"]
+__all__ = ["ALLOWED_HOSTS", "MAX_SIZE", "RecordAction", "RecordVerbs"]
+
+ALLOWED_HOSTS = ("signalwire.com", "swire.io")
+"""Where SignalWire keeps recordings; hosts under them count as well."""
+
+MAX_SIZE = 512 * 1024 * 1024
+"""Bytes of the largest recording that is fetched: a stereo WAV of nearly five hours."""
 
 
 class RecordAction(CanStop[RecordEvent], CanPause[RecordEvent]):
@@ -32,6 +41,38 @@ class RecordAction(CanStop[RecordEvent], CanPause[RecordEvent]):
     def url(self) -> str:
         """Where the file is, once an event has said so."""
         return str(getattr(self._last_event, "url", "") or self.reply.get("url") or "")
+
+    def download(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        timeout: float | None = 60.0,
+        max_size: int = MAX_SIZE,
+        allowed_hosts: Sequence[str] = ALLOWED_HOSTS,
+    ) -> Path:
+        """Wait for the end and fetch the file.
+
+        Args:
+            path: Where it goes; an existing file is replaced when the new one is whole.
+            timeout: Seconds to wait for the end of the recording, and then for each piece of the file.
+            max_size: Bytes at most.
+            allowed_hosts: Hosts, and those under them, that it may come from, by https.
+
+        Returns:
+            The path.
+
+        Raises:
+            MediaError: There is no file, it may not be fetched from there, it is too large, or it failed.
+            TimeoutError: It is still being recorded.
+            CallEnded: The call ended without the recording's own end.
+        """
+        from swsync.calling.download import fetch  # urllib is slow to import, and few need it
+
+        event = self.wait(timeout)
+        if not event.url:
+            raise MediaError(f"the recording has no file: it ended with {event.state}")
+        return fetch(event.url, path, timeout=60.0 if timeout is None else timeout, max_size=max_size,
+                     allowed_hosts=allowed_hosts, is_local_host=self.call.session.is_local_host)  # fmt: skip
 
 
 class RecordVerbs(Verbs):
