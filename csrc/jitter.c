@@ -34,8 +34,7 @@ typedef struct listener {
 struct sw_track {
     /* Written by sw_track_init only. */
     word *pcm;     /* four samples a word */
-    word *present; /* a bit a sample: it is there */
-    word *quiet;   /* a bit a sample: the sender was silent here, nothing is missing */
+    word *marks;   /* for every 64 samples two words, a bit each: it is there; the sender was silent here */
     uint64_t capacity, mask;
     int64_t window, snap;
     int32_t rate, codec;
@@ -47,7 +46,7 @@ struct sw_track {
     _Atomic int64_t claimed; /* head, but stored before the ring is touched */
     _Atomic int64_t anchor;  /* the smallest (arrival - media time) of late: when `origin` was sent by this clock */
     _Atomic int64_t last_arrival;
-    _Atomic uint32_t started, ended;
+    _Atomic uint32_t started, ended, listening; /* listening: somebody has waited once */
     _Atomic uint64_t counters[SW_TRACK_COUNTERS];
 
     /* The writer's own. */
@@ -97,9 +96,8 @@ int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int 
     if (sw_codec_octets(codec) < 0)
         return SW_ECODEC;
     memset(t, 0, sizeof *t);
-    t->present = (word *)(void *)((unsigned char *)memory + header_octets());
-    t->quiet = t->present + capacity / 64;
-    t->pcm = t->quiet + capacity / 64;
+    t->marks = (word *)(void *)((unsigned char *)memory + header_octets());
+    t->pcm = t->marks + capacity / 32;
     t->capacity = capacity;
     t->mask = capacity - 1;
     t->rate = rate;
@@ -111,16 +109,22 @@ int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int 
 
 /* ---- the ring --------------------------------------------------------------------------------------------- */
 
-static void mark(const sw_track *t, word *map, int64_t from, int64_t to, int set)
+static void flip(word *w, uint64_t bits, int set)
+{
+    uint64_t old = atomic_load_explicit(w, memory_order_relaxed);
+    atomic_store_explicit(w, set ? old | bits : old & ~bits, memory_order_release);
+}
+
+static void mark(const sw_track *t, int64_t from, int64_t to, int present, int quiet)
 {
     while (from < to) {
         uint64_t at = (uint64_t)from & t->mask;
         unsigned shift = (unsigned)(at & 63);
         int64_t n = 64 - (int64_t)shift < to - from ? 64 - (int64_t)shift : to - from;
         uint64_t bits = (n == 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1) << shift;
-        word *w = &map[at >> 6];
-        uint64_t old = atomic_load_explicit(w, memory_order_relaxed);
-        atomic_store_explicit(w, set ? old | bits : old & ~bits, memory_order_release);
+        word *w = &t->marks[(at >> 6) * 2];
+        flip(w, bits, present);
+        flip(w + 1, bits, quiet);
         from += n;
     }
 }
@@ -166,8 +170,9 @@ static int64_t run(const sw_track *t, int64_t from, int64_t to, int *kind)
     while (position < to) {
         uint64_t at = (uint64_t)position & t->mask;
         unsigned shift = (unsigned)(at & 63);
-        uint64_t here = atomic_load_explicit(&t->present[at >> 6], memory_order_acquire) >> shift;
-        uint64_t quiet = atomic_load_explicit(&t->quiet[at >> 6], memory_order_acquire) >> shift;
+        const word *w = &t->marks[(at >> 6) * 2];
+        uint64_t here = atomic_load_explicit(w, memory_order_acquire) >> shift;
+        uint64_t quiet = atomic_load_explicit(w + 1, memory_order_acquire) >> shift;
         uint64_t other;
         if (*kind < 0)
             *kind = here & 1 ? 0 : quiet & 1 ? SW_SPAN_QUIET : SW_SPAN_MISSING;
@@ -197,8 +202,7 @@ static void extend(sw_track *t, int64_t to, int quiet)
         return;
     atomic_store_explicit(&t->claimed, to, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    mark(t, t->present, from, to, 0);
-    mark(t, t->quiet, from, to, quiet);
+    mark(t, from, to, 0, quiet);
     atomic_store_explicit(&t->head, to, memory_order_release);
 }
 
@@ -211,7 +215,7 @@ static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t 
         int64_t length = run(t, position + done, position + n, &kind);
         if (kind != 0) {
             store(t, position + done, samples + done, length);
-            mark(t, t->present, position + done, position + done + length, 1);
+            mark(t, position + done, position + done + length, 1, 0);
             count(t, SW_TRACK_SAMPLES, (uint64_t)length);
         }
         done += length;
@@ -229,10 +233,8 @@ static void push(sw_track *t, const uint8_t *payload, int64_t n)
         (void)sw_decode(t->codec, payload, (size_t)part * octets, block, BLOCK);
         atomic_store_explicit(&t->claimed, head + part, memory_order_relaxed);
         atomic_thread_fence(memory_order_release);
-        mark(t, t->present, head, head + part, 0);
-        mark(t, t->quiet, head, head + part, 0);
         store(t, head, block, part);
-        mark(t, t->present, head, head + part, 1);
+        mark(t, head, head + part, 1, 0);
         head += part;
         atomic_store_explicit(&t->head, head, memory_order_release);
         count(t, SW_TRACK_SAMPLES, (uint64_t)part);
@@ -509,6 +511,7 @@ int sw_track_listen(sw_track *t, int fd)
         int32_t is_free = LISTENER_FREE;
         if (atomic_compare_exchange_strong(&t->listeners[slot].state, &is_free, LISTENER_IDLE)) {
             atomic_store(&t->listeners[slot].fd, fd);
+            atomic_store(&t->listening, 1);
             return slot;
         }
     }
@@ -536,9 +539,10 @@ int sw_track_arm(sw_track *t, int slot, int64_t want)
 
 int sw_track_due(sw_track *t, int32_t *fds, int room)
 {
-    int due = 0;
+    int due = 0, slots;
     atomic_thread_fence(memory_order_seq_cst);
-    for (int slot = 0; slot < SLOTS && due < room; slot++) {
+    slots = atomic_load_explicit(&t->listening, memory_order_relaxed) ? SLOTS : 0;
+    for (int slot = 0; slot < slots && due < room; slot++) {
         listener *l = &t->listeners[slot];
         int32_t armed = LISTENER_ARMED;
         if (atomic_load_explicit(&l->state, memory_order_relaxed) != LISTENER_ARMED)

@@ -216,6 +216,11 @@ static int drain(sw_engine *e, sw_socket *s, int limit)
     int n;
 #if HAVE_BATCHES
     n = e->portable ? receive_plain(e, s, limit) : receive_batch(e, s, limit);
+    if (n >= limit && s->is_open && !e->portable) {
+        /* Its budget is used up and there may be more: ask for another edge. */
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.ptr = s}};
+        (void)epoll_ctl(e->epoll, EPOLL_CTL_MOD, s->fd, &event);
+    }
 #else
     n = receive_plain(e, s, limit);
 #endif
@@ -230,7 +235,8 @@ static void open_socket(sw_engine *e, sw_socket *s)
         return;
 #if HAVE_BATCHES
     if (!e->portable) {
-        struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = s}};
+        /* By edges: a socket that was drained is not looked at again until more comes. */
+        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.ptr = s}};
         (void)epoll_ctl(e->epoll, EPOLL_CTL_ADD, s->fd, &event);
     }
 #endif
@@ -339,7 +345,7 @@ static int64_t drain_all(sw_engine *e)
         return drain_polled(e);
 #if HAVE_BATCHES
     struct epoll_event events[EVENTS];
-    while (n == EVENTS && seen <= e->count) {
+    while (n == EVENTS && seen < e->count) {
         n = epoll_wait(e->epoll, events, EVENTS, 0);
         for (int i = 0; i < n; i++)
             packets += drain(e, events[i].data.ptr, e->budget);

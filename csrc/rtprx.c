@@ -55,13 +55,15 @@ struct sw_rx {
     uint32_t transit;
     int has_transit;
     uint64_t jitter16; /* interarrival jitter in timestamp units, times 16 as in A.8 */
-    uint64_t seen[SEEN / 64];
-    candidate candidates[CANDIDATES];
 
-    /* Read by all. */
+    /* Read by all. What every packet touches comes first, on one page of memory if can be. */
     _Atomic uint64_t counters[SW_RX_COUNTERS];
-    _Atomic uint64_t payload_types[128];
     _Atomic uint64_t where[3]; /* the current source: 16 octets of address, then family, port */
+
+    /* The receiving thread's own, but for payload_types. */
+    uint64_t seen[SEEN / 64];
+    _Atomic uint64_t payload_types[128];
+    candidate candidates[CANDIDATES];
 };
 
 static void count(sw_rx *rx, int counter, uint64_t by)

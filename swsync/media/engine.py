@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 THREAD_NAME = "swsync-media"
 TICK = 0.005  # seconds between two drains of all sockets
 BUDGET = 256  # datagrams that one socket may have of one tick
+LINK_OCTETS = (lib.sw_socket_octets() + 63) // 64 * 64
 PATIENCE = 5.0  # seconds that the engine may take to let go of a socket
 
 _lock = threading.Lock()
@@ -46,15 +47,13 @@ def pages(octets: int) -> Any:
 class Link:
     """One socket in the engine, with all that C refers to: it is kept until the engine has let go of it."""
 
-    def __init__(self, fd: int, rx: Any, track: Track, speed: float) -> None:
+    def __init__(self, fd: int, room: Any, rx: Any, track: Track, speed: float) -> None:
         self.rx = rx
         self.track = track
-        octets = lib.sw_socket_octets()
-        self._memory = ffi.new("char[]", octets)
-        self.c = ffi.cast("sw_socket *", self._memory)
-        if lib.sw_socket_options(fd) or lib.sw_socket_init(self._memory, octets, fd, rx, track._c, speed):
+        self._room = room  # LINK_OCTETS for C's record of the socket, then the receiver
+        self.c = ffi.cast("sw_socket *", room)
+        if lib.sw_socket_options(fd) or lib.sw_socket_init(room, LINK_OCTETS, fd, rx, track._c, speed):
             raise MediaError("this is no socket to receive RTP from")
-        self.keep: object = None  # what else C refers to
         self.engine: _Engine | None = None  # set by attach()
 
 

@@ -61,9 +61,11 @@ class RtpStream:
             raise ConfigurationError(f"payload_type must be 0 to 127, not {payload_type!r}")
         self.track = track
         octets = lib.sw_rx_octets()
-        self._memory = engine.pages(octets)
-        self.c = ffi.cast("sw_rx *", self._memory)
-        code = lib.sw_rx_init(self._memory, octets, track._c, codec, track.rate, payload_type)
+        # The engine's record of the socket lies in front of it, on the same page: each packet touches both.
+        self.room = engine.pages(engine.LINK_OCTETS + octets)
+        memory = self.room + engine.LINK_OCTETS
+        self.c = ffi.cast("sw_rx *", memory)
+        code = lib.sw_rx_init(memory, octets, track._c, codec, track.rate, payload_type)
         if code != lib.SW_OK:
             raise MediaError(f"cannot receive RTP: {ffi.string(lib.sw_strerror(code)).decode()}")
         self.pin(source, roaming, is_ipv6)
@@ -201,9 +203,7 @@ class RtpReceiver(Receiver):
                 is_ipv6=self._socket.family == socket.AF_INET6,
             )  # fmt: skip
             speed = clock.speed if isinstance(clock, RealClock) else 1.0
-            self._link = engine.Link(self._socket.fileno(), self._stream.c, track, speed)
-            # C keeps the receiver's address for as long as it keeps the socket.
-            self._link.keep = self._stream
+            self._link = engine.Link(self._socket.fileno(), self._stream.room, self._stream.c, track, speed)
             engine.attach(self._link)
         except BaseException:
             self._socket.close()

@@ -1,0 +1,179 @@
+"""The processes of :mod:`benchmarks.rtp_taps`: a paced sender, and receivers that count their processor time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import selectors
+import socket
+import statistics
+import struct
+import sys
+import threading
+import time
+import warnings
+from typing import Any
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import audioop
+
+TAPS = 500
+BUSY = 4
+HEADER = struct.Struct("!BBHII")
+PAYLOAD = bytes(range(160))
+
+
+def say(**values: Any) -> None:
+    print(json.dumps(values), flush=True)
+
+
+def send() -> None:
+    """Send each port its packets, each port at its own moment of the 20 ms, on absolute time."""
+    order = json.loads(sys.stdin.readline())
+    ports, packets = order["ports"], order["packets"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        begin = time.monotonic()
+        for i in range(packets):
+            for n, port in enumerate(ports):
+                wait = begin + 0.02 * (i + n / len(ports)) - time.monotonic()
+                if wait > 0.0005:
+                    time.sleep(wait)
+                sock.sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, ("127.0.0.1", port))
+    time.sleep(0.1)
+    say(sent=packets * len(ports))
+
+
+class Tap:
+    """What the two Python receivers do with a packet: check, pin the source, order, decode, place by timestamp."""
+
+    __slots__ = ("first", "packets", "pcm", "samples", "seen", "source", "ssrc")
+
+    def __init__(self) -> None:
+        self.source: object = None
+        self.ssrc = self.first = self.packets = self.samples = 0
+        self.seen: set[int] = set()
+        self.pcm = bytearray(2 * 8000 * 8)
+
+    def take(self, datagram: bytes, source: object) -> None:
+        if len(datagram) < 12:
+            return
+        first, second, sequence_number, timestamp, ssrc = HEADER.unpack_from(datagram)
+        if first != 0x80 or second & 0x7F:
+            return
+        if self.source is None:
+            self.source, self.ssrc, self.first = source, ssrc, timestamp
+        if source != self.source or ssrc != self.ssrc or sequence_number in self.seen:
+            return
+        self.seen.add(sequence_number)
+        samples = audioop.ulaw2lin(datagram[12:], 2)
+        at = 2 * (timestamp - self.first)
+        self.pcm[at : at + len(samples)] = samples
+        self.samples += len(samples) // 2
+        self.packets += 1
+
+
+def open_sockets() -> list[socket.socket]:
+    found = []
+    for _ in range(TAPS):
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)  # as ours
+        sock.bind(("127.0.0.1", 0))
+        sock.setblocking(False)
+        found.append(sock)
+    return found
+
+
+def report(taps: list[Tap], cpu: float) -> None:
+    say(packets=sum(tap.packets for tap in taps), samples=sum(tap.samples for tap in taps), cpu=cpu)
+
+
+def by_selectors() -> None:
+    sockets, chooser, taps = open_sockets(), selectors.DefaultSelector(), []
+    for sock in sockets:
+        taps.append(Tap())
+        chooser.register(sock, selectors.EVENT_READ, taps[-1])
+    chooser.register(sys.stdin, selectors.EVENT_READ, None)
+    begin = time.process_time()
+    say(ports=[sock.getsockname()[1] for sock in sockets])
+    while True:
+        for key, _ in chooser.select():
+            if key.data is None:
+                report(taps, time.process_time() - begin)
+                return
+            key.data.take(*key.fileobj.recvfrom(2048))  # type: ignore[union-attr]
+
+
+class Protocol(asyncio.DatagramProtocol):
+    def __init__(self, tap: Tap) -> None:
+        self.tap = tap
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.tap.take(data, addr)
+
+
+async def by_asyncio() -> None:
+    loop, taps = asyncio.get_running_loop(), [Tap() for _ in range(TAPS)]
+    sockets = open_sockets()
+    for sock, tap in zip(sockets, taps, strict=True):
+        await loop.create_datagram_endpoint(lambda tap=tap: Protocol(tap), sock=sock)  # type: ignore[misc]
+    stopped = asyncio.Event()
+    loop.add_reader(sys.stdin, stopped.set)
+    begin = time.process_time()
+    say(ports=[sock.getsockname()[1] for sock in sockets])
+    await stopped.wait()
+    report(taps, time.process_time() - begin)
+
+
+def by_swsync() -> None:
+    from swsync import media
+
+    receivers = [media.RtpReceiver(buffer=8.0) for _ in range(TAPS)]
+    begin = time.process_time()
+    say(ports=[receiver.port for receiver in receivers])
+    sys.stdin.readline()
+    cpu = time.process_time() - begin
+    stats = [receiver.stats for receiver in receivers]
+    say(packets=sum(s.packets for s in stats), samples=sum(s.samples for s in stats), cpu=cpu)
+    for receiver in receivers:
+        receiver.close()
+
+
+def ticks() -> None:
+    """One tap beside threads that never rest."""
+    from swsync import media
+    from swsync.media.engine import tick_lateness
+
+    stop = []
+
+    def busy() -> None:
+        while not stop:
+            sum(range(1000))
+
+    threads = [threading.Thread(target=busy, daemon=True) for _ in range(BUSY)]
+    with media.RtpReceiver() as receiver:
+        for thread in threads:
+            thread.start()
+        say(ports=[receiver.port])
+        sys.stdin.readline()
+        late = tick_lateness()
+        stop.append(True)
+        for thread in threads:
+            thread.join()
+    say(median=statistics.median(late), ticks=len(late))
+
+
+def main() -> None:
+    """``send``, ``receive KIND`` or ``ticks``."""
+    if sys.argv[1] == "send":
+        send()
+    elif sys.argv[1] == "ticks":
+        ticks()
+    elif sys.argv[2] == "asyncio":
+        asyncio.run(by_asyncio())
+    else:
+        {"selectors": by_selectors, "swsync": by_swsync}[sys.argv[2]]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""500 RTP taps of 50 packets a second, a port each: CPU a packet against two Python receivers; and how even ticks are.
+
+A process sends, paced; another one receives and says how much processor time that took. Every side parses each packet,
+keeps its order by sequence number, decodes it and keeps the samples.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks._measure import Line, Unequal
+
+TAPS = 500
+SECONDS = 3.0  # of sending, a run; the first second of the first run is not counted
+PACKETS = int(SECONDS * 50)
+BUSY = 4  # Python threads that never rest
+
+
+def run(rounds: int) -> Iterator[Line]:
+    """Our receivers against a selectors loop and asyncio datagrams, in turn; then the engine's ticks."""
+    figures: dict[str, list[float]] = {"swsync": [], "selectors": [], "asyncio": []}
+    for _ in range(rounds):
+        for kind, values in figures.items():
+            values.append(_cpu(kind))
+    note = f"{1e6 * sorted(figures['swsync'])[rounds // 2]:.2f} us a packet"
+    for peer, name, target in (
+        ("selectors", "selectors + struct + audioop", 0.40),
+        ("asyncio", "asyncio + struct + audioop", 0.09),
+    ):
+        ratios = tuple(ours / theirs for ours, theirs in zip(figures["swsync"], figures[peer], strict=True))
+        yield Line(f"{TAPS} RTP taps x 50 packets/s, CPU per packet", name, target, ratios, at_most=True, note=note)
+    late = tuple(_lateness() for _ in range(max(2, rounds // 3)))
+    yield Line(
+        f"media tick with {BUSY} busy Python threads, late by", "milliseconds, median", 1.0, late, at_most=True,
+        note="absolute: the GIL of a Python thread takes 5 ms and more",
+    )  # fmt: skip
+
+
+def _start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks._taps", *arguments]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def _ask(child: subprocess.Popen[str], line: str = "") -> Any:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    if line:
+        child.stdin.write(line + "\n")
+        child.stdin.flush()
+    answer = child.stdout.readline()
+    if not answer:
+        raise Unequal(f"{child.args!r} ended before its time")
+    return json.loads(answer)
+
+
+def _cpu(kind: str) -> float:
+    """Processor seconds a packet of one receiver process."""
+    with _start("receive", kind) as receiver, _start("send") as sender:
+        ports = _ask(receiver)["ports"]
+        _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
+        result = _ask(receiver, "stop")
+    sent, got = TAPS * PACKETS, result["packets"]
+    # A peer that cannot keep up is measured by what it did receive; ours has to receive all of it.
+    if got * 160 != result["samples"] or got > sent or got < (sent if kind == "swsync" else 0.8 * sent):
+        raise Unequal(f"{kind}: {got} of {sent} packets, {result['samples']} samples")
+    return float(result["cpu"]) / got
+
+
+def _lateness() -> float:
+    """Median lateness of the engine's ticks in milliseconds, one tap running, beside busy threads."""
+    with _start("ticks") as receiver, _start("send") as sender:
+        ports = _ask(receiver)["ports"]
+        _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
+        return float(_ask(receiver, "stop")["median"]) * 1000
