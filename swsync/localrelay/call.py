@@ -70,6 +70,7 @@ class LocalCall:
         callee: The simulated person.
         state: created, ringing, answered, ending, ended.
         end_reason: Why it ended, or "".
+        digits_heard: The keys that were sent to the party so far.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class LocalCall:
         self.node_id = core.node_id
         self.state = "created"
         self.end_reason = ""
+        self.digits_heard = ""
         self.session: Session | None = None
         self.created_at = core.loop.now()
         self.answered_at: float | None = None

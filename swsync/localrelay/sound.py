@@ -21,7 +21,7 @@ from swsync.media.codec import decode
 
 from .audio import RATE, Segment
 
-__all__ = ["RINGTONES", "default_speech", "load_speech", "read_wav", "ringtone", "speak"]
+__all__ = ["RINGTONES", "default_speech", "load_speech", "read_wav", "ringtone", "speak", "tone"]
 
 MAX_TEXT = 4000  # characters of one tts item
 ESPEAK_SECONDS = 20.0
@@ -132,7 +132,8 @@ def resampled(samples: array[int], rate: int) -> array[int]:
     return out
 
 
-def _tone(first: float, second: float, seconds: float, level: float = 4000.0) -> bytes:
+def tone(first: float, second: float, seconds: float, level: float = 4000.0) -> bytes:
+    """Return two frequencies at once, int16 at 8 kHz."""
     one, two = 2 * math.pi * first / RATE, 2 * math.pi * second / RATE
     count = round(seconds * RATE)
     return array("h", [round(level * (math.sin(one * n) + math.sin(two * n))) for n in range(count)]).tobytes()
@@ -143,7 +144,7 @@ def _ring_cycle(name: str) -> tuple[Segment, ...]:
     first, second, cadence = CADENCES.get(name, ELSEWHERE)
     parts: list[Segment] = []
     for index, seconds in enumerate(cadence):
-        parts.append(round(seconds * RATE) if index % 2 else _tone(first, second, seconds))
+        parts.append(round(seconds * RATE) if index % 2 else tone(first, second, seconds))
     return tuple(parts)
 
 
@@ -201,7 +202,7 @@ def _tone_voice(text: str) -> bytes:
     for letter in text:
         if letter.isalnum():
             pitch = 200.0 + 25.0 * (ord(letter.lower()) % 32)
-            parts.append(_tone(pitch, 2 * pitch, 0.06))
+            parts.append(tone(pitch, 2 * pitch, 0.06))
         else:
             parts.append(bytes(2 * RATE * 6 // 100))
     return b"".join(parts)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import schema
 from .call import Action, LocalCall
 from .dialing import Dial, check_devices
+from .digits import SendDigitsAction, check_digits
 from .mediaout import StreamAction, TapAction
 from .places import check_rtp_address, check_web_socket
 from .playback import PlayAction, check_media
@@ -176,6 +177,12 @@ class _Verbs:
         assert isinstance(action, PlayAction)
         return action
 
+    def send_digits(self, session: Session, params: Params) -> Result:
+        check_digits(params["digits"])
+        call = self._new_action(session, params, "send_digits")
+        SendDigitsAction(self._core, call, params["control_id"], params["digits"])
+        return self._accepted(params, "Sending Digits")
+
     # Copies of the audio
 
     def tap(self, session: Session, params: Params) -> Result:
@@ -250,6 +257,7 @@ def verbs_of(core: Core) -> dict[str, Verb]:
         "calling.play.resume": verbs.play_resume,
         "calling.play.volume": verbs.play_volume,
         "calling.play.stop": verbs.stop("play"),
+        "calling.send_digits": verbs.send_digits,
         "calling.tap": verbs.tap,
         "calling.tap.stop": verbs.stop("tap"),
         "calling.stream": verbs.stream,
