@@ -247,6 +247,7 @@ class Connection:
             self._reason = failure or f"closed ({self._deframer.close_code})"
             if failure:
                 self._host.count(failure)
+                logger.debug("a media WebSocket was refused or failed: %s", failure)
             self._begin_closing(self._reason)
         elif self.route is not None and self.route.total_limit is not None and self._octets > self.route.total_limit:
             self._limit("total_limit")

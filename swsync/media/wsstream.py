@@ -214,6 +214,8 @@ class StreamReceiver(WebSocketReceiver):
         if self._has_ended:
             return Refusal(HTTPStatus.NOT_FOUND, "not_found")
         fault = self._judge_token(request)
+        if fault == "token_expired":
+            logger.warning("a media stream came with a token that has expired: see token_lifetime=")
         if fault:
             self._count(fault)
             return Refusal(HTTPStatus.UNAUTHORIZED, "unauthorized", (("WWW-Authenticate", "Bearer"),))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hmac
 import json
 import random
 import re
 import struct
 import threading
+import types
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ from wsclient import TIMEOUT, RawClient, frame
 
 from swsync import media
 from swsync.errors import ConfigurationError, MediaError
-from swsync.media import wsendpoint, wsreceiver
+from swsync.media import wsendpoint, wsreceiver, wsstream
 from swsync.media.streammessages import DtmfMessage, MarkMessage
 from swsync.media.wsstream import StreamReceiver
 
@@ -174,6 +176,24 @@ def test_tokens() -> None:
         assert 1 == rx.rejected["token_reused"]
 
 
+def test_tokens_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is shown, or nothing, goes through one comparison whose time tells nothing."""
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(shown: bytes, token: bytes) -> bool:
+        compared.append((shown, token))
+        return hmac.compare_digest(shown, token)
+
+    monkeypatch.setattr(wsstream, "hmac", types.SimpleNamespace(compare_digest=compare))
+    with StreamReceiver() as rx:
+        right = rx.token
+        for headers, status in (([], 401), ([bearer("wrong")], 401), ([bearer(right)], 101)):
+            with RawClient(rx.url) as client:
+                assert status == client.open(*headers)
+        assert [b"", b"wrong", right.encode()] == [shown for shown, _ in compared]
+        assert {right.encode()} == {token for _, token in compared}
+
+
 def test_a_token_is_good_for_one_stream() -> None:
     """After the stream has ended nobody gets in, with the token or without."""
     with StreamReceiver() as rx:
@@ -185,10 +205,11 @@ def test_a_token_is_good_for_one_stream() -> None:
             assert client.open(bearer(rx.token)) in (401, 404)
 
 
-def test_a_token_expires() -> None:
-    """A stream must begin within the token's lifetime."""
+def test_a_token_expires(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream must begin within the token's lifetime; that it came too late is in the log."""
     with StreamReceiver(token_lifetime=-1) as rx, RawClient(rx.url) as client:
         assert 401 == client.open(bearer(rx.token))
+        assert "token_lifetime" in caplog.text
         assert {"token_expired": 1} == rx.rejected
 
 

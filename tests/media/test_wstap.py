@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import re
 import signal
@@ -12,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+import warnings
 
 import pytest
 import trustme
@@ -276,6 +278,7 @@ def test_tls() -> None:
     authority = trustme.CA()
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("localhost").configure_cert(server)
+    server.num_tickets = 0  # websockets' client reads a ticket while it writes its request, and OpenSSL may lose that
     authority.configure_trust(client)
     with TapReceiver(host="localhost", ssl_context=server) as rx:
         assert uri(rx).startswith(f"wss://localhost:{rx.port}/")
@@ -308,6 +311,27 @@ def test_nothing_came() -> None:
         with connect(uri(rx)):
             pass
         assert [] == heard(rx)
+
+
+def test_a_forked_child() -> None:
+    """In a child the receiver says whose it is; closing it there does nothing to the parent's."""
+    with TapReceiver() as rx:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what is tested
+            child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                rx.end()
+                rx.close()
+                _ = rx.device
+            except MediaError:
+                code = 0
+            finally:
+                os._exit(code)
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        send(rx, AUDIO)
+        assert decoded(AUDIO) == heard(rx)
 
 
 @pytest.mark.parametrize("wait", ["next(rx.frames())", "rx.read(10)", "rx.wait_audio()"])
