@@ -1,0 +1,52 @@
+"""The RTP engine and its rings by a C program with threads of its own: as built, and under the sanitizers."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+CSRC = HERE.parents[1] / "csrc"
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread"]
+SANITIZERS = {
+    "address and undefined behaviour": [
+        "gcc",
+        "-O1",
+        "-g",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all",
+    ],
+    "threads": ["clang", "-O1", "-g", "-fsanitize=thread"],
+}
+
+
+def run(*command: str | Path) -> str:
+    """Run a program to its end; fail the test with all that it said."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    except FileNotFoundError:
+        pytest.fail(f"{command[0]} is not installed")
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def build(where: Path, *compiler: str) -> Path:
+    """Compile the core and the checks; return the program's path."""
+    program = where / "media"
+    run(*compiler, *STRICT, f"-I{CSRC}", "-o", program, *sorted(CSRC.glob("*.c")), HERE / "media.c")
+    return program
+
+
+def test_the_engine_as_it_is_built(tmp_path: Path) -> None:
+    """Timeline, receiver and engine do what they say, on both paths to the sockets."""
+    assert run(build(tmp_path, "cc", "-O3")).endswith("all as it should be\n")
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("name", SANITIZERS)
+def test_the_engine_under_sanitizers(name: str, tmp_path: Path) -> None:
+    """Nothing beside its memory, nothing undefined, no data race."""
+    assert run(build(tmp_path, *SANITIZERS[name])).endswith("all as it should be\n")
