@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Failed", "Session"]
 
 KEEP = 1000  # events of a session that wait for their acknowledgement, or for the client to come back
+LONGEST_MESSAGE = 500  # characters of an error, which repeats what was wrong
+LONGEST_ID = 1000  # characters of a frame's id, which every reply repeats
 GOODBYE = 1.0  # seconds between signalwire.disconnect and the end of the link
 RESUME_WITHIN = 600.0  # seconds that a session waits for its client
 
@@ -169,12 +171,15 @@ class Connection:
             self._refuse(frame.get("id"), schema.INVALID_REQUEST, "Invalid request: no method")
 
     def _refuse(self, request_id: Any, code: int, message: str) -> None:
-        self.send({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message}})
+        self.send({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message[:LONGEST_MESSAGE]}})
 
     def _request(self, frame: dict[str, Any]) -> None:
         request_id, method, params = frame.get("id"), frame["method"], frame.get("params", {})
         if not isinstance(request_id, (str, int, type(None))):
             self._refuse(None, schema.INVALID_REQUEST, "Invalid request: id must be a string")
+            return
+        if isinstance(request_id, str) and len(request_id) > LONGEST_ID:
+            self._refuse(None, schema.INVALID_REQUEST, f"Invalid request: id is longer than {LONGEST_ID}")
             return
         try:
             if not isinstance(method, str):

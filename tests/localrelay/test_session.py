@@ -79,6 +79,8 @@ def test_unknown_methods(wire: Wire) -> None:
         ('{"a":' * 800 + "1" + "}" * 800, -32600),
         ('{"jsonrpc":"2.0","id":NaN,"method":"signalwire.ping"}', -32700),
         ("1" * 5000, -32700),
+        ('{"jsonrpc":"2.0","id":"' + "x" * 5000 + '","method":"signalwire.ping"}', -32600),
+        ('{"jsonrpc":"2.0","id":"1","method":"' + "x" * 5000 + '"}', -32601),
         ("[]", -32600),
         ("17", -32600),
         ("null", -32600),

@@ -103,7 +103,7 @@ def over_socket(relay: LocalRelay) -> Wire:
     """Open a WebSocket to a relay."""
     context = ssl.create_default_context(cafile=relay.ca_file) if relay.ca_file else None
     stack = ExitStack()
-    ws = stack.enter_context(connect(relay.url, ssl=context, compression=None, proxy=None))
+    ws = stack.enter_context(connect(relay.url, ssl=context, compression=None, proxy=None, ping_interval=None))
     return Wire(ws.send, lambda timeout: str(ws.recv(timeout)), stack.close)
 
 
