@@ -123,6 +123,7 @@ class RelayClient:
             on_event=self._router.receive,
             on_link=self._link_changed,
             on_over=self._link_over,
+            callbacks=self._callbacks,
             request_timeout=request_timeout,
             call_grace=call_grace,
         )

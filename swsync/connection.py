@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from swsync.clock import Clock, Condition, Thread
+from swsync.dispatcher import Dispatcher
 from swsync.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -72,6 +73,7 @@ class Connection:
         on_event: Called on the I/O thread with the params of each new event.
         on_link: Called on the I/O thread with "connected", "lost", "resumed", "new_session" or "session_lost".
         on_over: Called once, from whichever thread, when there will be no link any more.
+        callbacks: What ``on_event`` submits to: its workers are woken once for a burst of events.
         request_timeout: Seconds that a request waits unless told otherwise.
         call_grace: Seconds without a link after which its calls are given up.
     """
@@ -86,6 +88,7 @@ class Connection:
         on_event: Callable[[dict[str, Any]], None],
         on_link: Callable[[str], None],
         on_over: Callable[[str], None],
+        callbacks: Dispatcher,
         request_timeout: float = 10.0,
         call_grace: float = 60.0,
     ) -> None:
@@ -99,6 +102,7 @@ class Connection:
         self._on_event = on_event
         self._on_link = on_link
         self._on_over = on_over
+        self._callbacks = callbacks
         self._request_timeout = request_timeout
         self._call_grace = call_grace
         self._pid = os.getpid()
@@ -446,14 +450,20 @@ class Connection:
         if not hasattr(transport, "wake"):
             wait = min(wait, TICK)
         text = self._receive(transport, max(0.001, wait))
+        if text is not None:
+            self._callbacks.hold()
+            try:
+                self._take_burst(transport, text)
+            finally:
+                self._callbacks.release()
+        self._run_timers()
+
+    def _take_burst(self, transport: Transport, text: str | None) -> None:
         handled = 0
-        while text is not None and handled < BURST:
+        while text is not None:
             self._take(transport, text)
             handled += 1
-            text = self._receive(transport, 0)
-        if text is not None:
-            self._take(transport, text)
-        self._run_timers()
+            text = self._receive(transport, 0) if handled < BURST else None
 
     def _receive(self, transport: Transport, wait: float) -> str | None:
         try:

@@ -72,6 +72,7 @@ class Dispatcher:
         self._threads: dict[int, Thread] = {}  # by number
         self._workers = 0  # started, or about to be
         self._idle = 0  # in wait(), or notified and not yet out of it
+        self._held_by = 0  # the thread that has called hold()
         self._closed = False
         self.counters = {"exhausted": 0, "overloads": 0, "dropped": 0, "failed": 0}
 
@@ -90,7 +91,8 @@ class Dispatcher:
                 lane = self._lanes[key] = _Lane()
                 lane.jobs.append((function, args))
                 self._ready.append(key)
-                start = self._call_worker()
+                if self._held_by != threading.get_ident():
+                    start = self._call_worker()
             else:
                 lane.jobs.append((function, args))
                 if len(lane.jobs) > MOST_WAITING:
@@ -115,6 +117,28 @@ class Dispatcher:
             return False
         self._workers += 1
         return True
+
+    def hold(self) -> None:
+        """Wake no worker for what this thread submits, until ``release``.
+
+        For the one thread that submits in bursts: a worker woken for each callback would fight it for the GIL.
+        """
+        self._held_by = threading.get_ident()
+
+    def release(self) -> None:
+        """Wake as many workers as there is work for."""
+        self._held_by = 0
+        if not self._ready:
+            return
+        with self._changed:
+            wanted = len(self._ready)
+            self._changed.notify(min(self._idle, wanted))
+            missing = wanted - self._idle
+        for _ in range(missing):
+            with self._changed:
+                start = self._call_worker()
+            if start:
+                self._start_worker()
 
     def _start_worker(self) -> None:
         number = next(self._names)
