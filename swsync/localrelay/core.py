@@ -89,7 +89,10 @@ class Core:
             self._changed.notify_all()
 
     def wait(self, predicate: Callable[[], bool], timeout: float | None) -> bool:
-        """Wait, on any thread but the loop's, until something is so."""
+        """Wait, on any thread but the loop's, until something is so.
+
+        The predicate may only look: if it asked the loop's thread, each would wait for the other.
+        """
         with self._changed:
             return bool(self._changed.wait_for(predicate, timeout))
 
@@ -114,10 +117,10 @@ class Core:
             self.loop.call_soon(offer.make)
 
     def subscribers(self, project: str, context: str) -> list[Session]:
-        """Return the connected sessions that listen; an inbound call without a project is for anyone."""
+        """Return the connected sessions that listen; an inbound call without a project is for anyone. Any thread."""
         return [
             s
-            for s in self.sessions.values()
+            for s in list(self.sessions.values())
             if s.connection is not None and context in s.contexts and project in ("", s.project)
         ]
 

@@ -270,7 +270,7 @@ class LocalRelay:
 
     def wait_for_subscriber(self, context: str, timeout: float | None = 10.0) -> bool:
         """Wait until a client listens on a context; false after ``timeout`` seconds."""
-        return self._core.wait(lambda: bool(self._core.loop.ask(self._core.subscribers, "", context)), timeout)
+        return self._core.wait(lambda: bool(self._core.subscribers("", context)), timeout)
 
     def disconnect_clients(self, restart: bool = False) -> None:
         """Send every client ``signalwire.disconnect`` and end its link a second later: clients come back.

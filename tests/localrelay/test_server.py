@@ -132,3 +132,24 @@ def test_speed() -> None:
         relay.calls[0].wait_for_answered(timeout=50)
         callee = relay.callees["+12025550100"]
         assert 25.0 == callee.speaks_until - callee.speech_seconds  # half a real second
+
+
+def test_waiting_while_clients_come_and_go() -> None:
+    """Threads that wait for subscribers and read calls do not hold up the relay that tells them."""
+    with LocalRelay(speed=50, tls=False) as relay:
+
+        def look() -> None:
+            for number in range(50):
+                relay.wait_for_subscriber(f"c{number}", timeout=500)
+                assert isinstance(relay.calls, list)
+
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        with over_socket(relay) as wire:
+            wire.connect()
+            for number in range(50):
+                wire.result("signalwire.receive", contexts=[f"c{number}"])
+        for thread in threads:
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in threads)
