@@ -219,12 +219,3 @@ def test_the_choice_of_path() -> None:
 
     assert lib.SW_EINVAL == lib.sw_cpu_select(17)
     assert before == lib.sw_cpu_path()
-
-
-def test_public_names_resolve() -> None:
-    """Every name of this module that swsync.media offers is the same object there."""
-    for name in ("encode", "decode", "encode_into", "decode_into"):
-        assert getattr(codec_module, name) is getattr(media, name)
-        assert name in dir(media)
-    with pytest.raises(AttributeError, match="no_such_name"):
-        media.no_such_name  # noqa: B018
