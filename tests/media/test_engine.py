@@ -1,0 +1,87 @@
+"""The engine's thread: it comes with the first receiver, goes with the last, and never hinders the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+from rtppackets import payload
+
+from swsync import media
+from swsync.clock import REAL
+from swsync.media import engine
+
+
+def names() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == engine.THREAD_NAME]
+
+
+def test_one_thread_for_all_and_none_without_receivers() -> None:
+    """It starts on first use and is joined when the last receiver closes; a new one starts for the next."""
+    for _ in range(3):
+        assert [] == names()
+        with media.RtpReceiver(), media.RtpReceiver():
+            assert [engine.THREAD_NAME] == names()
+    assert [] == names()
+
+
+def test_it_sleeps_while_nothing_comes_and_wakes_for_the_first_packet() -> None:
+    """Without packets no ticks pass; with them they do."""
+    with media.RtpReceiver() as rx, media.RtpSender("127.0.0.1", rx.port) as tx:
+        REAL.sleep(1.0)
+        before = len(engine.tick_lateness())
+        REAL.sleep(0.3)
+        assert before == len(engine.tick_lateness()) <= 110
+        tx.send(bytes(2 * 1600))
+        assert rx.wait_audio(5)
+        assert len(engine.tick_lateness()) > before
+
+
+def run(program: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "dev", "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=30,
+        check=False,
+    )  # fmt: skip
+
+
+def test_the_interpreter_exits_with_receivers_open() -> None:
+    """Nothing was closed, a reader waits in a daemon thread, packets come: the process ends, silently and at once."""
+    done = run("""
+        import threading
+        from swsync import media
+        receivers = [media.RtpReceiver() for _ in range(10)]
+        threading.Thread(target=lambda: list(receivers[0].frames()), daemon=True).start()
+        with media.RtpSender("127.0.0.1", receivers[0].port) as tx:
+            tx.send(bytes(3200))
+        print("done")
+    """)
+    assert (0, "done\n") == (done.returncode, done.stdout)
+    assert "Traceback" not in done.stderr
+
+
+def test_with_gevent_the_engine_has_a_thread_of_its_own() -> None:
+    """A patched process goes on with other greenlets while the engine sits in C and a reader waits."""
+    pytest.importorskip("gevent")
+    done = run("""
+        from gevent import monkey; monkey.patch_all()
+        import gevent, time
+        from swsync import media
+        turns = []
+        def other():
+            while True:
+                turns.append(1); gevent.sleep(0.01)
+        gevent.spawn(other)
+        with media.RtpReceiver() as rx, media.RtpSender("127.0.0.1", rx.port) as tx:
+            gevent.spawn(lambda: (gevent.sleep(0.3), tx.send(bytes(16000)), rx.end()))
+            heard = sum(len(frame.samples) for frame in rx.frames(timeout=5))
+        print(heard, len(turns) > 20)
+    """)
+    assert (0, "8000 True\n") == (done.returncode, done.stdout), done.stderr
+
+
+def test_payloads_differ() -> None:
+    """The packets of these tests can be told apart."""
+    assert 50 == len({payload(i) for i in range(50)})
