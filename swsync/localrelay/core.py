@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from swsync.clock import Clock
+from swsync.clock import Clock, Thread
 
 from .call import LocalCall
 from .callee import Callee
@@ -20,6 +21,8 @@ from .session import Connection, Failed, Session
 from .verbs import verbs_of
 
 __all__ = ["Core", "MediaNet"]
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000  # calls that are kept; an ended one among them is answered with 410 instead of 404
 
@@ -67,6 +70,7 @@ class Core:
         self.l16_byteorder = "little"
         self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)
         self._connections_made = 0
+        self._workers: list[Thread] = []
         self._started = clock.now()
         self._changed = clock.condition()  # says that a call or a subscription changed; guards nothing
 
@@ -82,6 +86,18 @@ class Core:
     def note(self, text: str) -> None:
         """Write into the journal what the relay decided on its own."""
         self.record(0, "note", text=text)
+
+    def start_worker(self, function: Callable[..., object], name: str, args: tuple[Any, ...]) -> None:
+        """Run something that blocks on a thread of its own, which ``join_workers`` waits for."""
+        self._workers = [thread for thread in self._workers if thread.is_alive()]
+        self._workers.append(self.clock.start(function, name, args))
+
+    def join_workers(self, timeout: float) -> None:
+        """Wait for what blocks, on any thread, once the loop has ended."""
+        for thread in self._workers:
+            thread.join(timeout)
+            if thread.is_alive():
+                logger.warning("%s did not end", thread.name)
 
     def notify(self) -> None:
         """Wake whoever waits for a call or a subscriber."""

@@ -243,6 +243,10 @@ class Net:
         self, uri: str, headers: dict[str, str], told: _Media, is_settled: asyncio.Future[None]
     ) -> None:
         from websockets.asyncio.client import connect
+        from websockets.version import version
+
+        # Since 15 websockets takes the proxy of the environment, which has no business between two ends of one machine.
+        without_proxy: dict[str, Any] = {"proxy": None} if int(version.partition(".")[0]) >= 15 else {}
 
         try:
             connecting = connect(
@@ -253,8 +257,8 @@ class Net:
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 ping_interval=None,
-                proxy=None,
                 logger=_quiet,
+                **without_proxy,
             )
             async with connecting as connection:
                 link = WebSocketLink(self, connection, MAX_WAITING)

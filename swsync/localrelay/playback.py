@@ -109,7 +109,7 @@ class PlayAction(Action):
         self._sounds: list[Sound] = []
         self._segments: list[Segment] | None = None
         self._timer: Timer | None = None
-        core.clock.start(self._prepare, "swsync-relay-play", (params["play"],))
+        core.start_worker(self._prepare, "swsync-relay-play", (params["play"],))
 
     def _prepare(self, items: list[dict[str, Any]]) -> None:
         """On a thread of its own, which ends with its work."""

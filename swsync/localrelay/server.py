@@ -317,6 +317,7 @@ class LocalRelay:
         finally:
             self._net.close()
             self._core.loop.stop(5.0)
+            self._core.join_workers(5.0)
             if self._directory is not None:
                 shutil.rmtree(self._directory, ignore_errors=True)
 
