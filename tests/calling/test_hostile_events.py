@@ -30,8 +30,8 @@ ODD = [
     {"a": 1},
 ]
 KEYS = [
-    "state", "call_state", "connect_state", "peer", "result", "final", "detect", "fax", "device", "tap", "record", "url",
-    "end_reason", "node_id", "tag", "direction", "failed_reason", "params", "type", "event", "call_id",
+    "state", "call_state", "connect_state", "peer", "result", "final", "detect", "fax", "device", "tap", "record",
+    "url", "end_reason", "node_id", "tag", "direction", "failed_reason", "params", "type", "event", "call_id",
 ]  # fmt: skip
 
 
