@@ -64,8 +64,9 @@ class Dispatcher:
         self._max_threads = max_threads
         self._on_overload = on_overload
         self._names = itertools.count(1)
-        self._changed = clock.condition(threading.Lock())
-        # All below is guarded by _changed.
+        self._lock = threading.Lock()
+        self._changed = clock.condition(self._lock)
+        # All below is guarded by _lock, which is also that of _changed.
         self._lanes: dict[str, _Lane] = {}
         self._ready: deque[str] = deque()  # keys with jobs and without a worker
         self._disabled: dict[str, list[Callable[..., Any]]] = {}  # listeners that were stuck, until forget(key)
@@ -80,7 +81,7 @@ class Dispatcher:
         """Queue a callback; never waits. What it raises is logged."""
         overloaded: HandlerOverload | None = None
         start = False
-        with self._changed:
+        with self._lock:
             if self._closed:
                 return
             if self._disabled and _listener(function, args) in self._disabled.get(key, ()):
@@ -142,7 +143,13 @@ class Dispatcher:
 
     def _start_worker(self) -> None:
         number = next(self._names)
-        thread = self._clock.start(self._work, f"swsync-callback-{number}", (number,))
+        try:
+            thread = self._clock.start(self._work, f"swsync-callback-{number}", (number,))
+        except RuntimeError as error:  # the machine has no more threads, or the interpreter is about to end
+            logger.warning("no callback thread could be started: %s", error)
+            with self._changed:
+                self._workers -= 1
+            return
         with self._changed:
             self._threads[number] = thread
 
@@ -238,7 +245,7 @@ class Dispatcher:
     def _run_lane(self, lane: _Lane) -> None:
         """Run some of its jobs, in order."""
         for _ in range(BATCH):
-            with self._changed:
+            with self._lock:
                 if not lane.jobs or self._closed:
                     return
                 function, args = lane.jobs.popleft()

@@ -189,7 +189,14 @@ class InboundCalls:
     def _start(self, call: Call) -> None:
         with self._changed:
             self._threads[call.call_id] = None
-        thread = self._router.clock.start(self._handle, f"swsync-call-{call.call_id}", (call,))
+        try:
+            thread = self._router.clock.start(self._handle, f"swsync-call-{call.call_id}", (call,))
+        except RuntimeError as error:  # the machine has no more threads
+            logger.error("call %s is passed on: no thread for its handler: %s", call.call_id, error)
+            with self._changed:
+                del self._threads[call.call_id]
+            self._pass(call)
+            return
         with self._changed:
             if call.call_id in self._threads:
                 self._threads[call.call_id] = thread

@@ -209,7 +209,7 @@ class Session:
         """Whether an event with this id was here before; remembers it."""
         if number in self._seen:
             return True
-        if len(str(number)) <= MAX_ID:
+        if isinstance(number, int) or len(number) <= MAX_ID:
             self._seen.add(number)
             self._seen_order.append(number)
             if len(self._seen_order) > REMEMBERED_FRAMES:

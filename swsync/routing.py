@@ -70,8 +70,9 @@ class Router:
         self._allowed_destinations = None if allowed_destinations is None else tuple(allowed_destinations)
         self._on_offer = on_offer
         self._on_message = on_message
-        # The tables are guarded by changed, which is notified when a call is over.
-        self.changed: Condition = clock.condition(threading.Lock())
+        # The tables are guarded by _lock. changed is a condition on it, notified when a call is over.
+        self._lock = threading.Lock()
+        self.changed: Condition = clock.condition(self._lock)
         self._calls: dict[str, Call] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._dials: dict[str, Dial] = {}
@@ -212,9 +213,8 @@ class Router:
         """Tell the call whose listener was disabled."""
         with self.changed:
             call = self._calls.get(key)
-        surface = getattr(call, "_overloaded", None)
-        if surface is not None:
-            surface(overload)
+        if call is not None:
+            call._overloaded(overload)
 
     # On the I/O thread.
 
@@ -233,7 +233,7 @@ class Router:
             self._route(event)
 
     def _route(self, event: RelayEvent) -> None:
-        with self.changed:
+        with self._lock:
             call = self._calls.get(event.call_id) if event.call_id else None
         tag = event.params.get("tag")
         if call is not None and not (call.tag and call.tag == tag and self._dials):

@@ -532,6 +532,8 @@ def test_a_stuck_listener_surfaces(
     clock.sleep(1)
     assert 1 == len(heard)
     assert 1 == client.counters["overloads"]
+    assert "listener" in str(call.overload)
+    assert other.overload is None
     assert "it is disabled" in caplog.text
     clock.sleep(60)
 
