@@ -6,7 +6,6 @@ What it can do is gathered from ``swsync.calling``, one file per capability; thi
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -23,13 +22,14 @@ from swsync.calling.detect import DetectVerbs
 from swsync.calling.digits import DigitVerbs
 from swsync.calling.effects import EffectVerbs
 from swsync.calling.fax import FaxVerbs
-from swsync.calling.listening import Listener, Match, listen_key, match_for
+from swsync.calling.listening import Listener, listen_key, match_for
 from swsync.calling.pay import PayVerbs
 from swsync.calling.play import PlayVerbs
 from swsync.calling.record import RecordVerbs
 from swsync.calling.stream import StreamVerbs
 from swsync.calling.tap import TapVerbs
 from swsync.calling.transcribe import TranscribeVerbs
+from swsync.calling.waits import RANK, Waiter, WaitVerbs, known_state
 from swsync.errors import CallEnded, CallGone, ConnectionClosed, HandlerOverload, RelayError
 from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
 from swsync.states import CallState
@@ -41,18 +41,9 @@ logger = logging.getLogger(__name__)
 SETTLE_DELAY = 0.5
 """Seconds after ``ended`` in which an action's own last event may still come and is preferred."""
 
-_RANK = {state: rank for rank, state in enumerate(CallState)}
-
-
-class _Waiter:
-    """One thread in ``wait_for``: the events it may want, in order."""
-
-    def __init__(self, match: Match) -> None:
-        self.match = match
-        self.events: deque[RelayEvent] = deque()  # guarded by the call's condition
-
 
 class Call(
+    WaitVerbs,
     PlayVerbs,
     RecordVerbs,
     CollectVerbs,
@@ -107,9 +98,9 @@ class Call(
         self.direction = direction
         self.device: dict[str, Any] = dict(device or {})
         # All below belongs to _condition.
-        self._state = _known_state(state) or CallState.CREATED
+        self._state = known_state(state) or CallState.CREATED
         self._reached = min(
-            self._state, CallState.ANSWERED, key=_RANK.__getitem__
+            self._state, CallState.ANSWERED, key=RANK.__getitem__
         )  # the farthest of created, ringing, answered
         self._has_ended = self._state is CallState.ENDED
         self._state_event: CallStateEvent | None = None
@@ -118,7 +109,7 @@ class Call(
         self._is_answered_here = False
         self._is_passed = False
         self._listeners: dict[str, list[Listener]] = {}
-        self._waiters: list[_Waiter] = []
+        self._waiters: list[Waiter] = []
         self._overload: HandlerOverload | None = None
 
     def __repr__(self) -> str:
@@ -312,8 +303,8 @@ class Call(
             self.device = event.device
         self.direction = self.direction or event.direction
         self.node_id = event.node_id or self.node_id
-        state = _known_state(event.call_state)
-        if state is None or _RANK[state] < _RANK[self._state]:
+        state = known_state(event.call_state)
+        if state is None or RANK[state] < RANK[self._state]:
             return  # unknown, or overtaken by a later one
         self._state_event = event
         self._state = state
@@ -371,107 +362,6 @@ class Call(
         """Fail every wait of this call: the session is lost, or the client closed. From any thread."""
         self._settle_all(factory)
 
-    # Waiting
-
-    def wait_for(
-        self,
-        event_type: str,
-        predicate: Callable[[Any], bool] | None = None,
-        timeout: float | None = None,
-    ) -> RelayEvent:
-        """Wait for the next event of a type.
-
-        Args:
-            event_type: RELAY's event type, such as ``calling.call.play``, or a short name such as ``tap.started``.
-            predicate: Called in this thread with each such event; the first for which it is true ends the wait.
-            timeout: Seconds, or None.
-
-        Raises:
-            TimeoutError: It did not come in time.
-            CallEnded: The call ended, or the session was lost, without it.
-        """
-        waiter = _Waiter(match_for(event_type))
-        accepts = waiter.match.accepts
-        clock = self.session.clock
-        deadline = None if timeout is None else clock.now() + timeout
-        with self._condition:
-            self._waiters.append(waiter)
-        try:
-            while True:
-                left = None if deadline is None else max(0.0, deadline - clock.now())
-                event = self._next_event(waiter, left)
-                # The user's predicate runs without our lock.
-                if (accepts is None or accepts(event)) and (predicate is None or predicate(event)):
-                    return event
-        finally:
-            with self._condition:
-                self._waiters.remove(waiter)
-
-    def _next_event(self, waiter: _Waiter, timeout: float | None) -> RelayEvent:
-        with self._condition:
-            self._condition.wait_for(lambda: waiter.events or self._over is not None, timeout)
-            if waiter.events:
-                return waiter.events.popleft()
-            if self._over is not None:
-                raise self._over()
-        raise TimeoutError(f"no {waiter.match.event_type} event came in time on call {self.call_id}")
-
-    def wait_for_ringing(self, timeout: float | None = None) -> CallStateEvent:
-        """Wait until it rings, or has gone on from there; see ``wait_for_answered``."""
-        return self._wait_for_state(CallState.RINGING, timeout)
-
-    def wait_for_answered(self, timeout: float | None = None) -> CallStateEvent:
-        """Wait until it is answered; at once if it is or was.
-
-        Returns:
-            The last state event.
-
-        Raises:
-            TimeoutError: It is not answered yet.
-            CallEnded: It ended without having been answered, or the session was lost.
-        """
-        return self._wait_for_state(CallState.ANSWERED, timeout)
-
-    def wait_for_ending(self, timeout: float | None = None) -> CallStateEvent:
-        """Wait until it is ending or has ended."""
-        return self._wait_for_state(CallState.ENDING, timeout)
-
-    def wait_for_ended(self, timeout: float | None = None) -> CallStateEvent:
-        """Wait until it has ended.
-
-        Returns:
-            The state event; its ``end_reason`` says why.
-
-        Raises:
-            TimeoutError: It goes on.
-            CallEnded: The session was lost, so the end will not be heard of.
-        """
-        return self._wait_for_state(CallState.ENDED, timeout)
-
-    def _wait_for_state(self, target: CallState, timeout: float | None) -> CallStateEvent:
-        with self._condition:
-            self._condition.wait_for(
-                lambda: self._is_past(target) or self._has_ended or self._over is not None, timeout
-            )
-            if self._is_past(target):
-                return self._state_event or self._state_as_event()
-            if self._over is not None:
-                raise self._over()
-            if self._has_ended:
-                raise CallEnded(self._end_reason, self._state_event)
-        raise TimeoutError(f"call {self.call_id} is {self._state}, not {target}, after {timeout} s")
-
-    def _is_past(self, target: CallState) -> bool:
-        """Whether the call is in this state or has come through it; requires _condition."""
-        if target in (CallState.ENDING, CallState.ENDED):
-            return _RANK[self._state] >= _RANK[target]
-        return _RANK[self._reached] >= _RANK[target]
-
-    def _state_as_event(self) -> CallStateEvent:
-        """The present state in the form of an event, for a state that no event told."""
-        params = {"call_id": self.call_id, "node_id": self.node_id, "call_state": str(self._state)}
-        return CallStateEvent.from_payload({"event_type": "calling.call.state", "params": params})
-
     # Its life
 
     def answer(
@@ -525,10 +415,3 @@ class Call(
     def leave(self) -> None:
         """Let the call go on without this client: neither ``close()`` nor the end of ``with`` ends it."""
         self._hand_to("leave")
-
-
-def _known_state(word: str) -> CallState | None:
-    try:
-        return CallState(word)
-    except ValueError:
-        return None
