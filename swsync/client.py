@@ -259,6 +259,8 @@ class RelayClient:
         ]
         if self._connection.is_over or not self._connection.was_started:
             requests = []
+        if (requests or dials) and not self._connection.is_connected:
+            self._connection.hurry()
         for request in requests:
             request.wait(max(0.0, deadline - self.clock.now()))
         with self._router.changed:

@@ -41,6 +41,7 @@ CONNECT_TIMEOUT = 10.0  # for each of: making the link, and the reply to signalw
 FIRST_DELAY, LONGEST_DELAY = 4.0, 30.0  # upper ends of the first and of the last wait before connecting again
 SHORTEST_DELAY = 1.0
 REFUSALS = 3  # of the credentials, before any success
+HURRY = 0.2  # seconds between attempts while the client is closing
 TICK = 0.25  # with a transport that cannot be woken
 BURST = 2000  # frames handled before timers are looked at
 
@@ -114,6 +115,7 @@ class Connection:
         self._is_connected = False
         self._closing = False
         self._kicked = False
+        self._hurry = False
         self._is_over = False
         self._failure: Exception | None = None  # why it is over, if not by close()
         self._last_error: Exception | None = None  # of the last attempt to connect
@@ -270,6 +272,12 @@ class Connection:
         wake = getattr(transport, "wake", None)
         if wake is not None:
             wake()
+
+    def hurry(self) -> None:
+        """Connect again now, not after backing off: there are calls to end, and little time."""
+        with self._changed:
+            self._hurry = True
+        self._kick()
 
     def close(self, timeout: float) -> bool:
         """End the link and the thread; False if the thread has not ended within that time. Any thread may call it."""
@@ -535,6 +543,8 @@ class Connection:
         self.pending.expire()
         while not self._closing:
             wait = min(deadline - self.clock.now(), self._run_timers())
+            if self._hurry and wait > HURRY:
+                wait, deadline = HURRY, self.clock.now() + HURRY
             if deadline <= self.clock.now():
                 return
             with self._changed:
