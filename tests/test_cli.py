@@ -15,6 +15,7 @@ import pytest
 
 import swsync
 from swsync.cli import main
+from swsync.clock import REAL
 from swsync.commands.output import printable
 
 COMMAND = [sys.executable, "-m", "swsync"]
@@ -80,7 +81,7 @@ def test_ctrl_c_leaves_a_valid_recording(tmp_path: Path) -> None:
     for _ in range(400):
         if part.exists() and part.stat().st_size > 16000:
             break
-        swsync.clock.REAL.sleep(0.05)  # until half a second is on disk
+        REAL.sleep(0.05)  # until half a second is on disk
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert 130 == process.returncode, errors
