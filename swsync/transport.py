@@ -468,7 +468,7 @@ def _explain(url: str, error: Exception) -> Exception:
         permanent = error.status_code in (400, 401, 403, 404, 405, 410)
         reason = f"it answered the WebSocket upgrade with HTTP {error.status_code}; is it a RELAY host?"
     elif isinstance(error, ConnectionRefusedError):
-        reason = "nothing listens there (connection refused)"
+        reason = "nothing listens there (connection refused); check host or SIGNALWIRE_SPACE"
     elif isinstance(error, (TimeoutError, websocket.WebSocketTimeoutException)):
         reason = "it did not answer in time"
     else:

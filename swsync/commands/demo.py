@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,13 @@ REMINDER = "Hello, this is a reminder of your appointment tomorrow at ten."
 STEP = 0.1  # seconds between two looks at a recording that runs
 
 
+def _check_extra() -> None:
+    """Say before anybody is called that a package is missing, not after."""
+    missing = [name for name in ("matplotlib", "tqdm", "trustme") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ConfigurationError(f"the demo needs {', '.join(missing)}: pip install 'swsync[demo]'")
+
+
 def _directory(name: str) -> Path:
     """The directory to write to, made if need be, before anybody is called."""
     directory = Path(name)
@@ -39,10 +47,8 @@ def _directory(name: str) -> Path:
 
 def _progress(action: Action[Any], capture: CallCapture, seconds: float, output: Output) -> None:
     """Show how the recording grows until the words are played and the other side has finished too."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
-        raise ConfigurationError("the demo's progress bar needs tqdm: pip install 'swsync[demo]'") from None
+    from tqdm.auto import tqdm
+
     total = round(seconds, 1)
     form = "{desc}: {bar} {n:.1f}/{total:.1f} s"
     with tqdm(total=total, desc="recording", bar_format=form, disable=output.as_json or None) as bar:
@@ -58,15 +64,18 @@ def _progress(action: Action[Any], capture: CallCapture, seconds: float, output:
 def _table(capture: CallCapture, output: Output) -> None:
     """Print what was received of each side."""
     columns = ("side", "seconds", "packets", "lost", "late", "jitter ms")
-    rows: list[tuple[Any, ...]] = [
-        (side, f"{q.seconds:.2f}", q.packets, q.packets_lost, q.late, f"{q.jitter_ms:.1f}")
-        for side, q in capture.quality.items()
-    ]
     output.say("  ".join(f"{text:>9}" for text in columns))
-    for row in rows:
+    for side, q in capture.quality.items():
+        row = (side, f"{q.seconds:.2f}", q.packets, q.packets_lost, q.late, f"{q.jitter_ms:.1f}")
         output.say("  ".join(f"{value!s:>9}" for value in row))
         output.event(
-            "quality", **dict(zip(("side", "seconds", "packets", "lost", "late", "jitter_ms"), row, strict=True))
+            "quality",
+            side=side,
+            seconds=q.seconds,
+            packets=q.packets,
+            lost=q.packets_lost,
+            late=q.late,
+            jitter_ms=round(q.jitter_ms, 3),
         )
 
 
@@ -79,6 +88,7 @@ def run(*, via: str, directory: str, speed: float, output: Output) -> None:
         speed: How many times as fast as life.
         output: What to print to.
     """
+    _check_extra()
     out = _directory(directory)
     wav, png = out / "call.wav", out / "call.png"
     output.say("Starting a RELAY server on this machine ...")
