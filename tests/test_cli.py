@@ -43,10 +43,10 @@ def explained(done: subprocess.CompletedProcess[str], *words: str) -> None:
         assert word in done.stderr
 
 
-@pytest.mark.parametrize("via", ["rtp", "ws", "stream"])
-def test_the_demo_leaves_a_recording_and_a_picture(via: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("via", "speed"), [("rtp", "1"), ("ws", "3"), ("stream", "3")])
+def test_the_demo_leaves_a_recording_and_a_picture(via: str, speed: str, tmp_path: Path) -> None:
     """``swsync demo`` prints its steps and a table, and writes call.wav and call.png."""
-    done = run("demo", "--via", via, "--out", str(tmp_path))
+    done = run("demo", "--via", via, "--speed", speed, "--out", str(tmp_path))
     assert (0, 0) == (done.returncode, done.stderr.count("Traceback")), done.stderr
     for words in ("Dialing", "Answered", "said", "heard", str(tmp_path / "call.wav"), str(tmp_path / "call.png")):
         assert words in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,8 @@ def _progress(action: Action[Any], capture: CallCapture, seconds: float, output:
 
     total = round(seconds, 1)
     form = "{desc}: {bar} {n:.1f}/{total:.1f} s"
-    with tqdm(total=total, desc="recording", bar_format=form, disable=output.as_json or None) as bar:
+    width = min(100, shutil.get_terminal_size().columns)
+    with tqdm(total=total, desc="recording", bar_format=form, ncols=width, disable=output.as_json or None) as bar:
         while not action.is_done or capture.duration < seconds:
             with suppress(TimeoutError):
                 capture.wait_duration(min(capture.duration + STEP, seconds), timeout=STEP)
