@@ -72,13 +72,66 @@ class Clock(Protocol):
         ...
 
 
-class _ScaledCondition:
-    """A ``threading.Condition`` whose timeouts pass ``speed`` times as fast."""
+class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
+    """A condition variable that is its own lock: ``threading.Condition`` at a tenth of the memory, entered in C.
 
-    def __init__(self, lock: Any, speed: float, now: Callable[[], float]) -> None:
+    A call has one, and so has every request; ``threading.Condition`` takes 1.2 KiB before anybody waits.
+    """
+
+    __slots__ = ("_speed", "_waiters")
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._waiters: tuple[Any, ...] = ()  # a held lock for each thread that waits; belongs to this lock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        waiter = threading.Lock()
+        waiter.acquire()
+        self._waiters += (waiter,)
+        depth = self._release_save()  # raises if nobody holds it
+        notified = False
+        try:
+            notified = waiter.acquire(True, -1 if timeout is None else max(0.0, timeout / self._speed))
+        finally:
+            self._acquire_restore(depth)
+            if not notified:
+                self._waiters = tuple(other for other in self._waiters if other is not waiter)
+        return notified
+
+    def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T:
+        result = predicate()
+        if result:
+            return result
+        deadline = None if timeout is None else time.monotonic() + timeout / self._speed
+        while not result:
+            if deadline is None:
+                self.wait()
+            else:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self.wait(left * self._speed)
+            result = predicate()
+        return result
+
+    def notify(self, n: int = 1) -> None:
+        if not self._is_owned():
+            raise RuntimeError("cannot notify on a condition that this thread does not hold")
+        for waiter in self._waiters[:n]:
+            waiter.release()
+        self._waiters = self._waiters[n:]
+
+    def notify_all(self) -> None:
+        if self._waiters:
+            self.notify(len(self._waiters))
+
+
+class _ScaledCondition:
+    """A ``threading.Condition`` on somebody else's lock, whose timeouts pass ``speed`` times as fast."""
+
+    def __init__(self, lock: Any, speed: float) -> None:
         self._condition = threading.Condition(lock)
         self._speed = speed
-        self._now = now
         self.acquire = self._condition.acquire
         self.release = self._condition.release
         self.notify = self._condition.notify
@@ -119,9 +172,10 @@ class RealClock:
         time.sleep(max(0.0, seconds) / self.speed)
 
     def condition(self, lock: Any = None) -> Condition:
-        if self.speed == 1.0:
-            return threading.Condition(lock)
-        return _ScaledCondition(lock, self.speed, self.now)
+        if lock is None:
+            condition: Condition = _RealCondition(self.speed)
+            return condition
+        return threading.Condition(lock) if self.speed == 1.0 else _ScaledCondition(lock, self.speed)
 
     def start(self, target: Callable[..., object], name: str, args: tuple[Any, ...] = ()) -> Thread:
         thread = threading.Thread(target=target, name=name, args=args, daemon=True)

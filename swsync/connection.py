@@ -110,7 +110,7 @@ class Connection:
         self._thread: Thread | None = None  # guarded by _changed
         # Guarded by _changed, which is notified when any of it changes. The flags are also read without it, where a
         # late look does no harm.
-        self._changed = clock.condition(threading.Lock())
+        self._changed = clock.condition()
         self._transport: Transport | None = None  # the one in use, authenticated or not
         self._is_connected = False
         self._closing = False

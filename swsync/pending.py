@@ -34,7 +34,7 @@ class Request:
         self.idempotent = idempotent
         self.writes = 0  # guarded by the table's lock
         self.expires: float | None = None  # guarded by the table's lock
-        self.changed = changed or clock.condition(threading.Lock())
+        self.changed = changed or clock.condition()
         # Guarded by changed.
         self.is_settled = False
         self.reply: dict[str, Any] | None = None
