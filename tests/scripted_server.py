@@ -190,9 +190,11 @@ class _Refused(MemoryTransport):
 
 
 @contextlib.contextmanager
-def on_socket(context: ssl.SSLContext | None = None) -> Iterator[tuple[ScriptedServer, int]]:
-    """A scripted server on a loopback socket, in real time; gives it and its port."""
-    scripted = ScriptedServer()
+def on_socket(
+    context: ssl.SSLContext | None = None, scripted: ScriptedServer | None = None
+) -> Iterator[tuple[ScriptedServer, int]]:
+    """A scripted server, a plain one by default, on a loopback socket, in real time; gives it and its port."""
+    scripted = scripted or ScriptedServer()
 
     def serve_one(connection: ServerConnection) -> None:
         link = Link(scripted, connection.send, connection.close_socket)

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,10 @@ from swsync.calling import ai, collect, detect, fax, pay, play, record, stream, 
 from swsync.events import EVENT_CLASSES, parse_event
 from swsync.swaig import FunctionResult
 
+from .official_sdk import official_python
+
 pytestmark = pytest.mark.peers
 
-VERSION = "3.7.5"
 PROGRAM = Path(__file__).parent / "programs" / "official_frames.py"
 CALL, NODE = "call-1", "node-1"
 
@@ -310,27 +308,12 @@ ACTIONS = {
 }
 
 
-def _python() -> str:
-    """A Python whose environment holds the official SDK: the one named in SWSYNC_OFFICIAL_SDK, or one that is made."""
-    named = os.environ.get("SWSYNC_OFFICIAL_SDK", "")
-    if named:
-        return named
-    home = Path(tempfile.gettempdir()) / f"swsync-official-sdk-{VERSION}-py{sys.version_info[0]}{sys.version_info[1]}"
-    python = home / "bin" / "python"
-    if not (home / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True, timeout=300)
-        install = [str(python), "-m", "pip", "install", "-q", f"signalwire-sdk=={VERSION}"]
-        subprocess.run(install, check=True, timeout=600)
-        (home / "ready").touch()
-    return str(python)
-
-
 @pytest.fixture(scope="module")
 def official() -> dict[str, Any]:
     """What the official SDK does with all of the above."""
     asked = json.dumps({"uses": USES, "swaig": SWAIG, "events": EVENTS})
     found = subprocess.run(
-        [_python(), str(PROGRAM)], input=asked, capture_output=True, text=True, check=False, timeout=120
+        [official_python(), str(PROGRAM)], input=asked, capture_output=True, text=True, check=False, timeout=120
     )
     assert 0 == found.returncode, found.stderr
     return dict(json.loads(found.stdout))

@@ -17,23 +17,18 @@ from websockets.sync.server import ServerConnection, serve
 from swsync.localrelay import LocalRelay
 from swsync.media import codec
 
+from .official_sdk import VERSION, installed_version, official_python
+
 pytestmark = pytest.mark.peers
 
 PROGRAM = Path(__file__).parent / "programs" / "official_inbound_tap.py"
-VERSION = "3.7.5"
 
 
 @pytest.fixture
 def sdk() -> str:
-    """A Python interpreter whose environment holds the official SDK, named by SWSYNC_OFFICIAL_SDK."""
-    python = os.environ.get("SWSYNC_OFFICIAL_SDK", "")
-    if not python:
-        pytest.fail(
-            f"make an environment with signalwire-sdk=={VERSION} "
-            "(it may not share swsync's) and name its python in SWSYNC_OFFICIAL_SDK"
-        )
-    command = [python, "-c", "from importlib.metadata import version; print(version('signalwire-sdk'))"]
-    assert VERSION == subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    """A Python whose environment holds the official SDK."""
+    python = official_python()
+    assert VERSION == installed_version(python)
     return python
 
 
