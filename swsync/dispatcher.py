@@ -65,14 +65,16 @@ class Dispatcher:
         self._on_overload = on_overload
         self._names = itertools.count(1)
         self._lock = threading.Lock()
-        self._changed = clock.condition(self._lock)
-        # All below is guarded by _lock, which is also that of _changed.
+        self._changed = clock.condition(self._lock)  # workers wait on it
+        self._drained = clock.condition(self._lock)  # close() waits on it; notified when a key has no more jobs
+        # All below is guarded by _lock.
         self._lanes: dict[str, _Lane] = {}
         self._ready: deque[str] = deque()  # keys with jobs and without a worker
         self._disabled: dict[str, list[Callable[..., Any]]] = {}  # listeners that were stuck, until forget(key)
         self._threads: dict[int, Thread] = {}  # by number
         self._workers = 0  # started, or about to be
         self._idle = 0  # in wait(), or notified and not yet out of it
+        self._is_coming = False  # a worker was notified or is being started, and has not looked at _ready yet
         self._held_by = 0  # the thread that has called hold()
         self._closed = False
         self.counters = {"exhausted": 0, "overloads": 0, "dropped": 0, "failed": 0}
@@ -104,8 +106,15 @@ class Dispatcher:
             self._report(key, overloaded)
 
     def _call_worker(self) -> bool:
-        """Wake an idle worker; True if a new one is to be started. Requires _changed."""
-        if self._idle >= len(self._ready):
+        """Have one more worker come for what is ready; True if a new one is to be started. Requires _lock.
+
+        One at a time: it calls the next when it takes a key and leaves others. A burst of short callbacks is over by
+        then, and workers that find nothing would only fight for the GIL.
+        """
+        if self._is_coming or not self._ready:
+            return False
+        if self._idle:
+            self._is_coming = True
             self._changed.notify()
             return False
         if self._workers >= self._max_threads:
@@ -116,6 +125,7 @@ class Dispatcher:
                     "all %d callback threads are busy; callbacks wait (%d times so far)", self._max_threads, count
                 )
             return False
+        self._is_coming = True
         self._workers += 1
         return True
 
@@ -127,16 +137,10 @@ class Dispatcher:
         self._held_by = threading.get_ident()
 
     def release(self) -> None:
-        """Wake as many workers as there is work for."""
+        """Wake a worker if there is work."""
         self._held_by = 0
-        if not self._ready:
-            return
-        with self._changed:
-            wanted = len(self._ready)
-            self._changed.notify(min(self._idle, wanted))
-            missing = wanted - self._idle
-        for _ in range(missing):
-            with self._changed:
+        if self._ready:
+            with self._lock:
                 start = self._call_worker()
             if start:
                 self._start_worker()
@@ -147,15 +151,16 @@ class Dispatcher:
             thread = self._clock.start(self._work, f"swsync-callback-{number}", (number,))
         except RuntimeError as error:  # the machine has no more threads, or the interpreter is about to end
             logger.warning("no callback thread could be started: %s", error)
-            with self._changed:
+            with self._lock:
                 self._workers -= 1
+                self._is_coming = False
             return
-        with self._changed:
+        with self._lock:
             self._threads[number] = thread
 
     def forget(self, key: str) -> None:
         """No more will come for this key: its disabled listeners need not be remembered."""
-        with self._changed:
+        with self._lock:
             self._disabled.pop(key, None)
 
     def close(self, timeout: float) -> list[str]:
@@ -165,8 +170,8 @@ class Dispatcher:
         """
         me = threading.get_ident()
         deadline = self._clock.now() + timeout
-        with self._changed:
-            self._changed.wait_for(lambda: all(lane.worker == me for lane in self._lanes.values()), timeout)
+        with self._lock:
+            self._drained.wait_for(lambda: all(lane.worker == me for lane in self._lanes.values()), timeout)
             self._closed = True
             self._changed.notify_all()
             threads = [thread for thread in self._threads.values() if thread.ident != me]
@@ -175,7 +180,7 @@ class Dispatcher:
         return [thread.name for thread in threads if thread.is_alive()]
 
     def _check_overload(self, key: str, lane: _Lane) -> HandlerOverload | None:
-        """Disable the listener that holds up this key; requires _changed."""
+        """Disable the listener that holds up this key; requires _lock."""
         stuck = lane.running is not None and self._clock.now() - lane.since >= STUCK
         if lane.running is None or not (stuck or len(lane.jobs) > HARD_LIMIT):
             return None
@@ -206,30 +211,34 @@ class Dispatcher:
 
     def _work(self, number: int) -> None:
         try:
+            with self._lock:
+                self._is_coming = False
             while True:
-                with self._changed:
+                with self._lock:
                     if not self._await_work():
                         return
                     key = self._ready.popleft()
                     lane = self._lanes[key]
                     lane.worker = threading.get_ident()
+                    start = self._call_worker()
+                if start:
+                    self._start_worker()
                 self._run_lane(lane)
-                with self._changed:
+                with self._lock:
                     lane.running = None
                     lane.worker = 0
                     if lane.jobs and not self._closed:
                         self._ready.append(key)
                     else:
                         del self._lanes[key]
-                        if not self._lanes:
-                            self._changed.notify_all()  # close() may wait for this
+                        self._drained.notify_all()
         finally:
-            with self._changed:
+            with self._lock:
                 self._workers -= 1
                 self._threads.pop(number, None)
 
     def _await_work(self) -> bool:
-        """Wait for a key to serve; False if there was none for so long, or never will be. Requires _changed."""
+        """Wait for a key to serve; False if there was none for so long, or never will be. Requires _lock."""
         while not self._ready:
             if self._closed:
                 return False
@@ -238,6 +247,7 @@ class Dispatcher:
                 notified = self._changed.wait(IDLE)
             finally:
                 self._idle -= 1
+                self._is_coming = False
             if not notified and not self._ready:
                 return False
         return not self._closed

@@ -27,6 +27,8 @@ from swsync.protocol import MAX_MESSAGE
 __all__ = ["MemoryTransport", "Transport", "WebSocketTransport", "memory_pair"]
 
 BLOCK = 65536  # octets asked of the socket at a time
+RECORD = 16384  # octets of a full TLS record: where one came, there is likely to be another
+MOST_BUFFERED = 262_144  # octets read ahead of the messages they hold
 SEND_TIMEOUT = 15.0  # seconds in which the peer takes nothing: the link is broken
 ROUNDS = 8  # writes that one sender does for others before the reading thread takes over
 
@@ -215,11 +217,7 @@ class _Wire:
                     return False
                 if self._woken(ready):
                     return False
-            if self._tls is None:
-                data = self._sock.recv(BLOCK)
-            else:
-                with self._tls:
-                    data = self._sock.recv(BLOCK)
+            data = self._recv()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
         except (OSError, ValueError) as error:
@@ -227,7 +225,24 @@ class _Wire:
         if not data:
             raise ConnectionLost(f"the server ended the link{self.broken and ': '}{self.broken}")
         self.buffer += data
+        if len(data) >= RECORD:
+            self._fill_more()
         return True
+
+    def _fill_more(self) -> None:
+        """Take what has arrived besides: a burst is best handled as one. Its end is left to the next fill."""
+        with contextlib.suppress(OSError, ValueError):
+            while len(self.buffer) < MOST_BUFFERED:
+                data = self._recv()
+                self.buffer += data
+                if len(data) < RECORD:
+                    return
+
+    def _recv(self) -> bytes:
+        if self._tls is None:
+            return bytes(self._sock.recv(BLOCK))
+        with self._tls:
+            return bytes(self._sock.recv(BLOCK))
 
     def _is_decrypted(self) -> bool:
         """Whether a TLS record is there already, of which poll knows nothing."""
@@ -404,7 +419,7 @@ class WebSocketTransport:
             if len(buffer) < end:
                 return None
             if first == 0x81 and not self._in_fragments:
-                data = bytes(memoryview(buffer)[start:end])
+                data = buffer[start:end]
                 del buffer[:end]
                 return _text(data)
             wire.allowed = end
@@ -441,7 +456,7 @@ class WebSocketTransport:
         return ConnectionLost(reason)
 
 
-def _text(data: bytes) -> str:
+def _text(data: bytes | bytearray) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
