@@ -1,0 +1,49 @@
+"""The documentation is true: every Python block in it runs, and every page is in the site's list."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docs_page import SKIP, code_of
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MOST_SKIPPED = 4
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if code_of(page.read_text()).strip()], ids=lambda page: page.stem)
+def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    """One after the other, as a reader would run them, without a warning."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(Path(__file__).with_name("docs_page.py")), str(page)],
+        env={name: value for name, value in os.environ.items() if not name.startswith(("SIGNALWIRE_", "SWSYNC_"))},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_few_blocks_are_not_run() -> None:
+    """What is marked as a fragment has its reason, and stays the exception."""
+    marks = [line for page in PAGES for line in page.read_text().splitlines() if line.startswith(SKIP)]
+    assert [] == [mark for mark in marks if len(mark.removeprefix(SKIP).removesuffix("-->").strip()) < 10]
+    assert len(marks) <= MOST_SKIPPED
+
+
+def test_blocks_are_found_by_their_fences() -> None:
+    """Only Python, and only what is not marked; each line keeps its number."""
+    page = "text\n```python\na = 1\n```\n```sh\nls\n```\n<!-- not run: a reason -->\n\n```python\nb\n```\n```python\nc = 2\n```\n"
+    assert ["", "", "a = 1", "", "", "", "", "", "", "", "", "", "", "c = 2"] == code_of(page).rstrip().splitlines()
+
+
+@pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.stem)
+def test_every_page_is_in_the_site(page: Path) -> None:
+    """mkdocs leaves out of the menu what its list does not name."""
+    assert f"- {page.name}" in (ROOT / "mkdocs.yml").read_text()
