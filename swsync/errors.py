@@ -3,8 +3,6 @@
 ``except RelayError`` catches everything that RELAY said, or that a RELAY operation came to;
 ``except SwsyncError`` catches all.
 
-::
-
     SwsyncError
     ├─ ConfigurationError (ValueError)
     ├─ ConnectionFailed
@@ -95,7 +93,7 @@ class ConnectionClosed(SwsyncError):
 
 
 class ConnectionLost(ConnectionClosed):
-    """The link broke while this was under way."""
+    """The link broke. The client makes another; what was under way tells its own end."""
 
 
 class ProtocolError(SwsyncError):
@@ -172,11 +170,17 @@ class DialFailed(RelayError):
 
 
 class RequestTimeout(RelayError, TimeoutError):
-    """No reply came in time, and the request was never written to the link."""
+    """No reply came in time, and sending it again does no harm: it was never written, or it is one such as ``end``."""
 
 
 class OutcomeUnknown(RelayError, TimeoutError):
-    """The request was written, no reply came, and it may have taken effect."""
+    """The request was written, no reply came, and it may have taken effect.
+
+    Attributes:
+        control_id: The name of the action that may be running, or "" for a request that starts none.
+    """
+
+    control_id = ""
 
 
 class DialUnknown(OutcomeUnknown):
