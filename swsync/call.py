@@ -30,7 +30,7 @@ from swsync.calling.stream import StreamVerbs
 from swsync.calling.tap import TapVerbs
 from swsync.calling.transcribe import TranscribeVerbs
 from swsync.calling.waits import RANK, Waiter, WaitVerbs, known_state
-from swsync.errors import CallEnded, CallGone, ConnectionClosed, HandlerOverload, RelayError
+from swsync.errors import CallEnded, CallGone, ConnectionClosed, HandlerOverload, OutcomeUnknown, RelayError
 from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
 from swsync.states import CallState
 
@@ -97,6 +97,9 @@ class Call(
         self.tag = tag
         self.direction = direction
         self.device: dict[str, Any] = dict(device or {})
+        # Set by the thread that answers or passes; a late look does no harm.
+        self._is_answered_here = False
+        self._is_passed = False
         # All below belongs to _condition.
         self._state = known_state(state) or CallState.CREATED
         self._reached = min(
@@ -106,8 +109,6 @@ class Call(
         self._state_event: CallStateEvent | None = None
         self._connect_state = ""
         self._peer: Call | None = None
-        self._is_answered_here = False
-        self._is_passed = False
         self._listeners: dict[str, list[Listener]] = {}
         self._waiters: list[Waiter] = []
         self._overload: HandlerOverload | None = None
@@ -120,6 +121,10 @@ class Call(
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if self._handed_to & {"leave", "transfer"}:
+            return
+        if kind is not None and not issubclass(kind, Exception) and not self._has_ended:
+            # Ctrl-C: without a link a reply would be waited for in vain.
+            self.session.post("calling.end", {"node_id": self.node_id, "call_id": self.call_id, "reason": "hangup"})
             return
         try:
             self.hangup()
@@ -382,9 +387,14 @@ class Call(
             CallEnded: The caller hung up while it was being answered.
             TimeoutError: RELAY took the command but did not report the call as answered.
         """
-        reply = self.request("answer", max_duration=max_duration, codecs=codecs)
-        with self._condition:
-            self._is_answered_here = True
+        self._is_answered_here = True  # before it is sent: with its reply lost the call may be on, and cost
+        try:
+            reply = self.request("answer", max_duration=max_duration, codecs=codecs)
+        except OutcomeUnknown:
+            raise
+        except Exception:
+            self._is_answered_here = False
+            raise
         self._wait_for_state(CallState.ANSWERED, timeout)
         return reply
 
@@ -406,9 +416,14 @@ class Call(
 
     def pass_(self) -> dict[str, Any]:
         """Give an inbound call back to routing, for another consumer. This object hears no more of it."""
-        reply = self.request("pass")
-        with self._condition:
-            self._is_passed = True
+        self._is_passed = True  # before it is sent: the call may come back before its reply does
+        try:
+            reply = self.request("pass")
+        except OutcomeUnknown:
+            raise
+        except Exception:
+            self._is_passed = False
+            raise
         self._abandon(lambda: CallEnded("passed", message="the call was passed back to routing"))
         return reply
 

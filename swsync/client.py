@@ -368,10 +368,13 @@ class RelayClient:
         Raises:
             TimeoutError: None came.
             ConfigurationError: ``on_call`` takes them.
-            ConnectionClosed: The client is closed.
+            ConnectionClosed: The client is closed; ``AuthenticationFailed`` if it was refused.
         """
         self._check_open()
-        return self._inbound.next_call(timeout, context)
+        try:
+            return self._inbound.next_call(timeout, context)
+        except ConnectionClosed:
+            raise self._connection.why_closed() from None
 
     def receive(self, contexts: list[str]) -> None:
         """Receive calls and messages of these contexts too, also after every reconnect."""
@@ -598,8 +601,8 @@ class RelayClient:
 
     def _check_open(self) -> None:
         self._connection.check_process()
-        if self._is_closing:
-            raise ConnectionClosed("the client is closed")
+        if self.closed:
+            raise self._connection.why_closed()
         if not self._connection.was_started:
             raise ConnectionClosed("the client is not connected: use `with RelayClient(...) as client:` or connect()")
 

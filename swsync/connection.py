@@ -182,7 +182,7 @@ class Connection:
             if self._is_connected:
                 return
             if self._is_over or self._closing:
-                raise self._reason()
+                raise self.why_closed()
             last = self._last_error
         raise ConnectionFailed(f"no connection within {timeout:g} s: {last or 'the server has not answered yet'}")
 
@@ -191,11 +191,11 @@ class Connection:
         with self._changed:
             self._changed.wait_for(lambda: self._is_over, timeout)
             if self._is_over and self._failure is not None:
-                raise self._reason()
+                raise self.why_closed()
             return self._is_over
 
-    def _reason(self) -> Exception:
-        """A new exception for why there is no link; requires _changed."""
+    def why_closed(self) -> Exception:
+        """Make an exception that says why there is no link and will be none."""
         if self._failure is None:
             return ConnectionClosed("the client is closed")
         error = type(self._failure)(*self._failure.args)
@@ -303,7 +303,7 @@ class Connection:
             self._timers.clear()
             self._changed.notify_all()
         reason = str(failure) if failure else "the client was closed"
-        self.pending.close(reason)
+        self.pending.close(reason, self.why_closed)
         self._on_over(reason)
 
     # The I/O thread.
@@ -413,12 +413,12 @@ class Connection:
         # First of all: the calls of a session that is gone must not see events or replies of the new one.
         self._notify("connected" if not self._was_connected else "resumed" if resumed else "new_session")
         self._was_connected = True
-        waiting = self.pending.link_ready(transport)
+        waiting = self.pending.link_ready(transport, self.clock.now() + self._call_grace)
         with self._changed:
             self._is_connected = True
             self._changed.notify_all()
         for request in waiting:
-            transport.send(request.text)
+            self._send(transport, request.text)  # if the link breaks here, _serve finds out: it was up
 
     def _lose(self) -> None:
         with self._changed:
@@ -540,7 +540,6 @@ class Connection:
     def _pause(self, seconds: float) -> None:
         """Wait before connecting again, with the timers running."""
         deadline = self.clock.now() + seconds
-        self.pending.expire()
         while not self._closing:
             wait = min(deadline - self.clock.now(), self._run_timers())
             if self._hurry and wait > HURRY:

@@ -99,14 +99,25 @@ class Dial:
             RelayError: RELAY refused it.
         """
         try:
+            return self._run(params, timeout)
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C, wherever it struck: nobody gets the call. The I/O thread goes on ending legs
+            with self._changed:
+                self._winner = None
+            self.give_up()
+            raise
+
+    def _run(self, params: dict[str, Any], timeout: float) -> Call:
+        try:
             request = self._router.begin("calling.dial", params, self._changed)
-        except BaseException:
-            self._router.drop_dial(self)
+        except Exception:
+            self._router.drop_dial(self)  # it was not sent
             raise
         try:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_settled() or request.is_refused(), timeout)
-        except BaseException:  # Ctrl-C: the I/O thread goes on ending legs
+        except BaseException:
             self._router.give_up(request)
             self.give_up()
             raise
@@ -115,13 +126,13 @@ class Dial:
             if self._winner is not None:
                 return self._winner
             failure = self._failure
-        if failure is not None:
-            raise failure()
         if request.is_refused() or isinstance(error, RequestTimeout):
             self._router.drop_dial(self)  # nothing rings
             if error is None:
                 request.result()  # raises what RELAY said
             raise error or DialFailed(self.tag, "error")
+        if failure is not None:
+            raise failure()
         self.give_up()
         raise self._why_not(error is not None, timeout)
 
@@ -144,7 +155,7 @@ class Dial:
             legs = list(self._legs.values())
         for leg in legs:
             self._end(leg)
-        self._router.call_later(self._ring + LINGER, self._router.drop_dial, self)
+        self._router.call_later(self._ring + LINGER, self._drop)
 
     def fail(self, failure: Callable[[], Exception]) -> None:
         """Make the dialing thread raise: the session is lost, or the client closes. From any thread."""
@@ -272,7 +283,16 @@ class Dial:
             legs = list(self._legs.values())
         for leg in legs:
             self._watch(leg)
-        self._router.call_later(self._ring + LINGER, self._router.drop_dial, self)
+        self._router.call_later(self._ring + LINGER, self._drop)
+
+    def _drop(self, missed_news: bool = False) -> None:
+        """Expect no more legs, unless there was no link to hear of them on."""
+        if not self._router.is_connected:
+            self._router.call_later(LINGER, self._drop, True)
+        elif missed_news:
+            self._router.call_later(LINGER, self._drop)
+        else:
+            self._router.drop_dial(self)
 
     def _reason_of_legs(self) -> str:
         with self._changed:

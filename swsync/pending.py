@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from swsync.clock import Clock, Condition
-from swsync.errors import CallGone, ConnectionClosed, OutcomeUnknown, RelayError, RequestTimeout
+from swsync.errors import CallGone, OutcomeUnknown, RelayError, RequestTimeout
 from swsync.protocol import check_reply
 
 __all__ = ["PendingRequests", "Request"]
@@ -91,7 +92,7 @@ class PendingRequests:
         # All below is guarded by _lock.
         self._table: dict[str, Request] = {}
         self._link: Any = None  # where requests go, while there is one
-        self._closed_because = ""
+        self._why_closed: Callable[[], Exception] | None = None  # set when there will be no link any more
 
     def __len__(self) -> int:
         return len(self._table)
@@ -100,12 +101,12 @@ class PendingRequests:
         """Register a request before it is sent. Returns the link to send it on, or None if it waits for one.
 
         Raises:
-            ConnectionClosed: There will be no link any more.
+            ConnectionClosed, ConnectionFailed: There will be no link any more.
             RelayError: Too many are under way.
         """
         with self._lock:
-            if self._closed_because:
-                raise ConnectionClosed(self._closed_because)
+            if self._why_closed is not None:
+                raise self._why_closed()
             if len(self._table) >= MOST:
                 raise RelayError(-1, f"{MOST} requests are under way already", request.method)
             self._table[request.id] = request
@@ -138,13 +139,17 @@ class PendingRequests:
             return RequestTimeout(-1, "no reply came in time; it does no harm to send it again", request.method)
         return request.unknown("it was sent and no reply came in time")
 
-    def link_ready(self, link: Any) -> list[Request]:
-        """From now on requests are written at once; returns those that have waited for this, oldest first."""
+    def link_ready(self, link: Any, keep_until: float) -> list[Request]:
+        """From now on requests are written at once; returns those that have waited for this, oldest first.
+
+        What nobody waits for has until ``keep_until`` to be answered, however long there was no link: it ends calls.
+        """
         with self._lock:
             self._link = link
             waiting = [request for request in self._table.values() if request.writes == 0 or request.idempotent]
             for request in waiting:
                 request.writes += 1
+                request.expires = None if request.expires is None else keep_until
             return waiting
 
     def link_lost(self) -> None:
@@ -158,21 +163,21 @@ class PendingRequests:
             request.settle(None, request.unknown("it was sent and the link was lost before its reply"))
 
     def expire(self) -> None:
-        """Drop what nobody waits for and nobody answered."""
+        """Drop what nobody waits for and nobody answered, while there is a link to be answered on."""
         now = self._clock.now()
         with self._lock:
             for number in [r.id for r in self._table.values() if r.expires is not None and r.expires <= now]:
                 del self._table[number]
 
-    def close(self, reason: str) -> None:
-        """The link has ended for good: fail everything that somebody waits for."""
+    def close(self, reason: str, why: Callable[[], Exception]) -> None:
+        """The link has ended for good: fail everything that somebody waits for. ``why`` makes an exception of it."""
         with self._lock:
             self._link = None
-            self._closed_because = self._closed_because or reason
+            self._why_closed = self._why_closed or why
             left = list(self._table.values())
             self._table.clear()
         for request in left:
             if request.writes and not request.idempotent:
                 request.settle(None, request.unknown(f"it was sent; then {reason}"))
             else:
-                request.settle(None, ConnectionClosed(f"{request.method}: {reason}"))
+                request.settle(None, why())

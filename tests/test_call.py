@@ -156,6 +156,16 @@ def test_with_hangs_up_also_on_an_error_and_does_not_mask_it():
     assert "calling.end" == call.session.last[0]
 
 
+def test_with_does_not_wait_when_interrupted():
+    """Ctrl-C: the call is told to end, and no reply is waited for, which without a link would take ten seconds."""
+    call = make_call()
+
+    with pytest.raises(KeyboardInterrupt), call:
+        raise KeyboardInterrupt
+
+    assert [("calling.end", {"node_id": NODE, "call_id": CALL, "reason": "hangup"})] == call.session.sent
+
+
 def test_with_reports_a_hangup_that_failed():
     """Without an error of the user's, the failure is not hidden."""
     call = make_call()

@@ -232,6 +232,39 @@ def test_a_call_that_its_handler_passed_may_come_back(
     assert seen[0] is not seen[1]
 
 
+def test_a_passed_call_may_come_back_before_the_reply(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """The new offer overtakes the reply to calling.pass; it is a call again, not a duplicate."""
+
+    def pass_back(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        link.offer("c1")
+        return OK
+
+    server.answers["calling.pass"] = pass_back
+    server.link.offer("c1")
+    first = client.next_call(5)
+    first.pass_()
+    second = client.next_call(5)
+    assert "c1" == second.call_id
+    assert second is not first
+
+
+def test_an_answer_without_reply_leaves_a_call_to_end(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """The call may be on, and cost: close() ends it. One whose answer was refused is not ours."""
+    server.answers["calling.answer"] = lambda link, frame: SILENT
+    server.link.offer("c1")
+    call = client.next_call(5)
+    with pytest.raises(OutcomeUnknown):
+        call.answer()
+    assert call.is_owned
+
+    server.answers["calling.answer"] = lambda link, frame: {"code": "409", "message": "no"}
+    server.link.offer("c2")
+    call = client.next_call(5)
+    with pytest.raises(RelayError):
+        call.answer()
+    assert not call.is_owned
+
+
 def test_calls_over_the_limit_are_passed_once_then_busy(server: ScriptedServer, clock: VirtualClock) -> None:
     """Counted; a place that gets free is used again."""
     with swsync.RelayClient(**server.settings, max_active_calls=2) as client:
@@ -355,6 +388,19 @@ def test_a_lost_session_fails_every_wait(
 
 
 # Messages
+
+
+def test_after_a_long_outage_calls_are_ended(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """However long there was no link: what was given up meanwhile is ended when it is back."""
+    on_dial(server, answer)
+    client.dial_phone("+12025550100")
+    server.refuse = 60
+    server.link.end()
+    clock.sleep(40 * 60)
+    assert client.is_connected
+    assert "c1" == server.wait_for("calling.end", timeout=5)["call_id"]
 
 
 def test_a_message_is_sent_and_its_states_find_it(

@@ -17,6 +17,7 @@ from swsync.errors import (
     CallGone,
     ConnectionClosed,
     ConnectionFailed,
+    ConnectionLost,
     OutcomeUnknown,
     RelayError,
     RequestTimeout,
@@ -333,8 +334,28 @@ def test_credentials_refused_three_times(server: ScriptedServer, clock: VirtualC
         client.connect()
     assert 3 == len(server.params("signalwire.connect"))
     assert client.closed
-    with pytest.raises(ConnectionClosed):
+    with pytest.raises(AuthenticationFailed):
         client.execute("calling.x", {})
+
+
+def test_whoever_waits_hears_that_the_credentials_are_refused(server: ScriptedServer, clock: VirtualClock) -> None:
+    """run() in one thread, requests, dials and next_call in others: each raises AuthenticationFailed."""
+
+    def refuse(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        raise Refusal(-32002, "Authentication failed")
+
+    server.answers["signalwire.connect"] = refuse
+    client = swsync.RelayClient(**server.settings)
+    running = Background(clock, client.run)
+    clock.sleep(0.1)
+    waiting = [
+        Background(clock, client.execute, "calling.x", {}, timeout=100),
+        Background(clock, client.dial_phone, "+12025550100"),
+        Background(clock, client.next_call),
+    ]
+    for each in (running, *waiting):
+        with pytest.raises(AuthenticationFailed):
+            each.outcome()
 
 
 def test_refused_credentials_after_a_success_are_retried_for_ever(
@@ -404,6 +425,39 @@ def test_nonsense_from_the_server_is_counted_and_nothing_is_lost(
     server.link.event("something.new", x=1)
     assert OK == client.execute("calling.x", {})
     assert 4 == client.counters["protocol_errors"]
+
+
+def test_a_link_that_breaks_while_what_has_waited_is_sent(server: ScriptedServer, clock: VirtualClock) -> None:
+    """It was up, so its loss is told; what was half sent has an unknown outcome at once, not after its timeout."""
+    opened: list[Any] = []
+
+    def open_transport() -> Any:
+        end = server.open()
+        opened.append(end)
+        if len(opened) == 2:
+            link, send = server.link, end.send
+
+            def break_off(text: str) -> None:
+                if "calling.x" in text:
+                    link.end()
+                    raise ConnectionLost("broken")
+                send(text)
+
+            end.send = break_off  # type: ignore[method-assign]
+        return end
+
+    told: list[str] = []
+    with swsync.RelayClient(**{**server.settings, "transport": open_transport}) as client:
+        clock.sleep(0.01)
+        client.on_connection(told.append)
+        server.link.end()
+        clock.sleep(0.01)
+        before = clock.now()
+        with pytest.raises(OutcomeUnknown):
+            Background(clock, client.execute, "calling.x", {}, timeout=50).outcome()
+        assert clock.now() - before < 10
+        clock.sleep(20)
+        assert ["lost", "resumed", "lost", "resumed"] == told
 
 
 def test_close_fails_whoever_waits(client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock) -> None:

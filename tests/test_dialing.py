@@ -247,11 +247,12 @@ def test_a_link_lost_during_a_dial_that_resumes(
     assert 1 == len(server.params("calling.dial"))
 
 
+@pytest.mark.parametrize("refused", [4, 30])
 def test_a_link_lost_during_a_dial_that_does_not_resume_in_time(
-    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, refused: int
 ) -> None:
-    """DialUnknown with the tag; the late answer is hung up."""
-    server.refuse = 4
+    """DialUnknown with the tag; the late answer is hung up, however late the link is back."""
+    server.refuse = refused
     dial = Background(clock, client.dial_phone, TO, tag="t", dial_timeout=10)
     server.wait_for("calling.dial")
     server.link.end()
@@ -259,7 +260,7 @@ def test_a_link_lost_during_a_dial_that_does_not_resume_in_time(
         dial.outcome()
     assert "t" == caught.value.tag
     assert isinstance(caught.value, TimeoutError)
-    server.wait_for("signalwire.connect", 2, timeout=200)
+    server.wait_for("signalwire.connect", 2, timeout=2000)
     clock.sleep(1)
     answer(server.link, "t")
     assert "c1" == server.wait_for("calling.end")["call_id"]
@@ -319,6 +320,25 @@ def test_an_interrupted_dial_goes_on_being_cleaned_up(
     assert "c1" == server.wait_for("calling.end")["call_id"]
     server.link.state("c2", "ringing", tag="t")
     assert "c2" == server.wait_for("calling.end", 2)["call_id"]
+
+
+@pytest.mark.parametrize("moment", ["sent", "answered"])
+def test_an_interrupt_at_any_moment_leaves_no_leg(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, moment: str
+) -> None:
+    """Ctrl-C as the frame has just gone out, or as somebody has just answered: nobody gets the call, so it is ended."""
+    router = client._router
+    on_dial(server, lambda link, tag: clock.sleep(1) or answer(link, tag))
+    original = {"sent": router.begin, "answered": router.give_up}[moment]
+
+    def interrupted(*args: Any, **kwargs: Any) -> Any:
+        original(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    setattr(router, {"sent": "begin", "answered": "give_up"}[moment], interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.dial_phone(TO)
+    assert "c1" == server.wait_for("calling.end", timeout=20)["call_id"]
 
 
 def test_close_during_a_dial_cancels_its_legs(

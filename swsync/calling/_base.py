@@ -24,7 +24,7 @@ from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling._session import Session
 from swsync.clock import Condition
 from swsync.devices import as_wire, compact
-from swsync.errors import ActionFailed, CallGone, SwsyncError
+from swsync.errors import ActionFailed, CallGone, OutcomeUnknown, SwsyncError
 
 __all__ = [
     "Action",
@@ -116,6 +116,8 @@ class Verbs:
                 params["control_id"] = action.control_id
             action._accept(self.request(verb, **params))
         except BaseException as error:
+            if isinstance(error, OutcomeUnknown):
+                error.control_id = action.control_id
             self._unregister(action, error)
             raise
         return action

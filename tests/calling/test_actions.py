@@ -253,12 +253,13 @@ def test_what_is_no_digit_is_refused(digits):
 
 
 def test_an_action_whose_reply_is_lost_raises_and_is_forgotten():
-    """OutcomeUnknown is the caller's; the action is not left behind."""
+    """OutcomeUnknown is the caller's, and names what may be running; the action is not left behind."""
     call = make_call()
     call.session.reply = OutcomeUnknown(message="no reply")
 
-    with pytest.raises(OutcomeUnknown):
-        call.play_tts("hi")
+    with pytest.raises(OutcomeUnknown) as caught:
+        call.play(media=[], control_id="greeting")
+    assert "greeting" == caught.value.control_id
     assert {} == call._actions
 
 
