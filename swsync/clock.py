@@ -81,6 +81,7 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
     __slots__ = ("_speed", "_waiters")
 
     def __init__(self, speed: float) -> None:
+        super().__init__()  # gevent's lock has something to do here; the interpreter's own has not
         self._speed = speed
         self._waiters: tuple[Any, ...] = ()  # a held lock for each thread that waits; belongs to this lock
 

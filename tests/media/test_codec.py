@@ -28,11 +28,17 @@ PATHS = {"plain": lib.SW_CPU_PLAIN, "sse2": lib.SW_CPU_SSE2, "avx2": lib.SW_CPU_
 EVERY_SAMPLE = array("h", range(-32768, 32768))
 
 
-@pytest.fixture(params=PATHS)
+def _is_here(path: str) -> bool:
+    """Whether this processor has that path; those of others are run by tests/c under an emulator."""
+    found = bool(lib.sw_cpu_select(PATHS[path]) >= 0)
+    lib.sw_cpu_select(lib.SW_CPU_AUTO)
+    return found
+
+
+@pytest.fixture(params=filter(_is_here, PATHS))
 def cpu_path(request: pytest.FixtureRequest) -> Iterator[str]:
     """Each way to compute that this machine has; the best one again afterwards."""
-    if lib.sw_cpu_select(PATHS[request.param]) < 0:
-        pytest.skip(f"this machine has no {request.param}")
+    assert lib.sw_cpu_select(PATHS[request.param]) >= 0
     yield request.param
     lib.sw_cpu_select(lib.SW_CPU_AUTO)
 

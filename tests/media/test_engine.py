@@ -7,7 +7,6 @@ import sys
 import textwrap
 import threading
 
-import pytest
 from rtppackets import payload
 
 from swsync import media
@@ -64,7 +63,6 @@ def test_the_interpreter_exits_with_receivers_open() -> None:
 
 def test_with_gevent_the_engine_has_a_thread_of_its_own() -> None:
     """A patched process goes on with other greenlets while the engine sits in C and a reader waits."""
-    pytest.importorskip("gevent")
     done = run("""
         from gevent import monkey; monkey.patch_all()
         import gevent, time
