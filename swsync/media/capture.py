@@ -133,7 +133,11 @@ class Capture:
         self._error: MediaError | None = None
         self._wav = WavWriter(path, len(self._sides))
         if is_live:
-            keep_draining(self)
+            try:
+                keep_draining(self)
+            except BaseException:
+                self._wav.discard()
+                raise
 
     # -- what is known
 
@@ -216,7 +220,7 @@ class Capture:
         self._error = error
         stop_draining(self)
         try:
-            self._wav.close()
+            self._name_file()
         except MediaError:
             logger.exception("the recording keeps the name %s", self._wav.part)
 
@@ -319,7 +323,8 @@ class Capture:
         """Write what has come, and give the file its name. Idempotent.
 
         Raises:
-            MediaError: There was no audio at all, or the file could not be written.
+            MediaError: There was no audio at all, or the file could not be written. Without audio the file is an empty
+                WAV, unless there was one of that name: that one is kept.
         """
         if os.getpid() != self._pid:
             return  # a forked child leaves its parent's file alone
@@ -332,7 +337,7 @@ class Capture:
                 try:
                     self._drain(is_final=True)
                 finally:
-                    self._wav.close()
+                    self._name_file()
             error, is_empty = self._error, self._first_audio is None
         if error is not None:
             raise MediaError(str(error)) from error
@@ -340,6 +345,23 @@ class Capture:
             raise MediaError(
                 f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
             )
+
+    def _name_file(self) -> None:
+        """Give the file its name; requires _lock. An empty one takes nobody's place."""
+        assert self._lock.locked()
+        if not self._wav.frames and self._wav.path.exists():
+            self._wav.discard()
+        else:
+            self._wav.close()
+
+    def discard(self) -> None:
+        """End without a recording: nothing is written, and an existing file of that name is kept. Idempotent."""
+        if os.getpid() != self._pid:
+            return
+        stop_draining(self)
+        with self._lock:
+            self._closed = True
+            self._wav.discard()
 
     def __enter__(self) -> Capture:
         return self

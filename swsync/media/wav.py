@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import array
 import atexit
+import contextlib
+import fcntl
 import logging
 import os
+import stat
 import struct
 import sys
 from pathlib import Path
@@ -35,13 +38,15 @@ class WavWriter:
         rate: Samples a second; may be set until the first samples are written.
 
     Raises:
-        MediaError: The file cannot be made.
+        MediaError: The file cannot be made, or another recording is being written to it.
     """
 
     def __init__(self, path: str | os.PathLike[str], channels: int = 1, rate: int = 8000) -> None:
         if channels not in (1, 2):
             raise MediaError(f"a WAV has 1 or 2 channels here, not {channels}")
         self.path = Path(path)
+        if not self.path.name:
+            raise MediaError(f"a recording needs the name of a file, not {os.fspath(path)!r}")
         self.part = self.path.with_name(self.path.name + ".part")
         self.channels = channels
         self.rate = rate
@@ -50,18 +55,18 @@ class WavWriter:
         try:
             if self.path.is_dir():
                 raise IsADirectoryError(21, "it is a directory")
-            # Calls are private: nobody else on the machine may read them.
-            self._fd = os.open(self.part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        except OSError as error:
+            _check_regular(self.path)
+            self._fd = _open_alone(self.part)
+        except (OSError, ValueError) as error:
             raise self._failure(error) from None
         try:
             self._write_header()
         except BaseException:
-            os.close(self._fd)
+            self.discard()
             raise
 
-    def _failure(self, error: OSError) -> MediaError:
-        return MediaError(f"cannot write the recording {self.path}: {error.strerror or error}")
+    def _failure(self, error: OSError | ValueError) -> MediaError:
+        return MediaError(f"cannot write the recording {self.path}: {getattr(error, 'strerror', None) or error}")
 
     @property
     def seconds(self) -> float:
@@ -118,16 +123,69 @@ class WavWriter:
             return
         self._closed = True
         try:
-            os.close(self._fd)
+            try:
+                # A write that failed half way may have left more than the header tells of.
+                os.ftruncate(self._fd, HEADER + self.frames * 2 * self.channels)
+            finally:
+                os.close(self._fd)
             os.replace(self.part, self.path)
         except OSError as error:
             raise self._failure(error) from None
+
+    def discard(self) -> None:
+        """Close without a recording: ``path.part`` goes, and a file that has the name stays. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self.part.unlink()
+        os.close(self._fd)
 
     def __enter__(self) -> WavWriter:
         return self
 
     def __exit__(self, *args: object) -> None:
         self.close()
+
+
+def _check_regular(file: Path | int) -> None:
+    """Raise if there is something else than a file: a pipe cannot hold a recording, /dev/null must not become one."""
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError(22, "it is not a regular file")
+
+
+def _open_alone(part: Path) -> int:
+    """Open an empty file that no other recording writes to; what a crash left behind is overwritten.
+
+    Raises:
+        OSError: It cannot be opened, or another recording has it.
+    """
+    # Calls are private: nobody else on the machine may read them, or have them written to a place of his choice.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    while True:
+        fd = os.open(part, flags, 0o600)
+        try:
+            _check_regular(fd)
+            _lock(fd)
+            # The other recording may have been finished, and renamed, since it was opened here.
+            if part.exists() and os.path.samestat(os.stat(part), os.fstat(fd)):
+                os.ftruncate(fd, 0)
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _lock(fd: int) -> None:
+    """The lock goes with the descriptor, even by SIGKILL."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OSError(error.errno, "another recording is being written to it") from None
+    except OSError:
+        pass  # this file system has no locks
 
 
 class Drained(Protocol):
@@ -153,7 +211,13 @@ def keep_draining(recording: Drained) -> None:
     if must_register:
         atexit.register(_close_all)
     if must_start:
-        REAL.start(_run, THREAD_NAME)
+        try:
+            REAL.start(_run, THREAD_NAME)
+        except RuntimeError as error:
+            with _wake:
+                _is_running = False
+                _drained.discard(recording)
+            raise MediaError(f"cannot record: {error}") from None
 
 
 def stop_draining(recording: Drained) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from rtppackets import TICK, numbered, packet, payload, pcm
 from swsync import media
 from swsync.clock import REAL, VirtualClock
 from swsync.errors import MediaError
+from swsync.media import wav
 from swsync.media.capture import Capture
 from swsync.media.track import Track
 
@@ -183,6 +185,36 @@ def test_no_audio_warns_and_then_fails(tmp_path: Path, clock: Steps, caplog: pyt
         capture.close()
     capture.close()
     assert [array.array("h")] == channels(tmp_path / "a.wav")
+
+
+def test_an_empty_recording_does_not_replace_a_good_one(tmp_path: Path, clock: Steps) -> None:
+    """Neither at the end of a recording without audio, nor when one is given up."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"good")
+    with pytest.raises(MediaError, match="no audio"):
+        Capture(path, said=Track("t", clock=clock), clock=clock, is_live=False).close()
+    Capture(path, said=Track("t")).discard()
+    assert ([path], b"good") == (list(tmp_path.iterdir()), path.read_bytes())
+
+
+def test_a_machine_without_threads_to_spare_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is left of that recording, and the next one starts the thread again."""
+
+    def refuse(*args: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    deadline = REAL.now() + 5
+    while wav._is_running and REAL.now() < deadline:
+        REAL.sleep(0.01)  # the recordings of other tests are over
+    monkeypatch.setattr(REAL, "start", refuse)
+    with pytest.raises(MediaError, match="thread"):
+        Capture(tmp_path / "a.wav", said=Track("t"))
+    assert [] == list(tmp_path.iterdir())
+    monkeypatch.undo()
+    track = Track("t")
+    with Capture(tmp_path / "a.wav", said=track):
+        assert "swsync-writer" in {thread.name for thread in threading.enumerate()}
+        track.append(payload(0), REAL.now())
 
 
 def test_the_users_own_error_is_not_replaced(tmp_path: Path) -> None:

@@ -79,9 +79,55 @@ def test_misuse_is_refused(tmp_path: Path) -> None:
         writer.write(bytes(4))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_a_full_disk_is_explained(tmp_path: Path) -> None:
-    """The header cannot be written: a sentence, no descriptor left."""
-    os.symlink("/dev/full", tmp_path / "a.wav.part")
+def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The header cannot be written: a sentence, and neither a descriptor nor a file is left."""
+    monkeypatch.setattr(os, "pwrite", lambda *args: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(MediaError, match="space"):
         WavWriter(tmp_path / "a.wav")
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_names_that_no_file_can_have(tmp_path: Path) -> None:
+    """Empty, with a NUL, not encodable: the same error as for any other place that cannot be written."""
+    for name in ("", "/", "a\0b", "a\ud800"):
+        with pytest.raises(MediaError, match="recording"):
+            WavWriter(name if name in ("", "/") else tmp_path / name)
+
+
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    """A pipe or a device keeps its name; a link in the place of the part file is not followed."""
+    os.mkfifo(tmp_path / "a.wav")
+    os.mkfifo(tmp_path / "b.wav.part")
+    (tmp_path / "victim").write_bytes(b"theirs")
+    os.symlink(tmp_path / "victim", tmp_path / "c.wav.part")
+    for name in ("a.wav", "b.wav", "c.wav"):
+        with pytest.raises(MediaError, match=name):
+            WavWriter(tmp_path / name)
+    assert stat.S_ISFIFO((tmp_path / "a.wav").stat().st_mode)
+    assert b"theirs" == (tmp_path / "victim").read_bytes()
+
+
+def test_two_recordings_do_not_write_into_one_file(tmp_path: Path) -> None:
+    """The second is refused while the first goes on; what a crash left behind is no obstacle."""
+    path = tmp_path / "a.wav"
+    (tmp_path / "a.wav.part").write_bytes(b"left behind by a crash" * 100)
+    with WavWriter(path) as first:
+        with pytest.raises(MediaError, match="another recording"):
+            WavWriter(path)
+        first.write(b"\1\0")
+    assert (1, 8000, b"\1\0") == read(path)
+    with WavWriter(path):
+        pass
+    assert (1, 8000, b"") == read(path)
+
+
+def test_discarding_leaves_the_old_file(tmp_path: Path) -> None:
+    """And nothing else."""
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"old")
+    writer = WavWriter(path)
+    writer.write(b"\1\0")
+    writer.discard()
+    writer.discard()
+    writer.close()
+    assert ([path], b"old") == (list(tmp_path.iterdir()), path.read_bytes())
