@@ -284,6 +284,7 @@ class RelayClient:
             AuthenticationFailed: The credentials were refused three times.
             ConnectionFailed: It can never connect (a refused certificate, an unknown name).
         """
+        self._connection.check_process()
         with self._terminated_by_signal():
             try:
                 if not self._connection.was_started:
@@ -300,6 +301,7 @@ class RelayClient:
 
     def drain(self, timeout: float) -> bool:
         """Take no more calls and wait until those there are have ended; False if they have not in time."""
+        self._connection.check_process()
         deadline = self.clock.now() + timeout
         contexts = self.contexts
         if contexts and self._connection.is_connected:

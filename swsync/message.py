@@ -121,6 +121,9 @@ class Message(Completion[RelayEvent]):
         """
         return super().wait(timeout)
 
+    def _check_process(self) -> None:
+        self.session.check_process()
+
     def _receive(self, event: RelayEvent) -> None:
         """Take an event of this message in. On the I/O thread."""
         afterwards: Afterwards = []

@@ -81,6 +81,10 @@ class Router:
 
     # What a call needs: swsync.calling's Session.
 
+    def check_process(self) -> None:
+        """Raise ``ConnectionClosed`` in a forked child."""
+        self.connection.check_process()
+
     def request(
         self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
     ) -> dict[str, Any]:

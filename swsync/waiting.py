@@ -31,6 +31,8 @@ class _Arrivals(Generic[C]):
         self.clock: Clock = self.pending[0]._clock if self.pending else REAL
         self.condition = self.clock.condition()
         self.arrived: deque[C] = deque()  # guarded by condition
+        for action in self.pending:
+            action._check_process()
         self._watchers = [(action, partial(self._arrive, action)) for action in self.pending]
 
     def __enter__(self) -> _Arrivals[C]:

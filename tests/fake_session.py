@@ -52,6 +52,9 @@ class FakeSession:
         self.checked: list[Any] = []
         self.reply: Any = {"code": "200", "message": "OK"}
 
+    def check_process(self) -> None:
+        """It has no other process."""
+
     def request(
         self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
     ) -> dict[str, Any]:

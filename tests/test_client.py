@@ -718,6 +718,34 @@ def test_a_forked_child_gets_a_clear_error_and_the_parent_goes_on() -> None:
         assert 1 == len(server.links)
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_no_wait_hangs_in_a_forked_child() -> None:
+    """What would wait for news that only the parent gets says so instead."""
+    with on_socket() as (server, port), swsync.RelayClient(**settings(port)) as client:
+        on_dial(server, answer)
+        server.answers["messaging.send"] = lambda link, frame: {**OK, "message_id": "m1"}
+        call = client.dial_phone("+12025550100")
+        play, detect, join = call.play_tts("x"), call.detect_answering_machine(), call.connect_phone("+12025550102")
+        message = client.send_message(to_number="+12025550100", from_number="+12025550199", body="x")
+        waits = [
+            play.wait, play.wait_started, detect.detection, join.wait_connected, join.wait_disconnected, message.wait,
+            call.wait_for_ended, lambda: call.wait_for("calling.call.play"), lambda: swsync.wait([play]),
+            lambda: list(swsync.as_completed([play])), client.next_call, client.run, lambda: client.drain(60),
+        ]  # fmt: skip
+        for number, wait in enumerate(waits):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(10)  # a hang ends the child by a signal
+                code = 1
+                try:
+                    wait()
+                except ConnectionClosed as error:
+                    code = 0 if "fork" in str(error) else 2
+                finally:
+                    os._exit(code)
+            assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), number
+
+
 PROGRAM = """
 import os, signal, sys, threading, time
 sys.path.insert(0, {tests!r})

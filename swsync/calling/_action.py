@@ -112,6 +112,7 @@ class Action(Completion[E_co]):
             ActionFailed: It ended before it began.
             CallEnded: The call ended before it began.
         """
+        self._check_process()
         with self._condition:
             self._condition.wait_for(lambda: self._is_started or self._is_settled, timeout)
             if self._is_started:
@@ -122,6 +123,9 @@ class Action(Completion[E_co]):
             if self._must_start or self._state == "error":
                 raise ActionFailed(-1, self._never_began(), f"calling.{self._verb}")
             return self
+
+    def _check_process(self) -> None:
+        self.call.session.check_process()
 
     def _never_began(self) -> str:
         if self._address:

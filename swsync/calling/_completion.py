@@ -72,9 +72,13 @@ class Completion(Generic[E_co]):
             TimeoutError: It goes on; nothing about it has changed.
             CallEnded: The call ended, or the session was lost, without it.
         """
+        self._check_process()
         with self._condition:
             self._condition.wait_for(lambda: self._is_settled, timeout)
             return self._outcome(timeout)
+
+    def _check_process(self) -> None:
+        """Raise in a forked child, where nothing can end a wait; before a lock is taken, which the fork may have stuck."""
 
     def _outcome(self, timeout: float | None) -> E_co:
         """The result, or raise; requires _condition."""

@@ -37,6 +37,10 @@ class Session(Protocol):
         """Whether RELAY is on this machine, so that loopback addresses can be reached from there."""
         ...
 
+    def check_process(self) -> None:
+        """Raise ConnectionClosed in a forked child, where nothing would ever come."""
+        ...
+
     def request(
         self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
     ) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class ConnectAction(Action[ConnectEvent]):
             CallEnded: The call ended first.
             TimeoutError: Not yet; it goes on.
         """
+        self._check_process()
         with self._condition:
             self._condition.wait_for(lambda: self._peer_is_known() or self._is_settled, timeout)
             peer = self.call._peer

@@ -69,6 +69,7 @@ class DetectAction(CanStop[DetectEvent]):
             ActionFailed: The service reported an error.
             CallEnded: The call ended first.
         """
+        self._check_process()
         with self._condition:
             self._condition.wait_for(lambda: self._is_over or self._is_decided(wait_for_beep), timeout)
             if self._is_decided(wait_for_beep):

@@ -60,6 +60,7 @@ class WaitVerbs(Verbs):
             TimeoutError: It did not come in time.
             CallEnded: The call ended, or the session was lost, without it.
         """
+        self.session.check_process()
         waiter = Waiter(match_for(event_type))
         accepts = waiter.match.accepts
         clock = self.session.clock
@@ -119,6 +120,7 @@ class WaitVerbs(Verbs):
         return self._wait_for_state(CallState.ENDED, timeout)
 
     def _wait_for_state(self, target: CallState, timeout: float | None) -> CallStateEvent:
+        self.session.check_process()
         with self._condition:
             self._condition.wait_for(
                 lambda: self._is_past(target) or self._has_ended or self._over is not None, timeout
