@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import attrs
+
 from swsync.calling._base import Action, Session
 from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling.ai import AIVerbs
@@ -31,7 +33,7 @@ from swsync.calling.tap import TapVerbs
 from swsync.calling.transcribe import TranscribeVerbs
 from swsync.calling.waits import RANK, Waiter, WaitVerbs, known_state
 from swsync.errors import CallEnded, CallGone, ConnectionClosed, HandlerOverload, OutcomeUnknown, RelayError
-from swsync.events import CallStateEvent, ConnectEvent, RelayEvent
+from swsync.events import CallStateEvent, ConnectEvent, RelayEvent, parse_event
 from swsync.states import CallState
 
 __all__ = ["Call"]
@@ -364,8 +366,11 @@ class Call(
         run_afterwards(afterwards)
 
     def _abandon(self, factory: Callable[[], BaseException]) -> None:
-        """Fail every wait of this call: the session is lost, or the client closed. From any thread."""
-        self._settle_all(factory)
+        """Fail every wait of this call: the session is lost, or the client closed. From any thread.
+
+        A call that has ended had its end, and only waited for the last events of its actions.
+        """
+        self._settle_all(None if self._has_ended else factory)
 
     # Its life
 
@@ -412,7 +417,16 @@ class Call(
         try:
             return self.request("end", reason=reason)
         except CallGone:
+            # It has ended; should the event that says so be lost, no wait of this call may hang for want of it.
+            self.session.call_later(SETTLE_DELAY, self._end_unheard)
             return {}
+
+    def _end_unheard(self) -> None:
+        """RELAY does not know the call any more, and no event has told of its end. On the I/O thread."""
+        if not self._has_ended:
+            params = {"call_id": self.call_id, "node_id": self.node_id, "call_state": "ended"}
+            payload = {"event_type": "calling.call.state", "timestamp": self.session.clock.time(), "params": params}
+            self._receive(attrs.evolve(parse_event(payload), synthetic=True))
 
     def pass_(self) -> dict[str, Any]:
         """Give an inbound call back to routing, for another consumer. This object hears no more of it."""

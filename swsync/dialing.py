@@ -133,7 +133,9 @@ class Dial:
             raise error or DialFailed(self.tag, "error")
         if failure is not None:
             raise failure()
-        self.give_up()
+        winner = self.give_up()
+        if winner is not None:
+            return winner  # it was answered at the last moment
         raise self._why_not(error is not None, timeout)
 
     def _is_settled(self) -> bool:
@@ -146,16 +148,21 @@ class Dial:
                 return DialUnknown(self.tag)
         return DialFailed(self.tag, "timeout", f"nobody answered within {timeout:g} s")
 
-    def give_up(self) -> None:
-        """End every leg there is, and each later one on first sight, unless it was answered. From any thread."""
+    def give_up(self) -> Call | None:
+        """End every leg there is, and each later one on first sight. From any thread.
+
+        Returns:
+            The leg that was answered: then all is left as it is.
+        """
         with self._changed:
             if self._winner is not None:
-                return
+                return self._winner
             self._is_abandoned = True
             legs = list(self._legs.values())
         for leg in legs:
             self._end(leg)
         self._router.call_later(self._ring + LINGER, self._drop)
+        return None
 
     def fail(self, failure: Callable[[], Exception]) -> None:
         """Make the dialing thread raise: the session is lost, or the client closes. From any thread."""

@@ -135,6 +135,36 @@ def test_hangup_of_an_ended_call_does_nothing():
     assert [] == call.session.sent
 
 
+def test_a_hangup_that_finds_no_call_ends_every_wait():
+    """RELAY does not know the call: should the event of its end have been lost, nobody waits for it for ever."""
+    call = make_call()
+    play = call.play_tts("hi")
+    call.session.reply = CallGone(404, "gone")
+
+    call.hangup()
+    call.session.run_timers()
+    call.session.run_timers()
+
+    assert call.wait_for_ended(0).synthetic
+    with pytest.raises(CallEnded):
+        play.wait(0)
+
+
+def test_the_event_of_the_end_may_come_after_the_word_that_the_call_is_gone():
+    """It is the end then, with its reason, and comes once."""
+    call = make_call()
+    heard = []
+    call.on("calling.call.state", heard.append)
+    call.session.reply = CallGone(404, "gone")
+
+    call.hangup()
+    tell_state(call, "ended", end_reason="busy")
+    call.session.run_timers()
+
+    assert "busy" == call.wait_for_ended(0).end_reason
+    assert 1 == len(heard)
+
+
 def test_with_hangs_up():
     """The block's end is the call's end."""
     call = make_call()
@@ -338,6 +368,21 @@ def test_a_lost_session_fails_every_wait():
             join()
         errors.append(info.value)
     assert len(waits) == len({id(error) for error in errors})
+
+
+def test_a_call_that_has_ended_keeps_its_end_when_the_client_closes():
+    """In the half second in which last events may come: tap is finished, play says why, not that the client closed."""
+    call = make_call()
+    tap = call.tap({"type": "audio"}, {"type": "ws", "params": {"uri": "wss://example.com/tap"}})
+    play = call.play_tts("hi")
+    tell_state(call, "ended", end_reason="busy")
+
+    call._abandon(lambda: CallEnded("closed"))
+
+    assert tap.wait(0).synthetic
+    with pytest.raises(CallEnded) as info:
+        play.wait(0)
+    assert "busy" == info.value.end_reason
 
 
 def test_a_call_of_a_lost_session_starts_nothing_but_can_be_hung_up():

@@ -12,7 +12,7 @@ from test_connection import Background
 import swsync
 from swsync import devices
 from swsync.clock import VirtualClock
-from swsync.dialing import arrange, ring_time
+from swsync.dialing import Dial, arrange, ring_time
 from swsync.errors import ConfigurationError, ConnectionClosed, DialFailed, DialUnknown, RelayError, RequestTimeout
 
 OK = {"code": "200", "message": "Dialing"}
@@ -155,6 +155,25 @@ def test_a_dial_that_times_out_ends_every_leg_now_and_later(
     clock.sleep(5)
     assert 3 == len(server.params("calling.end"))
     assert [] == client.calls
+
+
+def test_an_answer_at_the_last_moment_is_no_timeout(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes when the wait has passed and the legs are not given up yet: the call is returned, not left on alone."""
+    give_up = Dial.give_up
+
+    def answered_just_before(self: Dial) -> Any:
+        answer(server.link, "t")
+        clock.sleep(0.1)
+        return give_up(self)
+
+    monkeypatch.setattr(Dial, "give_up", answered_just_before)
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+    call = client.dial_phone(TO, tag="t", dial_timeout=3)
+    assert ("c1", "answered") == (call.call_id, call.state)
+    clock.sleep(10)
+    assert [] == server.params("calling.end")
 
 
 def test_an_abandoned_dial_is_forgotten_after_its_ring_time_and_thirty_seconds(

@@ -120,6 +120,15 @@ def test_the_task_event_is_flat():
     assert 9.0 == event.timestamp
 
 
+def test_what_is_unknown_is_kept():
+    """An event type of tomorrow stays a RelayEvent; a field of tomorrow stays in params. Neither is an error."""
+    new = parse_event({"event_type": "calling.call.hologram", "params": {"call_id": "C", "hue": 3}})
+    known = parse_event({"event_type": "calling.call.play", "params": {"state": "playing", "hue": 3}})
+
+    assert (RelayEvent, "calling.call.hologram", "C", 3) == (type(new), new.event_type, new.call_id, new.params["hue"])
+    assert ("playing", 3) == (known.state, known.params["hue"])
+
+
 def test_queue_events_rename_what_the_wire_shortens():
     """``id`` and ``name`` are the queue's."""
     event = parse_event({"event_type": "calling.call.queue", "params": {"id": "Q", "name": "sales", "position": 2}})
