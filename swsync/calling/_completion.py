@@ -78,7 +78,7 @@ class Completion(Generic[E_co]):
             return self._outcome(timeout)
 
     def _check_process(self) -> None:
-        """Raise in a forked child, where nothing can end a wait; before a lock is taken, which the fork may have stuck."""
+        """Raise in a forked child, where nothing can end a wait; before taking a lock, which the fork may have stuck."""
 
     def _outcome(self, timeout: float | None) -> E_co:
         """The result, or raise; requires _condition."""
