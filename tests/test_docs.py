@@ -12,10 +12,11 @@ from docs_page import SKIP, code_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+WITH_CODE = [page for page in PAGES if code_of(page.read_text()).strip()]
 MOST_SKIPPED = 4
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if code_of(page.read_text()).strip()], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.stem)
 def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
     """One after the other, as a reader would run them, without a warning."""
     done = subprocess.run(
@@ -39,8 +40,9 @@ def test_few_blocks_are_not_run() -> None:
 
 def test_blocks_are_found_by_their_fences() -> None:
     """Only Python, and only what is not marked; each line keeps its number."""
-    page = "text\n```python\na = 1\n```\n```sh\nls\n```\n<!-- not run: a reason -->\n\n```python\nb\n```\n```python\nc = 2\n```\n"
-    assert ["", "", "a = 1", "", "", "", "", "", "", "", "", "", "", "c = 2"] == code_of(page).rstrip().splitlines()
+    shell, marked = "```sh\nls\n```\n", "<!-- not run: a reason -->\n\n```python\nb\n```\n"
+    page = f"text\n```python\na = 1\n```\n{shell}{marked}```python\nc = 2\n```\n"
+    assert {3: "a = 1", 14: "c = 2"} == {n: line for n, line in enumerate(code_of(page).splitlines(), 1) if line}
 
 
 @pytest.mark.parametrize("page", PAGES[1:], ids=lambda page: page.stem)
