@@ -252,17 +252,20 @@ class RelayClient:
         dials = [dial for dial in self._router.dials() if dial.has_open_legs()]
         for dial in dials:
             dial.give_up()
-        requests = [
-            self._connection.post("calling.end", {"node_id": call.node_id, "call_id": call.call_id, "reason": "hangup"})
+        requests = {
+            call.call_id: self._connection.post(
+                "calling.end", {"node_id": call.node_id, "call_id": call.call_id, "reason": "hangup"}
+            )
             for call in (self._router.calls() if end else [])
             if call.is_owned and not (call.tag and any(dial.tag == call.tag and dial.is_abandoned for dial in dials))
-        ]
+        }
         if self._connection.is_over or not self._connection.was_started:
-            requests = []
+            requests = {}
         if (requests or dials) and not self._connection.is_connected:
             self._connection.hurry()
-        for request in requests:
-            request.wait(max(0.0, deadline - self.clock.now()))
+        left = [name for name, request in requests.items() if not request.wait(max(0.0, deadline - self.clock.now()))]
+        if left:
+            logger.warning("calls that RELAY has not ended in time, and that may go on: %s", ", ".join(left))
         with self._router.changed:
             self._router.changed.wait_for(
                 lambda: not any(dial.is_doubtful() for dial in dials), max(0.0, deadline - self.clock.now())

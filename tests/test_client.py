@@ -463,6 +463,18 @@ def test_close_ends_what_this_client_dialed_or_answered(
     assert ["offered"] == [params["call_id"] for params in server.params("calling.pass")]
 
 
+def test_close_names_the_calls_that_it_could_not_end(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may go on, and cost: without a link nothing can be done about it, but it must be said."""
+    connected_call(client, server, "costly")
+    server.refuse = 1000
+    server.link.end()
+    clock.sleep(0.1)
+    client.close()
+    assert "may go on: costly" in caplog.text
+
+
 def test_close_can_leave_calls(client: swsync.RelayClient, server: ScriptedServer) -> None:
     """With calls="leave" nothing is ended; another word is an error."""
     connected_call(client, server)
