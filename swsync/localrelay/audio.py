@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 from array import array
+from typing import Protocol
 
 from swsync.media.codec import decode, encode
 
-__all__ = ["RATE", "Segment", "Side", "Sound", "amplify", "both", "mix", "payload"]
+__all__ = ["RATE", "SILENT", "Segment", "Side", "Sound", "Source", "amplify", "both", "mix", "payload"]
 
 RATE = 8000  # samples in a second of a call
 SILENT = b"\xff"  # mu-law for 0
@@ -34,6 +35,19 @@ def mix(one: bytes, other: bytes) -> bytes:
     return array("h", [max(-32768, min(32767, a + b)) for a, b in pairs]).tobytes()
 
 
+class Source(Protocol):
+    """What can sound on a side: something of its own, or another party."""
+
+    start: int
+
+    @property
+    def is_over(self) -> bool: ...
+    @property
+    def is_paused(self) -> bool: ...
+    def in_one_piece(self) -> int: ...
+    def take(self, count: int, at: int = 0) -> bytes | None: ...
+
+
 def _size(segment: Segment) -> int:
     return segment if isinstance(segment, int) else len(segment) // 2
 
@@ -52,7 +66,7 @@ class Sound:
         self.segments = [s for s in segments if _size(s)]
         self.start = start
         self.volume = volume
-        self.is_paused = False
+        self.is_paused: bool = False
         self.duration = sum(map(_size, self.segments))
         self._rounds_left: int | None = None if loops == 0 else loops
         self._segment = 0
@@ -81,8 +95,8 @@ class Sound:
         """Return how many samples ``take`` can give at once."""
         return _size(self.segments[self._segment]) - self._offset
 
-    def take(self, count: int) -> bytes | None:
-        """Return the next ``count`` samples, None where they are silent."""
+    def take(self, count: int, at: int = 0) -> bytes | None:
+        """Return the next ``count`` samples, None where they are silent; a sound does not care when that is."""
         segment = self.segments[self._segment]
         begin = self._offset
         self._offset += count
@@ -107,9 +121,9 @@ class Side:
 
     def __init__(self) -> None:
         self.encoded = bytearray()
-        self._sounds: list[Sound] = []
+        self._sounds: list[Source] = []
 
-    def add(self, sound: Sound) -> None:
+    def add(self, sound: Source) -> None:
         self._sounds.append(sound)
 
     def render(self, until: int) -> None:
@@ -117,7 +131,7 @@ class Side:
         at = len(self.encoded)
         while at < until:
             step = until - at
-            sounding: list[Sound] = []
+            sounding: list[Source] = []
             for sound in self._sounds:
                 if sound.is_over or sound.is_paused:
                     continue
@@ -126,15 +140,15 @@ class Side:
                 else:
                     step = min(step, sound.in_one_piece())
                     sounding.append(sound)
-            self.encoded += self._block(sounding, step)
+            self.encoded += self._block(sounding, step, at)
             at += step
         self._sounds = [sound for sound in self._sounds if not sound.is_over]
 
     @staticmethod
-    def _block(sounding: list[Sound], step: int) -> bytes:
+    def _block(sounding: list[Source], step: int, at: int) -> bytes:
         total: bytes | None = None
         for sound in sounding:
-            pcm = sound.take(step)
+            pcm = sound.take(step, at)
             if pcm is not None:
                 total = pcm if total is None else mix(total, pcm)
         return SILENT * step if total is None else encode(total, "PCMU")

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .audio import RATE, Side, Sound
-from .sound import default_speech
+from .audio import RATE, Side, Sound, Source
+from .reactions import Reactions
+from .sound import Spoken, speak
+from .voices import voice_of
 
 if TYPE_CHECKING:
     from .callee import Callee
     from .core import Core
+    from .live import Live
     from .loop import Timer
     from .session import Session
 
 __all__ = ["Action", "LocalCall"]
+
+SPENT = 256  # timers of one call after which those that have run are forgotten
 
 
 class Action:
@@ -28,15 +33,21 @@ class Action:
     kind = ""
     event_type = ""
 
-    def __init__(self, call: LocalCall, control_id: str) -> None:
+    def __init__(self, call: LocalCall, control_id: str, params: dict[str, Any] | None = None) -> None:
         self.call = call
         self.control_id = control_id
+        self.webhook = str((params or {}).get("status_url") or "")
+        self.webhook_method = str((params or {}).get("status_url_method") or "POST")
         self.is_finished = False
         call.actions[self.kind, control_id] = self
 
     def tell(self, state: str, **fields: Any) -> None:
         """Send this action's event."""
-        self.call.tell(self.event_type, control_id=self.control_id, state=state, **fields)
+        self.emit(control_id=self.control_id, state=state, **fields)
+
+    def emit(self, **fields: Any) -> None:
+        """Send an event of this action's type, to its webhook too."""
+        self.call.tell(self.event_type, webhook=self.webhook, webhook_method=self.webhook_method, **fields)
 
     def begin(self) -> None:
         """The call's media has started."""
@@ -52,6 +63,12 @@ class Action:
 
     def release(self) -> None:
         """Give back timers and sockets."""
+
+    def press(self, digits: str) -> None:
+        """The party presses keys."""
+
+    def voice_begins(self, spoken: Spoken, seconds: float) -> None:
+        """The party begins to say a text that was scripted, which takes so long."""
 
     def last_fields(self) -> dict[str, Any]:
         """What the last event carries besides the state."""
@@ -71,6 +88,8 @@ class LocalCall:
         state: created, ringing, answered, ending, ended.
         end_reason: Why it ended, or "".
         digits_heard: The keys that were sent to the party so far.
+        digits_pressed: The keys that the party pressed so far.
+        spoken: The texts that the party said so far, with the seconds from the answer at which each began.
     """
 
     def __init__(
@@ -97,6 +116,8 @@ class LocalCall:
         self.state = "created"
         self.end_reason = ""
         self.digits_heard = ""
+        self.digits_pressed = ""
+        self.spoken: list[tuple[float, str]] = []
         self.session: Session | None = None
         self.created_at = core.loop.now()
         self.answered_at: float | None = None
@@ -105,6 +126,11 @@ class LocalCall:
         self.on_answer: Callable[[LocalCall], None] | None = None
         self.actions: dict[tuple[str, str], Action] = {}
         self.max_duration = 0.0
+        self.is_held = False
+        self.is_denoised = False
+        self.lives: list[Live] = []  # where it hears others, or they hear it
+        self.peer: dict[str, Any] | None = None  # what its state events say of the call it was made for
+        self.reactions = Reactions(self)
         self.rtp_timestamp = core.random.getrandbits(32)  # both taps of a call count from here
         self._said = Side()
         self._heard = Side()
@@ -132,7 +158,12 @@ class LocalCall:
 
     def press(self, digits: str) -> None:
         """The simulated party presses keys: streams that copy what it says tell of each."""
-        self._core.loop.ask(self._press, digits)
+        self._core.loop.ask(self.party_presses, digits)
+
+    def say(self, text: str) -> None:
+        """The simulated party says something, which whoever collects speech now recognises."""
+        spoken = Spoken(text, speak(text))  # here, because it takes its time
+        self._core.loop.ask(self.party_says, spoken)
 
     def wait_for(self, *states: str, timeout: float | None = 10.0) -> str:
         """Wait until the call is in one of the states (``answered``, ``ended`` ...), and return which.
@@ -156,13 +187,25 @@ class LocalCall:
 
     def _samples(self, side: Side) -> memoryview:
         side.render(self.position())
-        return side.samples()
+        return side.samples()[: self.position()]  # somebody who hears it may be a sample ahead
 
-    def _press(self, digits: str) -> None:
+    def party_presses(self, digits: str) -> None:
+        """The party presses keys; pauses among them are not kept."""
+        if self.answered_at is None or not self.is_active:
+            return
+        keys = "".join(digit for digit in digits if digit not in "wW")
+        self.digits_pressed += keys
         for action in list(self.actions.values()):
-            press = getattr(action, "press", None)
-            if press is not None:
-                press(digits)
+            action.press(keys)
+
+    def party_says(self, spoken: Spoken) -> None:
+        """The party says a text."""
+        if self.answered_at is None or not self.is_active:
+            return
+        self.spoken.append((self.position() / RATE, spoken.text))
+        self.sound(Sound([spoken.pcm]), "said")
+        for action in list(self.actions.values()):
+            action.voice_begins(spoken, len(spoken.pcm) / 2 / RATE)
 
     @property
     def is_active(self) -> bool:
@@ -182,7 +225,7 @@ class LocalCall:
         return self.answered_at + position / RATE
 
     def frame(self, side: str, begin: int, end: int) -> bytes:
-        """Return a mu-law frame of what was ``said`` or ``heard``."""
+        """Return a mu-law frame of what was ``said`` or ``heard``; begin and end are samples since the answer."""
         track = self._said if side == "said" else self._heard
         track.render(end)
         return bytes(track.encoded[begin:end])
@@ -194,37 +237,58 @@ class LocalCall:
         track.render(sound.start)
         track.add(sound)
 
+    def hears(self, live: Source) -> None:
+        """Let the party hear somebody else from now on."""
+        self._heard.add(live)
+
     def settle(self) -> None:
         """Render both sides to now, so that a change of what sounds takes effect from here on."""
         self._said.render(self.position())
         self._heard.render(self.position())
 
-    def tell(self, event_type: str, **params: Any) -> None:
-        """Send an event of this call to the session that controls it."""
+    def tell(self, event_type: str, webhook: str = "", webhook_method: str = "POST", **params: Any) -> None:
+        """Send an event of this call to the session that controls it, and to a webhook if one was named."""
         if self.session is None:
             return
         inner: dict[str, Any] = {"call_id": self.call_id, "node_id": self.node_id, "segment_id": self.segment_id}
         if self.tag:
             inner["tag"] = self.tag
-        self.session.event(event_type, {**inner, **params})
+        told = self.session.event(event_type, {**inner, **params})
+        if webhook:
+            self._core.webhooks.post(webhook, told, webhook_method)
 
     def set_state(self, state: str, **fields: Any) -> None:
         self.state = state
-        self.tell("calling.call.state", call_state=state, direction=self.direction, device=self.device, **fields)
+        about = self.device.get("params", {})
+        wanted = state in (about.get("call_state_events") or ("ended",))
+        if self.peer is not None:
+            fields["peer"] = self.peer
+        self.tell(
+            "calling.call.state",
+            webhook=about.get("call_state_url") or "" if wanted else "",
+            call_state=state,
+            direction=self.direction,
+            device=self.device,
+            **fields,
+        )
         self._core.notify()
 
     def later(self, delay: float, function: Callable[..., object], *args: Any) -> None:
         """Run something unless the call has ended by then."""
+        if len(self._timers) >= SPENT:
+            now = self._core.loop.now()
+            self._timers = [timer for timer in self._timers if timer.when >= now]
         self._timers.append(self._core.loop.call_later(delay, function, *args))
 
     def ring(self) -> None:
         """The party's telephone rings; it does what its behaviour says."""
         behaviour = self.callee.behaviour
         self.set_state("ringing")
-        if behaviour.outcome == "answers":
+        outcome = behaviour.outcome_of(self.callee.rings)
+        if outcome == "answers":
             self.later(behaviour.answers_after, self.answer)
-        elif behaviour.outcome != "noAnswer":
-            self.later(behaviour.answers_after, self.end, behaviour.outcome)
+        elif outcome != "noAnswer":
+            self.later(behaviour.answers_after, self.end, outcome)
 
     def answer(self) -> None:
         """The call is answered: its media clock starts."""
@@ -232,13 +296,14 @@ class LocalCall:
             return
         self.answered_at = self._core.loop.now()
         behaviour = self.callee.behaviour
-        speech = default_speech() if behaviour.speech is None else behaviour.speech
-        self._said.add(Sound([speech], start=round(behaviour.first_word(self._core.speed) * RATE)))
+        first_word = round(behaviour.first_word(self._core.speed) * RATE)
+        self._said.add(Sound(voice_of(behaviour, self.direction), start=first_word))
         self.set_state("answered")
         if behaviour.hangs_up_after is not None:
             self.later(behaviour.hangs_up_after, self.end, "hangup")
         if self.max_duration > 0:
             self.later(self.max_duration, self.end, "max_duration")
+        self.reactions.answered()
         if self.on_answer is not None:
             self.on_answer(self)
         for action in list(self.actions.values()):

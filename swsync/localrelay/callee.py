@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from .audio import RATE
 from .scenario import Behaviour
-from .sound import default_speech
+from .voices import greeting_of
 
 if TYPE_CHECKING:
     from .call import LocalCall
@@ -45,8 +45,7 @@ class Callee:
     @property
     def speech_seconds(self) -> float:
         """How long they speak."""
-        speech = self.behaviour.speech
-        return len(default_speech() if speech is None else speech) / 2 / RATE
+        return len(greeting_of(self.behaviour)) / 2 / RATE
 
     @property
     def speaks_until(self) -> float:

@@ -19,6 +19,7 @@ from .loop import Loop
 from .scenario import behaviour_of
 from .session import Connection, Failed, Session
 from .verbs import verbs_of
+from .webhooks import Webhooks
 
 __all__ = ["Core", "MediaNet"]
 
@@ -65,6 +66,7 @@ class Core:
         self.callees: dict[str, Callee] = {}  # by number
         self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
         self.offers: dict[str, Offer] = {}  # by call_id
+        self.webhooks = Webhooks(self)
         self.net: MediaNet | None = None  # set before the loop starts
         self.tap_header = "json"
         self.l16_byteorder = "little"
@@ -182,5 +184,6 @@ class Core:
         """End what runs, and close every link."""
         for call in list(self.calls.values()):
             call.end("hangup")
+        self.webhooks.close()
         for connection in list(self.connections):
             connection.close()

@@ -51,8 +51,10 @@ class MediaAction(Action):
 
     started_state = ""
 
-    def __init__(self, core: Core, call: LocalCall, control_id: str, *, codec: str, rate: int, ptime: int) -> None:
-        super().__init__(call, control_id)
+    def __init__(
+        self, core: Core, call: LocalCall, params: dict[str, Any], *, codec: str, rate: int, ptime: int
+    ) -> None:
+        super().__init__(call, params["control_id"], params)
         self.core = core
         self.codec = codec
         self.rate = rate
@@ -161,7 +163,7 @@ class TapAction(_OverWebSocket):
     def __init__(
         self, core: Core, call: LocalCall, params: dict[str, Any], *, direction: str, codec: str, rate: int, ptime: int
     ) -> None:
-        super().__init__(core, call, params["control_id"], codec=codec, rate=rate, ptime=ptime)
+        super().__init__(core, call, params, codec=codec, rate=rate, ptime=ptime)
         self.direction = direction
         self.header = core.tap_header
         self.byteorder = "big" if params["device"]["type"] == "rtp" else core.l16_byteorder
@@ -243,7 +245,7 @@ class StreamAction(_OverWebSocket):
         rate: int,
         ptime: int,
     ) -> None:
-        super().__init__(core, call, params["control_id"], codec=codec, rate=rate, ptime=ptime)
+        super().__init__(core, call, params, codec=codec, rate=rate, ptime=ptime)
         self.tracks = tracks
         self.params = params
         self.stream_id = core.new_id()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .core import Core
     from .loop import Timer
 
-__all__ = ["PlayAction", "check_media", "fetch"]
+__all__ = ["PlayAction", "SamePlace", "check_media", "check_volume", "fetch"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,13 @@ def check_media(core: Core, items: list[dict[str, Any]], field: str = "play") ->
                 raise schema.refuse(f"{path}.duration", f"must be above 0 and at most {MAX_SECONDS:.0f} seconds")
 
 
-class _SamePlace(urllib.request.HTTPRedirectHandler):
+def check_volume(params: dict[str, Any]) -> None:
+    """Refuse a volume that is out of range."""
+    if not -40 <= (params.get("volume") or 0) <= 40:
+        raise schema.refuse("volume", "must be from -40 to 40")
+
+
+class SamePlace(urllib.request.HTTPRedirectHandler):
     """Follows no redirect: it could lead off this machine."""
 
     def redirect_request(self, *args: Any) -> None:
@@ -67,7 +73,7 @@ def fetch(url: str) -> bytes:
     Raises:
         MediaError: It cannot be had, or is larger than MAX_FILE.
     """
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _SamePlace())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), SamePlace())
     try:
         with opener.open(url, timeout=FETCH_SECONDS) as reply:
             data: bytes = reply.read(MAX_FILE + 1)
@@ -101,7 +107,7 @@ class PlayAction(Action):
     event_type = "calling.call.play"
 
     def __init__(self, core: Core, call: LocalCall, params: dict[str, Any], *, sides: tuple[str, ...]) -> None:
-        super().__init__(call, params["control_id"])
+        super().__init__(call, params["control_id"], params)
         self._core = core
         self._sides = sides
         self._volume = float(params.get("volume") or 0.0)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 import attrs
 
 from swsync.errors import ConfigurationError
 
-__all__ = ["OUTCOMES", "TABLE", "Behaviour", "behaviour_of"]
+from .sound import Spoken, load_speech, speak
+
+__all__ = ["KINDS", "OUTCOMES", "TABLE", "Behaviour", "behaviour_of", "scripted"]
 
 OUTCOMES = ("answers", "busy", "noAnswer", "decline", "not_found", "error")
+KINDS = ("human", "machine", "fax")
+PRESSES = re.compile(r"[0-9#*A-DwW]*\Z", re.ASCII)
 
 
 @attrs.frozen(kw_only=True)
@@ -17,26 +25,84 @@ class Behaviour:
 
     Attributes:
         outcome: ``answers``, or the end reason that the caller gets: busy, noAnswer, decline, not_found, error.
+        outcomes: Instead of one outcome, those of the first ring, the second ... and from the beginning again.
+        kind: ``human``, ``machine`` (a greeting, then perhaps a beep) or ``fax`` (its tones): what detection finds.
         answers_after: Seconds of ringing before that.
-        speech: int16 samples at 8 kHz, said once; None is the speech that ships with the package.
+        speech: int16 samples at 8 kHz, said once: a machine's greeting. None is one that ships with the package.
+        shipped: Which one that is: ``speech``, ``machine`` or ``wrong``.
+        greeting: Seconds that the speech is cut or repeated to; None leaves it as it is.
         speaks_after: Seconds between the answer and the first word; None is one second, but at least half a second of
             real time: a client does not begin to listen sooner because the relay's time passes faster.
+        beep_after: Seconds between a machine's greeting and its beep; None is a machine without one.
+        presses: The keys they press the first time they are asked for digits, the second time, and so on; w and W are
+            pauses of half a second and a second.
+        presses_after: Seconds from the answer at which the first of these are pressed without being asked.
+        says: What they reply when they are asked to speak, the first time, the second, and so on.
+        replies_after: Seconds between being asked (the end of the prompt) and the reply's first key or word.
         hangs_up_after: Seconds between the answer and hanging up; None waits for the other side.
+        fax_document: The file that a fax sends; None is one page that the relay makes.
     """
 
     outcome: str = "answers"
+    outcomes: tuple[str, ...] = ()
+    kind: str = "human"
     answers_after: float = 0.5
     speech: bytes | None = None
+    shipped: str = "speech"
+    greeting: float | None = None
     speaks_after: float | None = None
+    beep_after: float | None = 0.5
+    presses: tuple[str, ...] = ()
+    presses_after: float | None = None
+    says: tuple[Spoken, ...] = ()
+    replies_after: float = 0.5
     hangs_up_after: float | None = None
+    fax_document: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.outcome not in OUTCOMES:
-            raise ConfigurationError(f"outcome must be one of {', '.join(OUTCOMES)}, not {self.outcome!r}")
+        for outcome in (self.outcome, *self.outcomes):
+            if outcome not in OUTCOMES:
+                raise ConfigurationError(f"outcome must be one of {', '.join(OUTCOMES)}, not {outcome!r}")
+        if self.kind not in KINDS:
+            raise ConfigurationError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        for keys in self.presses:
+            if PRESSES.match(keys) is None:
+                raise ConfigurationError(f"presses must consist of 0-9 # * A-D w W, not {keys!r}")
+        if self.greeting is not None and not 0 <= self.greeting <= 600:
+            raise ConfigurationError(f"greeting must be from 0 to 600 seconds, not {self.greeting!r}")
 
     def first_word(self, speed: float) -> float:
         """Return the seconds from the answer to the first word, with a clock that fast."""
         return max(1.0, 0.5 * speed) if self.speaks_after is None else self.speaks_after
+
+    def outcome_of(self, ring: int) -> str:
+        """Return what comes of their n-th ring, counted from 1."""
+        return self.outcomes[(ring - 1) % len(self.outcomes)] if self.outcomes else self.outcome
+
+
+def scripted(
+    *,
+    speech: Any = None,
+    kind: str = "human",
+    presses: str | Sequence[str] = (),
+    says_text: str | Sequence[str] = (),
+    **more: Any,
+) -> Behaviour:
+    """Return a behaviour from what a user writes: files are read and texts are spoken here, on the user's thread.
+
+    Raises:
+        ConfigurationError: Something that nobody can do.
+        MediaError: Speech that cannot be read.
+    """
+    texts = (says_text,) if isinstance(says_text, str) else tuple(says_text)
+    return Behaviour(
+        speech=None if speech is None else load_speech(speech),
+        shipped="machine" if kind == "machine" else "speech",
+        kind=kind,
+        presses=(presses,) if isinstance(presses, str) else tuple(presses),
+        says=tuple(Spoken(text, speak(text)) for text in texts),
+        **more,
+    )
 
 
 TABLE: dict[str, Behaviour] = {
@@ -47,10 +113,18 @@ TABLE: dict[str, Behaviour] = {
     "+12025550145": Behaviour(speech=b""),
     "+12025550146": Behaviour(answers_after=12.0),
     "+12025550147": Behaviour(hangs_up_after=2.0),
+    "+12025550148": Behaviour(greeting=1.0),
+    "+12025550149": Behaviour(kind="machine", shipped="machine"),
+    "+12025550150": Behaviour(kind="machine", shipped="machine", beep_after=None),
+    "+12025550151": Behaviour(kind="fax"),
+    "+12025550152": Behaviour(shipped="wrong", hangs_up_after=6.0),
+    "+12025550153": Behaviour(outcomes=("error", "answers")),
+    "+12025550154": Behaviour(speech=b"", presses=("1", "12#", "1234#")),
 }
 """Numbers that behave, from the range that is kept free for fiction: busy, rings until the caller gives up, declines,
-does not exist, answers and says nothing, answers slowly, hangs up after two seconds. Every other number answers after
-half a second and speaks."""
+does not exist, answers and says nothing, answers slowly, hangs up after two seconds; a person with a short greeting, a
+machine with a beep, a machine without, a fax, somebody who has the wrong number, a flaky line, somebody who presses
+keys. Every other number answers after half a second and speaks."""
 
 
 def behaviour_of(number: str) -> Behaviour:

@@ -89,15 +89,30 @@ def _check_type(field: str, value: Any, kind: str) -> None:
 # What the schema leaves optional although the method means nothing without it.
 REQUIRED = {
     "calling.dial": ("devices",),
-    "calling.play": ("control_id", "play"),
-    "calling.play.volume": ("control_id", "volume"),
-    "calling.tap": ("control_id", "tap", "device"),
-    "calling.stream": ("control_id", "url"),
-    "calling.send_digits": ("control_id", "digits"),
-    "calling.record": ("control_id", "record"),
-    "calling.collect": ("control_id",),
-    "calling.detect": ("control_id", "detect"),
-    "calling.play_and_collect": ("control_id", "play", "collect"),
+    "calling.begin": ("device",),
+    "calling.connect": ("devices",),
+    "calling.transfer": ("dest",),
+    "calling.refer": ("device",),
+    "calling.play": ("play",),
+    "calling.play.volume": ("volume",),
+    "calling.tap": ("tap", "device"),
+    "calling.stream": ("url",),
+    "calling.send_digits": ("digits",),
+    "calling.record": ("record",),
+    "calling.detect": ("detect",),
+    "calling.play_and_collect": ("play", "collect"),
+    "calling.play_and_collect.volume": ("volume",),
+    "calling.send_fax": ("document",),
+    "calling.pay": ("payment_connector_url",),
+    "calling.join_conference": ("name",),
+    "calling.leave_conference": ("conference_id",),
+    "calling.join_room": ("name",),
+    "calling.bind_digit": ("digits", "bind_method"),
+    "calling.queue.enter": ("queue_name",),
+    "calling.queue.leave": ("queue_name",),
+    "calling.live_transcribe": ("action",),
+    "calling.live_translate": ("action",),
+    "messaging.send": ("context", "to_number", "from_number"),
     "signalwire.connect": ("version",),
     "signalwire.receive": ("contexts",),
     "signalwire.unreceive": ("contexts",),
@@ -108,8 +123,8 @@ ABOUT_A_CALL_EXEMPT = frozenset({"calling.dial", "calling.begin", "calling.recei
 def check_params(method: str, params: dict[str, Any]) -> None:
     """Raise Refused if a required param is missing or a declared one has the wrong type. Undeclared ones pass."""
     required = REQUIRED.get(method, ())
-    if method.endswith((".stop", ".pause", ".resume")) and "control_id" in _methods().get(method, {}):
-        required = ("control_id",)
+    if "control_id" in _methods().get(method, {}):
+        required = ("control_id", *required)
     if method.startswith("calling.") and method not in ABOUT_A_CALL_EXEMPT:
         required = ("call_id", "node_id", *required)
     for field in required:

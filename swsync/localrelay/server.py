@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -21,9 +22,8 @@ from .listening import bind, make_tls, wants_tls
 from .memory import MemoryLink
 from .net import Net
 from .places import is_loopback
-from .scenario import Behaviour
+from .scenario import Behaviour, scripted
 from .session import Connection
-from .sound import load_speech
 
 __all__ = ["LocalRelay"]
 
@@ -179,37 +179,59 @@ class LocalRelay:
         number: str,
         *,
         outcome: str = "answers",
+        outcomes: Sequence[str] = (),
         answers_after: float = 0.5,
+        kind: str = "human",
         speech: Any = None,
+        greeting: float | None = None,
         speaks_after: float | None = None,
+        beep_after: float | None = 0.5,
+        presses: str | Sequence[str] = (),
+        presses_after: float | None = None,
+        says_text: str | Sequence[str] = (),
+        replies_after: float = 0.5,
         hangs_up_after: float | None = None,
+        fax_document: str | os.PathLike[str] | None = None,
     ) -> Callee:
         """Say what the person at a number does from now on.
 
         Args:
             number: The number or address, as it will be dialed.
             outcome: ``answers``, ``busy``, ``noAnswer``, ``decline``, ``not_found`` or ``error``.
+            outcomes: Instead, the outcome of the first ring, the second ... and from the beginning again.
             answers_after: Seconds of ringing.
+            kind: ``human``, ``machine`` or ``fax``: how it sounds, and what detection finds.
             speech: What they say once: a WAV file's path, or a buffer of int16 samples at 8 kHz (``b""`` says
                 nothing); None is the speech that ships with the package.
+            greeting: Seconds to which the speech is cut or repeated; None leaves it as long as it is.
             speaks_after: Seconds from the answer to the first word; None is one second, but at least half a second of
                 real time.
+            beep_after: Seconds from a machine's greeting to its beep; None is a machine without one.
+            presses: Keys (0-9 # * A-D, w and W pause) that they press when they are asked for digits; several for
+                several times.
+            presses_after: Seconds from the answer at which the first of these are pressed unasked.
+            says_text: What they reply when they are asked to speak; several for several times.
+            replies_after: Seconds from being asked to the first key or word.
             hangs_up_after: Seconds from the answer to hanging up.
+            fax_document: The file that a fax sends.
         """
-        behaviour = self._behaviour(outcome, answers_after, speech, speaks_after, hangs_up_after)
-        return self._core.loop.ask(self._script, number, behaviour)
-
-    @staticmethod
-    def _behaviour(
-        outcome: str, answers_after: float, speech: Any, speaks_after: float | None, hangs_up_after: float | None
-    ) -> Behaviour:
-        return Behaviour(
+        behaviour = scripted(
             outcome=outcome,
+            outcomes=tuple(outcomes),
             answers_after=answers_after,
-            speech=load_speech(speech),
+            kind=kind,
+            speech=speech,
+            greeting=greeting,
             speaks_after=speaks_after,
+            beep_after=beep_after,
+            presses=presses,
+            presses_after=presses_after,
+            says_text=says_text,
+            replies_after=replies_after,
             hangs_up_after=hangs_up_after,
+            fax_document=None if fax_document is None else os.fspath(fax_document),
         )
+        return self._core.loop.ask(self._script, number, behaviour)
 
     def _script(self, number: str, behaviour: Behaviour) -> Callee:
         callee = self._core.callee_of(number)
@@ -224,9 +246,15 @@ class LocalRelay:
         to: str = CALLED,
         timeout: float | None = None,
         rings_for: float = 60.0,
+        kind: str = "human",
         speech: Any = None,
         speaks_after: float | None = None,
+        presses: str | Sequence[str] = (),
+        presses_after: float | None = None,
+        says_text: str | Sequence[str] = (),
+        replies_after: float = 0.5,
         hangs_up_after: float | None = None,
+        fax_document: str | os.PathLike[str] | None = None,
         project: str = "",
     ) -> LocalCall:
         """Let somebody call in. The call is offered as soon as a client listens on the context.
@@ -237,19 +265,29 @@ class LocalRelay:
             to: The number that was called.
             timeout: Wait for that offer for at most so many seconds; None returns at once.
             rings_for: Seconds from the first offer until the caller gives up.
-            speech: What the caller says, as for ``callee``.
-            speaks_after: As for ``callee``.
-            hangs_up_after: Seconds from the answer to hanging up.
+            kind: As for ``callee``, and so are ``speech``, ``speaks_after``, ``presses``, ``presses_after``,
+                ``says_text``, ``replies_after``, ``hangs_up_after`` and ``fax_document``.
             project: Only to clients of this project; "" is for any.
 
         Returns:
-            The call: ``wait_for_answered()``, ``said``, ``heard``, ``hang_up()``.
+            The call: ``wait_for_answered()``, ``said``, ``heard``, ``press()``, ``say()``, ``hang_up()``.
 
         Raises:
             TimeoutError: No client listened on the context in time; the caller has hung up.
         """
         device = {"type": "phone", "params": {"from_number": from_, "to_number": to}}
-        behaviour = self._behaviour("answers", 0.0, speech, speaks_after, hangs_up_after)
+        behaviour = scripted(
+            answers_after=0.0,
+            kind=kind,
+            speech=speech,
+            speaks_after=speaks_after,
+            presses=presses,
+            presses_after=presses_after,
+            says_text=says_text,
+            replies_after=replies_after,
+            hangs_up_after=hangs_up_after,
+            fax_document=None if fax_document is None else os.fspath(fax_document),
+        )
 
         def place() -> LocalCall:
             caller = self._script(from_, behaviour)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import schema
 from .schema import Refused
+from .webhooks import check_webhooks
 
 if TYPE_CHECKING:
     from .core import Core
@@ -97,9 +98,9 @@ class Session:
         self.connection = None
         self._expiry = self._core.loop.call_later(RESUME_WITHIN, self._core.forget_session, self)
 
-    def event(self, event_type: str, params: dict[str, Any]) -> None:
-        """Send an event, or keep it until the client is back."""
-        frame = {
+    def event(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Send an event, or keep it until the client is back; return its outer params."""
+        frame: dict[str, Any] = {
             "jsonrpc": "2.0",
             "id": self._core.new_id(),
             "method": "signalwire.event",
@@ -119,6 +120,8 @@ class Session:
                 self._unacknowledged.popitem(last=False)
         if self.connection is not None:
             self.connection.send(frame)
+        outer: dict[str, Any] = frame["params"]
+        return outer
 
     def acknowledged(self, frame_id: Any) -> None:
         self._unacknowledged.pop(str(frame_id), None)
@@ -212,6 +215,7 @@ class Connection:
                 raise Refused(schema.METHOD_NOT_FOUND, f"{method} is not simulated yet by the local relay")
             raise Refused(schema.METHOD_NOT_FOUND, f"Method not found: {method}")
         schema.check_params(method, params)
+        check_webhooks(params)
         return self._core.verbs[method](self.session, params)
 
     def _connect(self, params: dict[str, Any]) -> dict[str, Any]:

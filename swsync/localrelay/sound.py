@@ -16,12 +16,24 @@ from importlib import resources
 from operator import mul
 from typing import Any
 
+import attrs
+
 from swsync.errors import MediaError
 from swsync.media.codec import decode
 
 from .audio import RATE, Segment
 
-__all__ = ["RINGTONES", "default_speech", "load_speech", "read_wav", "ringtone", "speak", "tone"]
+__all__ = [
+    "RINGTONES",
+    "Spoken",
+    "default_speech",
+    "load_speech",
+    "read_wav",
+    "ringtone",
+    "shipped_speech",
+    "speak",
+    "tone",
+]
 
 MAX_TEXT = 4000  # characters of one tts item
 ESPEAK_SECONDS = 20.0
@@ -41,6 +53,19 @@ CADENCES: dict[str, tuple[float, float, tuple[float, ...]]] = {
     "jp": (384.0, 416.0, (1.0, 2.0)),
 }
 ELSEWHERE = (425.0, 425.0, (1.0, 4.0))
+
+
+@attrs.frozen
+class Spoken:
+    """A text with its sound.
+
+    Attributes:
+        text: What recognition makes of it.
+        pcm: int16 samples at 8 kHz.
+    """
+
+    text: str
+    pcm: bytes = attrs.field(repr=False)
 
 
 def _chunks(data: bytes) -> dict[bytes, bytes]:
@@ -208,16 +233,21 @@ def _tone_voice(text: str) -> bytes:
     return b"".join(parts)
 
 
-@lru_cache(maxsize=1)
-def default_speech() -> bytes:
-    """Return the speech that ships with the package (speech.wav), int16 at 8 kHz.
+@lru_cache(maxsize=4)
+def shipped_speech(name: str) -> bytes:
+    """Return a speech that ships with the package, int16 at 8 kHz: ``speech``, ``machine`` or ``wrong``.
 
-    It was made with espeak-ng, then brought to 8 kHz by sox::
+    They were made with espeak-ng, then brought to 8 kHz by sox, the last two as mu-law (``-e u-law`` for ``-b 16``)::
 
         espeak-ng -v en-us -s 155 --stdout "Hello. This is the local relay. I am a simulated person, but my voice is \\
             real audio." | sox -D - -r 8000 -c 1 -b 16 speech.wav gain -n -3
     """
-    return read_wav(resources.files("swsync.localrelay").joinpath("speech.wav").read_bytes())
+    return read_wav(resources.files("swsync.localrelay").joinpath(f"{name}.wav").read_bytes())
+
+
+def default_speech() -> bytes:
+    """Return what everybody says who was not given anything to say."""
+    return shipped_speech("speech")
 
 
 def load_speech(speech: Any) -> bytes:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import schema
-from .call import Action, LocalCall
 from .dialing import Dial, check_devices
 from .digits import SendDigitsAction, check_digits
 from .mediaout import StreamAction, TapAction
 from .places import check_rtp_address, check_web_socket
-from .playback import PlayAction, check_media
+from .playback import PlayAction, check_media, check_volume
+from .requests import Params, Requests, Result, Verb
 from .session import Failed
+from .verbs_input import InputVerbs
 
 if TYPE_CHECKING:
     from .core import Core
     from .session import Session
 
 __all__ = ["verbs_of"]
-
-Params = dict[str, Any]
-Result = dict[str, Any]
-Verb = Callable[["Session", Params], Result]
 
 END_REASONS = ("hangup", "cancel", "busy", "noAnswer", "decline", "error")
 DIRECTIONS = ("listen", "speak", "both")
@@ -61,44 +57,39 @@ def _ptime(ptime: int, field: str) -> int:
     return ptime
 
 
-class _Verbs:
-    """The methods of one relay. Each returns the result, and lets its events follow the reply."""
+class _Verbs(Requests):
+    """The session, the life of a call, play, and the copies of its audio."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def _after(self, function: Callable[..., object], *args: Any) -> None:
-        """Run it when the reply has gone out."""
-        self._core.loop.call_soon(function, *args)
-
-    def _new_action(self, session: Session, params: Params, kind: str) -> LocalCall:
-        """Return the call for a new action, whose control id must be free."""
-        call = self._core.call_of(session, params)
-        if (kind, params["control_id"]) in call.actions:
-            raise Failed("409", f"Conflict: control_id {params['control_id']} is in use")
-        return call
-
-    def _action(self, session: Session, params: Params, kind: str) -> Action:
-        call = self._core.call_of(session, params)
-        action = call.actions.get((kind, params["control_id"]))
-        if action is None:
-            raise Failed("404", f"No {kind} with control_id {params['control_id']}")
-        return action
-
-    @staticmethod
-    def _accepted(params: Params, message: str, **more: Any) -> Result:
-        about: Result = {name: params[name] for name in ("call_id", "control_id") if name in params}
-        return {"code": "200", "message": message, **about, **more}
+    def table(self) -> dict[str, Verb]:
+        return {
+            "signalwire.receive": self.receive,
+            "signalwire.unreceive": self.unreceive,
+            "calling.receive": self.receive_legacy,
+            "calling.dial": self.dial,
+            "calling.answer": self.answer,
+            "calling.end": self.end,
+            "calling.pass": self.pass_,
+            "calling.play": self.play,
+            "calling.play.pause": self.play_pause,
+            "calling.play.resume": self.play_resume,
+            "calling.play.volume": self.play_volume,
+            "calling.play.stop": self.stop("play"),
+            "calling.send_digits": self.send_digits,
+            "calling.tap": self.tap,
+            "calling.tap.stop": self.stop("tap"),
+            "calling.stream": self.stream,
+            "calling.stream.stop": self.stop("stream"),
+        }
 
     # The session
 
     def receive(self, session: Session, params: Params) -> Result:
-        self._core.subscribe(session, params["contexts"])
+        self.core.subscribe(session, params["contexts"])
         return {"code": "200", "message": "Receiving events"}
 
     def receive_legacy(self, session: Session, params: Params) -> Result:
         contexts = params.get("contexts") or [schema.need(params, "context", "string")]
-        self._core.subscribe(session, contexts)
+        self.core.subscribe(session, contexts)
         return {"code": "200", "message": "Receiving events"}
 
     def unreceive(self, session: Session, params: Params) -> Result:
@@ -110,78 +101,71 @@ class _Verbs:
 
     def dial(self, session: Session, params: Params) -> Result:
         check_devices(params["devices"])
-        tag = params.get("tag") or self._core.new_id()
-        if (session.project, tag) in self._core.dials:
+        tag = params.get("tag") or self.core.new_id()
+        if (session.project, tag) in self.core.dials:
             raise Failed("409", f"Conflict: a dial with the tag {tag} is under way")
-        dial = Dial(self._core, session, params, tag)
-        self._core.dials[session.project, tag] = dial
-        self._after(dial.next_step)
+        dial = Dial(self.core, session, params, tag)
+        self.core.dials[session.project, tag] = dial
+        self.after(dial.next_step)
         return {"code": "200", "message": "Dialing"}
 
     def answer(self, session: Session, params: Params) -> Result:
-        call = self._core.call_of(session, params)
+        call = self.core.call_of(session, params)
         if call.direction != "inbound" or call.state not in ("created", "ringing"):
             raise Failed("409", "Conflict: the call is answered already")
         call.max_duration = 60.0 * (params.get("max_duration") or 0)
-        self._core.offers.pop(call.call_id, None)
-        self._after(call.answer)
-        return self._accepted(params, "Answered")
+        self.core.offers.pop(call.call_id, None)
+        self.after(call.answer)
+        return self.accepted(params, "Answered")
 
     def end(self, session: Session, params: Params) -> Result:
         reason = schema.word(params, "reason", END_REASONS, default="hangup")
-        call = self._core.call_of(session, params)
-        self._after(call.end, reason)
-        return self._accepted(params, "Disconnecting call")
+        call = self.core.call_of(session, params)
+        self.after(call.end, reason)
+        return self.accepted(params, "Disconnecting call")
 
     def pass_(self, session: Session, params: Params) -> Result:
-        call = self._core.call_of(session, params)
-        offer = self._core.offers.get(call.call_id)
+        call = self.core.call_of(session, params)
+        offer = self.core.offers.get(call.call_id)
         if offer is None:
             raise Failed("409", "Conflict: only an offered call can be passed")
         offer.passed()
-        return self._accepted(params, "Passing call")
+        return self.accepted(params, "Passing call")
 
     # Play
 
     def play(self, session: Session, params: Params) -> Result:
-        check_media(self._core, params["play"])
-        self._check_volume(params)
+        check_media(self.core, params["play"])
+        check_volume(params)
         direction = schema.word(params, "direction", DIRECTIONS, default="listen")
         if schema.need(params, "loop", "integer", default=1) < 0:
             raise schema.refuse("loop", "must not be negative")
-        call = self._new_action(session, params, "play")
+        call = self.new_action(session, params, "play")
         sides = {"listen": ("heard",), "speak": ("said",), "both": ("heard", "said")}[direction]
-        PlayAction(self._core, call, params, sides=sides)
-        return self._accepted(params, "Playing")
-
-    @staticmethod
-    def _check_volume(params: Params) -> None:
-        if not -40 <= (params.get("volume") or 0) <= 40:
-            raise schema.refuse("volume", "must be from -40 to 40")
+        PlayAction(self.core, call, params, sides=sides)
+        return self.accepted(params, "Playing")
 
     def play_pause(self, session: Session, params: Params) -> Result:
-        self._after(self._playing(session, params).pause)
-        return self._accepted(params, "Pausing playback")
+        self.after(self._playing(session, params).pause)
+        return self.accepted(params, "Pausing playback")
 
     def play_resume(self, session: Session, params: Params) -> Result:
-        self._after(self._playing(session, params).resume)
-        return self._accepted(params, "Resuming playback")
+        self.after(self._playing(session, params).resume)
+        return self.accepted(params, "Resuming playback")
 
     def play_volume(self, session: Session, params: Params) -> Result:
-        self._check_volume(params)
+        check_volume(params)
         self._playing(session, params).set_volume(float(params["volume"]))
-        return self._accepted(params, "Volume set")
+        return self.accepted(params, "Volume set")
 
     def _playing(self, session: Session, params: Params) -> PlayAction:
-        action = self._action(session, params, "play")
-        assert isinstance(action, PlayAction)
-        return action
+        return self.action(session, params, "play", PlayAction)
 
     def send_digits(self, session: Session, params: Params) -> Result:
         check_digits(params["digits"])
-        call = self._new_action(session, params, "send_digits")
-        SendDigitsAction(self._core, call, params["control_id"], params["digits"])
-        return self._accepted(params, "Sending Digits")
+        call = self.new_action(session, params, "send_digits")
+        SendDigitsAction(self.core, call, params["control_id"], params["digits"])
+        return self.accepted(params, "Sending Digits")
 
     # Copies of the audio
 
@@ -200,13 +184,13 @@ class _Verbs:
             ptime = _ptime(schema.need(target, "ptime", "integer", path, 20), f"{path}.ptime")
         else:
             uri = schema.need(target, "uri", "string", path)
-            check_web_socket(self._core, uri, f"{path}.uri", plain=True, query=True)
-        call = self._new_action(session, params, "tap")
-        tap = TapAction(self._core, call, params, direction=direction, codec=codec, rate=rate, ptime=ptime)
-        return self._accepted(params, "Tapping", source_device=tap.open())
+            check_web_socket(self.core, uri, f"{path}.uri", plain=True, query=True)
+        call = self.new_action(session, params, "tap")
+        tap = TapAction(self.core, call, params, direction=direction, codec=codec, rate=rate, ptime=ptime)
+        return self.accepted(params, "Tapping", source_device=tap.open())
 
     def _check_rtp(self, target: Params, path: str) -> None:
-        check_rtp_address(self._core, schema.need(target, "addr", "string", path), f"{path}.addr")
+        check_rtp_address(self.core, schema.need(target, "addr", "string", path), f"{path}.addr")
         port = target.get("port")
         if isinstance(port, str) and port.isascii() and port.isdigit():
             port = int(port)  # the Node typings say string
@@ -214,7 +198,7 @@ class _Verbs:
             raise schema.refuse(f"{path}.port", "is required, an integer from 1 to 65535")
 
     def stream(self, session: Session, params: Params) -> Result:
-        check_web_socket(self._core, params["url"], "url", plain=False, query=False)
+        check_web_socket(self.core, params["url"], "url", plain=False, query=False)
         track = schema.word(params, "track", tuple(TRACKS), default="inbound_track")
         schema.word(params, "status_url_method", ("GET", "POST"), default="POST")
         schema.need(params, "custom_parameters", "object", default={})
@@ -227,39 +211,17 @@ class _Verbs:
         codec = _codec(match[1], "codec")
         rate = _rate(codec, int(match[2] or 8000), "codec")
         ptime = _ptime(int(match[3] or 20), "codec")
-        call = self._new_action(session, params, "stream")
-        StreamAction(self._core, call, params, tracks=TRACKS[track], codec=codec, rate=rate, ptime=ptime).open()
-        return self._accepted(params, "Streaming")
+        call = self.new_action(session, params, "stream")
+        StreamAction(self.core, call, params, tracks=TRACKS[track], codec=codec, rate=rate, ptime=ptime).open()
+        return self.accepted(params, "Streaming")
 
-    def stop(self, kind: str) -> Verb:
-        """Return the verb that stops actions of a kind."""
 
-        def stop(session: Session, params: Params) -> Result:
-            self._after(self._action(session, params, kind).finish)
-            return self._accepted(params, f"Stopping {kind}")
-
-        return stop
+CAPABILITIES: tuple[type[Requests], ...] = (_Verbs, InputVerbs)
 
 
 def verbs_of(core: Core) -> dict[str, Verb]:
     """Return what the relay can do, by method."""
-    verbs = _Verbs(core)
-    return {
-        "signalwire.receive": verbs.receive,
-        "signalwire.unreceive": verbs.unreceive,
-        "calling.receive": verbs.receive_legacy,
-        "calling.dial": verbs.dial,
-        "calling.answer": verbs.answer,
-        "calling.end": verbs.end,
-        "calling.pass": verbs.pass_,
-        "calling.play": verbs.play,
-        "calling.play.pause": verbs.play_pause,
-        "calling.play.resume": verbs.play_resume,
-        "calling.play.volume": verbs.play_volume,
-        "calling.play.stop": verbs.stop("play"),
-        "calling.send_digits": verbs.send_digits,
-        "calling.tap": verbs.tap,
-        "calling.tap.stop": verbs.stop("tap"),
-        "calling.stream": verbs.stream,
-        "calling.stream.stop": verbs.stop("stream"),
-    }
+    verbs: dict[str, Verb] = {}
+    for capability in CAPABILITIES:
+        verbs.update(capability(core).table())
+    return verbs
