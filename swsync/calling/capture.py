@@ -10,12 +10,13 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swsync.errors import CallEnded, MediaError, SwsyncError
+from swsync.errors import CallEnded, MediaError, OutcomeUnknown, SwsyncError
 
 if TYPE_CHECKING:
     from swsync.call import Call
@@ -88,10 +89,10 @@ class CallCapture:
     @property
     def closed(self) -> bool:
         """Whether the file is finished."""
-        return self._is_closed
+        return self._recording is not None and self._recording.closed
 
     def wait_duration(self, seconds: float, timeout: float | None = None) -> None:
-        """Wait until that much is recorded, or nothing more will come.
+        """Wait until that much is recorded, or nothing more will come: the call has ended, for one.
 
         Raises:
             TimeoutError: It is not, in time.
@@ -99,7 +100,8 @@ class CallCapture:
         """
         if self._recording is None:
             raise MediaError("the capture has not begun: use it in with")
-        self._recording.wait_duration(seconds, timeout)
+        # A datagram socket does not hear of the end: the actions do.
+        self._recording.wait_duration(seconds, timeout, is_over=lambda: all(action.is_done for action in self.actions))
 
     # Its life
 
@@ -107,24 +109,26 @@ class CallCapture:
         """Start everything, and wait until the service says that audio is on its way.
 
         Raises:
-            MediaError: The file cannot be written; nothing was asked of the call.
+            MediaError: The file cannot be written; nothing was asked of the call. Or this one has been entered before.
             ConfigurationError: SignalWire could not reach this machine; nothing was asked of the call.
             ActionFailed: SignalWire did not reach it.
+            CallGone, CallEnded: The call is over.
             TimeoutError: It did not start in time. Whatever had been started is stopped again.
         """
         from swsync.media.capture import Capture
 
-        _check_writable(self.path)
+        if self._recording is not None:
+            raise MediaError("a capture records once: make the next one with call.capture()")
+        clock = self.call.session.clock
         with contextlib.ExitStack() as undo:
             self._receivers = self._make_receivers(undo)
+            recording = Capture(self.path, **self._sides(), clock=clock)
+            undo.callback(recording.discard)
             self.actions = self._start(undo)
-            clock = self.call.session.clock
             deadline = clock.now() + self._timeout
             for action in self.actions:
                 action.wait_started(max(0.0, deadline - clock.now()))
-            # What has come since is in the receivers' buffers: nothing is lost by beginning only now, and a file of
-            # that name is not touched by a capture that never was.
-            self._recording = Capture(self.path, **self._sides(), clock=clock)
+            self._recording = recording
             undo.pop_all()
         return self
 
@@ -143,9 +147,11 @@ class CallCapture:
         Raises:
             MediaError: No audio came at all, or the file could not be written.
         """
+        if self._recording is None:
+            return
         with self._lock:
             already, self._is_closed = self._is_closed, True
-        if already or self._recording is None:
+        if already:
             return
         try:
             _stop(self.actions)
@@ -200,17 +206,24 @@ class CallCapture:
         for direction, receiver in self._receivers.items():
             if self.via == "stream":
                 stream: Any = receiver
-                actions.append(
-                    self.call.stream(
-                        stream.url,
-                        track="both_tracks",
-                        codec=self._codec,
-                        authorization_bearer_token=stream.token,
-                    )
-                )
+                start = partial(self.call.stream, stream.url, track="both_tracks", codec=self._codec,
+                                authorization_bearer_token=stream.token)  # fmt: skip
+                actions.append(self._begin("stream", start))
             else:
-                actions.append(self.call.tap_audio(direction=direction, device=receiver.device))
+                actions.append(
+                    self._begin("tap", partial(self.call.tap_audio, direction=direction, device=receiver.device))
+                )
         return actions
+
+    def _begin(self, verb: str, start: Callable[..., Action[Any]]) -> Action[Any]:
+        """Start an action. Where nobody knows whether it began (Ctrl-C, a lost reply) it is stopped in any case."""
+        control_id = str(uuid.uuid4())
+        try:
+            return start(control_id=control_id)
+        except BaseException as error:
+            if isinstance(error, OutcomeUnknown) or not isinstance(error, SwsyncError):
+                _post_stop(self.call, verb, control_id)
+            raise
 
     def _sides(self) -> dict[str, Any]:
         """Where the recording finds each side's track; those of WebSockets are made by the first media."""
@@ -230,10 +243,7 @@ def _stop(actions: Sequence[Action[Any]]) -> None:
     """Stop actions and wait for their ends, for so long as makes sense; never raises what RELAY says."""
     running = [action for action in actions if not action.is_done]
     for action in running:
-        call = action.call
-        params = {"node_id": call.node_id, "call_id": call.call_id, "control_id": action.control_id}
-        with contextlib.suppress(SwsyncError):
-            call.session.post(f"calling.{action._verb}.stop", params)
+        _post_stop(action.call, action._verb, action.control_id)
     if not running:
         return
     clock = running[0].call.session.clock
@@ -247,19 +257,11 @@ def _stop(actions: Sequence[Action[Any]]) -> None:
             logger.debug("%r: %s", action, error)
 
 
-def _check_writable(path: Path) -> None:
-    """Raise before anything is asked of the call if the file could not be written; an old file is left alone."""
-    part = path.with_name(path.name + ".part")
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a directory")
-        existed = part.exists()
-        with open(part, "ab"):
-            pass
-        if not existed:
-            part.unlink()
-    except OSError as error:
-        raise MediaError(f"cannot write the recording {path}: {error.strerror or error}") from None
+def _post_stop(call: Any, verb: str, control_id: str) -> None:
+    """Have an action stopped, without waiting for an answer."""
+    params = {"node_id": call.node_id, "call_id": call.call_id, "control_id": control_id}
+    with contextlib.suppress(SwsyncError):
+        call.session.post(f"calling.{verb}.stop", params)
 
 
 class CaptureVerbs:

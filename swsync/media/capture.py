@@ -186,14 +186,21 @@ class Capture:
         """Samples of each side that came more than three seconds late and are not in the file."""
         return {side.name: side.overtaken for side in self._sides}
 
-    def wait_duration(self, seconds: float, timeout: float | None = None) -> None:
+    def wait_duration(
+        self, seconds: float, timeout: float | None = None, *, is_over: Callable[[], bool] = lambda: False
+    ) -> None:
         """Wait until that much has been received, or nothing more will come.
+
+        Args:
+            seconds: Of audio.
+            timeout: Seconds to wait at most.
+            is_over: Says that nothing more will come, where the tracks cannot know.
 
         Raises:
             TimeoutError: It has not, in time.
         """
         deadline = None if timeout is None else self._clock.now() + timeout
-        while self.duration < seconds and not self._closed and not self._all_ended():
+        while self.duration < seconds and not (self._closed or self._all_ended() or is_over()):
             if deadline is not None and self._clock.now() >= deadline:
                 raise TimeoutError(f"{self.duration:.2f} of {seconds:.2f} s recorded within {timeout} s")
             self._clock.sleep(0.02)

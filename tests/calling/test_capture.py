@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import wave
 
 import pytest
@@ -10,7 +11,15 @@ from fake_session import FakeSession, make_call, tell, tell_state
 
 from swsync import media
 from swsync.calling import capture as module
-from swsync.errors import ActionFailed, CallEnded, ConfigurationError, ConnectionClosed, MediaError, RelayError
+from swsync.errors import (
+    ActionFailed,
+    CallEnded,
+    ConfigurationError,
+    ConnectionClosed,
+    MediaError,
+    OutcomeUnknown,
+    RelayError,
+)
 
 RATE = 8000
 TONE = bytes(range(256)) * 5  # 640 samples = 80 ms
@@ -271,6 +280,66 @@ def test_close_is_idempotent_and_knows_nothing_before_the_start(service, tmp_pat
     capture.close()
 
     assert 2 == len(service.stops())
+
+
+def test_a_capture_is_entered_once(service, tmp_path):
+    """Inside itself or a second time it says so, and nothing of the first is lost or left running."""
+    path = tmp_path / "call.wav"
+    capture = service.call.capture(path, via="rtp")
+    capture.close()  # not begun: this means nothing
+
+    with capture:
+        service.send("speak", TONE * 5)
+        with pytest.raises(MediaError, match="once"), capture:
+            pytest.fail("it started again")
+        capture.wait_duration(0.3, timeout=10)
+    with pytest.raises(MediaError, match="once"), capture:
+        pytest.fail("it started again")
+
+    assert 2 == len(service.names) == len(service.stops())
+    assert 0.3 * RATE <= frames(path)[1]
+    assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("via", ["rtp", "ws", "stream"])
+def test_waiting_for_more_ends_with_the_call(service, tmp_path, via):
+    """Nobody sends any more: no wait hangs."""
+    with pytest.raises(MediaError, match="no audio"), service.call.capture(tmp_path / "call.wav", via=via) as capture:
+        timer = threading.Timer(0.1, lambda: (tell_state(service.call, "ended"), service.session.run_timers()))
+        timer.start()
+        capture.wait_duration(60, timeout=20)
+    timer.join(5)
+
+
+def test_two_captures_do_not_share_a_file(service, tmp_path):
+    """The second is refused before anything is asked of the call, and the first goes on."""
+    path = tmp_path / "call.wav"
+
+    with service.call.capture(path, via="rtp") as capture:
+        with pytest.raises(MediaError, match="another recording"), service.call.capture(path, via="rtp"):
+            pytest.fail("it started")
+        assert 2 == len(service.names)
+        service.send("speak", TONE * 5)
+        capture.wait_duration(0.3, timeout=10)
+
+    assert 0.3 * RATE <= frames(path)[1]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OutcomeUnknown(-1, "no reply")])
+def test_a_tap_of_which_nothing_is_known_is_stopped(service, tmp_path, error):
+    """Ctrl-C, or a lost reply, while the request is under way: the service may have begun."""
+    accept = service.session.reply
+
+    def interrupt(method, params):
+        accept(method, params)
+        raise error
+
+    service.session.reply = interrupt
+    with pytest.raises(type(error)), service.call.capture(tmp_path / "call.wav", via="rtp"):
+        pytest.fail("it started")
+
+    assert 1 == len(service.names)
+    assert [name for _, name in service.names] == service.stops()
 
 
 def test_there_are_three_ways():
