@@ -160,7 +160,8 @@ SW_AVX2 static void avx2_ulaw_decode(const uint8_t *codes, size_t octets, uint8_
         prefetch(codes + i);
         ulaw_decode_block(codes + i, pcm + 2 * i);
     }
-    sw_g711_sse2.ulaw_decode(codes + i, octets - i, pcm + 2 * i);
+    if (i < octets)
+        sw_g711_sse2.ulaw_decode(codes + i, octets - i, pcm + 2 * i);
 }
 
 SW_AVX2 static void avx2_alaw_decode(const uint8_t *codes, size_t octets, uint8_t *pcm)
@@ -170,7 +171,8 @@ SW_AVX2 static void avx2_alaw_decode(const uint8_t *codes, size_t octets, uint8_
         prefetch(codes + i);
         alaw_decode_block(codes + i, pcm + 2 * i);
     }
-    sw_g711_sse2.alaw_decode(codes + i, octets - i, pcm + 2 * i);
+    if (i < octets)
+        sw_g711_sse2.alaw_decode(codes + i, octets - i, pcm + 2 * i);
 }
 
 const sw_g711_path sw_g711_avx2 = {

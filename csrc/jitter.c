@@ -14,14 +14,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "sw.h"
+#include "ring.h"
 
 #define SLOTS 8    /* readers of one track that may block at once */
 #define BLOCK 2048 /* samples decoded at a time, on the stack */
 #define NANO INT64_C(1000000000)
 #define MILLI INT64_C(1000000)
-
-typedef _Atomic uint64_t word;
 
 enum { LISTENER_FREE, LISTENER_IDLE, LISTENER_ARMED };
 
@@ -33,11 +31,10 @@ typedef struct listener {
 
 struct sw_track {
     /* Written by sw_track_init only. */
-    word *pcm;     /* four samples a word */
-    word *marks;   /* for every 64 samples two words, a bit each: it is there; the sender was silent here */
-    uint64_t capacity, mask;
+    sw_ring ring;
     int64_t window, snap;
-    int32_t rate, codec;
+    int64_t nano_per_sample; /* 0 if it is no whole number: then there is dividing to do */
+    int32_t rate, codec, wide; /* wide: two octets a sample */
 
     /* Written by the one writer, read by all. */
     _Atomic int64_t origin;  /* position of the first packet placed */
@@ -82,7 +79,7 @@ size_t sw_track_octets(uint64_t capacity)
 {
     if (capacity < 64 || capacity > (UINT64_C(1) << 32) || (capacity & (capacity - 1)))
         return 0;
-    return header_octets() + (size_t)(capacity * 2 + capacity / 4);
+    return header_octets() + sw_ring_octets(capacity);
 }
 
 int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int codec, int64_t window, int64_t snap)
@@ -96,99 +93,14 @@ int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int 
     if (sw_codec_octets(codec) < 0)
         return SW_ECODEC;
     memset(t, 0, sizeof *t);
-    t->marks = (word *)(void *)((unsigned char *)memory + header_octets());
-    t->pcm = t->marks + capacity / 32;
-    t->capacity = capacity;
-    t->mask = capacity - 1;
+    sw_ring_init(&t->ring, (unsigned char *)memory + header_octets(), capacity);
     t->rate = rate;
     t->codec = codec;
+    t->wide = sw_codec_octets(codec) == 2;
+    t->nano_per_sample = NANO % rate == 0 ? NANO / rate : 0;
     t->window = window;
     t->snap = snap;
     return SW_OK;
-}
-
-/* ---- the ring --------------------------------------------------------------------------------------------- */
-
-static void flip(word *w, uint64_t bits, int set)
-{
-    uint64_t old = atomic_load_explicit(w, memory_order_relaxed);
-    atomic_store_explicit(w, set ? old | bits : old & ~bits, memory_order_release);
-}
-
-static void mark(const sw_track *t, int64_t from, int64_t to, int present, int quiet)
-{
-    while (from < to) {
-        uint64_t at = (uint64_t)from & t->mask;
-        unsigned shift = (unsigned)(at & 63);
-        int64_t n = 64 - (int64_t)shift < to - from ? 64 - (int64_t)shift : to - from;
-        uint64_t bits = (n == 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1) << shift;
-        word *w = &t->marks[(at >> 6) * 2];
-        flip(w, bits, present);
-        flip(w + 1, bits, quiet);
-        from += n;
-    }
-}
-
-static void store(sw_track *t, int64_t position, const int16_t *from, int64_t n)
-{
-    while (n > 0) {
-        uint64_t at = (uint64_t)position & t->mask;
-        word *w = &t->pcm[at >> 2];
-        int64_t part = 4 - (int64_t)(at & 3) < n ? 4 - (int64_t)(at & 3) : n;
-        uint64_t value;
-        if (part < 4) {
-            value = atomic_load_explicit(w, memory_order_relaxed);
-            memcpy((int16_t *)(void *)&value + (at & 3), from, (size_t)part * 2);
-        } else {
-            memcpy(&value, from, 8);
-        }
-        atomic_store_explicit(w, value, memory_order_relaxed);
-        position += part;
-        from += part;
-        n -= part;
-    }
-}
-
-static void load(const sw_track *t, int64_t position, unsigned char *to, int64_t n)
-{
-    while (n > 0) {
-        uint64_t at = (uint64_t)position & t->mask;
-        int64_t part = 4 - (int64_t)(at & 3) < n ? 4 - (int64_t)(at & 3) : n;
-        uint64_t value = atomic_load_explicit(&t->pcm[at >> 2], memory_order_relaxed);
-        memcpy(to, (const int16_t *)(const void *)&value + (at & 3), (size_t)part * 2);
-        position += part;
-        to += part * 2;
-        n -= part;
-    }
-}
-
-/* Length of the run of equal state that begins at `from`, and which state that is: 0 (audio) or SW_SPAN_... */
-static int64_t run(const sw_track *t, int64_t from, int64_t to, int *kind)
-{
-    int64_t position = from;
-    *kind = -1;
-    while (position < to) {
-        uint64_t at = (uint64_t)position & t->mask;
-        unsigned shift = (unsigned)(at & 63);
-        const word *w = &t->marks[(at >> 6) * 2];
-        uint64_t here = atomic_load_explicit(w, memory_order_acquire) >> shift;
-        uint64_t quiet = atomic_load_explicit(w + 1, memory_order_acquire) >> shift;
-        uint64_t other;
-        if (*kind < 0)
-            *kind = here & 1 ? 0 : quiet & 1 ? SW_SPAN_QUIET : SW_SPAN_MISSING;
-        other = *kind == 0 ? ~here : *kind == SW_SPAN_QUIET ? here | ~quiet : here | quiet;
-        if (shift)
-            other |= ~(~UINT64_C(0) >> shift); /* the bits that the shift brought in belong to nobody */
-        if (other) {
-            int n = __builtin_ctzll(other);
-            position += n;
-            if (n < (int)(64 - shift))
-                break;
-        } else {
-            position += 64;
-        }
-    }
-    return (position < to ? position : to) - from;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------- */
@@ -197,12 +109,12 @@ static int64_t run(const sw_track *t, int64_t from, int64_t to, int *kind)
 static void extend(sw_track *t, int64_t to, int quiet)
 {
     int64_t head = load64(&t->head);
-    int64_t from = to - head > (int64_t)t->capacity ? to - (int64_t)t->capacity : head;
+    int64_t from = to - head > (int64_t)t->ring.capacity ? to - (int64_t)t->ring.capacity : head;
     if (to <= head)
         return;
     atomic_store_explicit(&t->claimed, to, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
-    mark(t, from, to, 0, quiet);
+    sw_ring_mark_gap(&t->ring, from, to, quiet);
     atomic_store_explicit(&t->head, to, memory_order_release);
 }
 
@@ -212,10 +124,10 @@ static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t 
     int64_t done = 0;
     while (done < n) {
         int kind;
-        int64_t length = run(t, position + done, position + n, &kind);
+        int64_t length = sw_ring_run(&t->ring, position + done, position + n, &kind);
         if (kind != 0) {
-            store(t, position + done, samples + done, length);
-            mark(t, position + done, position + done + length, 1, 0);
+            sw_ring_store(&t->ring, position + done, samples + done, length);
+            sw_ring_mark_audio(&t->ring, position + done, position + done + length);
             count(t, SW_TRACK_SAMPLES, (uint64_t)length);
         }
         done += length;
@@ -225,20 +137,17 @@ static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t 
 /* Decode and write at the head. The ring is claimed before, head moves after. */
 static void push(sw_track *t, const uint8_t *payload, int64_t n)
 {
-    int16_t block[BLOCK];
-    int64_t head = load64(&t->head);
-    size_t octets = (size_t)sw_codec_octets(t->codec);
+    int64_t head = load64(&t->head), most = (int64_t)t->ring.capacity / 8;
     while (n > 0) {
-        int64_t part = n < BLOCK ? n : BLOCK;
-        (void)sw_decode(t->codec, payload, (size_t)part * octets, block, BLOCK);
+        int64_t part = n < most ? n : most;
         atomic_store_explicit(&t->claimed, head + part, memory_order_relaxed);
         atomic_thread_fence(memory_order_release);
-        store(t, head, block, part);
-        mark(t, head, head + part, 1, 0);
+        sw_ring_decode(&t->ring, head, t->codec, payload, part);
+        sw_ring_mark_audio(&t->ring, head, head + part);
         head += part;
         atomic_store_explicit(&t->head, head, memory_order_release);
         count(t, SW_TRACK_SAMPLES, (uint64_t)part);
-        payload += (size_t)part * octets;
+        payload += (size_t)part << t->wide;
         n -= part;
     }
 }
@@ -265,6 +174,8 @@ static int64_t to_samples(const sw_track *t, int64_t nano)
 
 static int64_t to_nano(const sw_track *t, int64_t samples)
 {
+    if (t->nano_per_sample)
+        return samples * t->nano_per_sample;
     return samples / t->rate * NANO + samples % t->rate * NANO / t->rate;
 }
 
@@ -306,13 +217,13 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
 {
     int16_t block[BLOCK];
     int64_t head = load64(&t->head), start = load64(&t->start);
-    size_t octets = (size_t)sw_codec_octets(t->codec);
+    size_t octets = (size_t)1 << t->wide;
     int kind;
     if (position < head - t->window || position + n > head) {
         count(t, SW_TRACK_LATE, 1);
         return SW_PUT_LATE;
     }
-    if (position >= start && run(t, position, position + n, &kind) == n && kind == 0) {
+    if (position >= start && sw_ring_run(&t->ring, position, position + n, &kind) == n && kind == 0) {
         count(t, SW_TRACK_DUPLICATE, 1);
         return SW_PUT_DUPLICATE;
     }
@@ -343,11 +254,11 @@ static int64_t settle(sw_track *t, int64_t position, int64_t arrival, int order,
 
 int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t position, int64_t arrival, int order)
 {
-    int64_t per = sw_codec_octets(t->codec), n = (int64_t)octets / per, head, at;
+    int64_t n = (int64_t)(octets >> t->wide), head, at;
     int rebased = 0;
     if (atomic_load_explicit(&t->ended, memory_order_relaxed))
         return SW_PUT_ENDED;
-    if (octets % (size_t)per || octets > INT32_MAX)
+    if ((t->wide && octets % 2) || octets > INT32_MAX)
         return SW_ECODEC;
     if (position > INT64_MAX / 4 || position < INT64_MIN / 4)
         return SW_EINVAL;
@@ -404,10 +315,10 @@ static void fill_deficit(sw_track *t, int64_t n, int64_t arrival)
 
 int sw_track_append(sw_track *t, const uint8_t *payload, size_t octets, int64_t arrival)
 {
-    int64_t per = sw_codec_octets(t->codec), n = (int64_t)octets / per;
+    int64_t n = (int64_t)(octets >> t->wide);
     if (atomic_load_explicit(&t->ended, memory_order_relaxed))
         return SW_PUT_ENDED;
-    if (octets % (size_t)per || octets > INT32_MAX)
+    if ((t->wide && octets % 2) || octets > INT32_MAX)
         return SW_ECODEC;
     count(t, SW_TRACK_PACKETS, 1);
     count(t, SW_TRACK_OCTETS, octets);
@@ -432,7 +343,7 @@ void sw_track_end(sw_track *t)
 int64_t sw_track_oldest(const sw_track *t)
 {
     int64_t start = atomic_load_explicit(&t->start, memory_order_acquire);
-    int64_t kept = load64(&t->claimed) - (int64_t)(t->capacity - t->capacity / 8);
+    int64_t kept = load64(&t->claimed) - (int64_t)(t->ring.capacity - t->ring.capacity / 8);
     return start > kept ? start : kept;
 }
 
@@ -443,9 +354,9 @@ static int64_t copy(const sw_track *t, int64_t from, int64_t to, unsigned char *
     *used = 0;
     while (at < to) {
         int kind;
-        int64_t n = run(t, at, to, &kind);
+        int64_t n = sw_ring_run(&t->ring, at, to, &kind);
         if (kind == 0) {
-            load(t, at, pcm + (at - from) * 2, n);
+            sw_ring_load(&t->ring, at, pcm + (at - from) * 2, n);
         } else if (*used == room) {
             break; /* no room to say so: the rest is for the next call */
         } else {
@@ -473,15 +384,15 @@ int64_t sw_track_read(const sw_track *t, sw_reader *reader, int64_t samples, int
             end = reader->position + samples;
         if (end <= reader->position)
             return 0;
-        lost = load64(&t->claimed) - (int64_t)t->capacity - reader->position;
+        lost = load64(&t->claimed) - (int64_t)t->ring.capacity - reader->position;
         n = lost > 0 ? 0 : copy(t, reader->position, end, pcm, spans, room, used);
         atomic_thread_fence(memory_order_acquire);
-        lost = load64(&t->claimed) - (int64_t)t->capacity - reader->position;
+        lost = load64(&t->claimed) - (int64_t)t->ring.capacity - reader->position;
         if (lost <= 0) {
             reader->position += n;
             return n;
         }
-        lost += (int64_t)t->capacity / 8; /* and some distance, or it happens again at once */
+        lost += (int64_t)t->ring.capacity / 8; /* and some distance, or it happens again at once */
         reader->position += lost;
         reader->overruns += (uint64_t)lost;
     }

@@ -16,6 +16,8 @@
 #define CANDIDATES 3    /* sources in doubt at a time; the one unheard for longest makes room */
 #define KEPT_OCTETS 2048
 #define PROBATION 4
+#define HEADER 12       /* octets of a packet's fixed part */
+#define PLAIN 0x80      /* its first octet: version 2, no padding, no extension, no CSRC */
 #define SEEN 4096       /* sequence numbers remembered, to know a packet that comes twice */
 #define MAX_DROPOUT 3000
 #define MAX_MISORDER 100
@@ -40,7 +42,7 @@ typedef struct {
 struct sw_rx {
     /* Set before the first packet. */
     sw_track *track;
-    int rate, payload_type, codec_octets;
+    int rate, payload_type, wide; /* wide: two octets a sample */
     int has_filter, prefix, roaming;
     sw_address filter;
 
@@ -93,7 +95,7 @@ int sw_rx_init(void *memory, size_t octets, sw_track *track, int codec, int rate
     rx->track = track;
     rx->rate = rate;
     rx->payload_type = payload_type;
-    rx->codec_octets = sw_codec_octets(codec);
+    rx->wide = sw_codec_octets(codec) == 2;
     return SW_OK;
 }
 
@@ -136,17 +138,18 @@ static int passes_filter(const sw_rx *rx, const sw_address *from)
 
 /* ---- the current stream ----------------------------------------------------------------------------------- */
 
-/* Forget a run of sequence numbers that has come round again, before it is used anew. */
-static void forget(sw_rx *rx, int64_t from, int64_t to)
+/* Remember the numbers of (from, to] as not seen, but the last one: they have come round again. */
+static void advance(sw_rx *rx, int64_t from, int64_t to)
 {
-    for (; from <= to; from++)
-        rx->seen[(from % SEEN) / 64] &= ~(UINT64_C(1) << (from % 64));
+    while (++from < to)
+        rx->seen[(uint64_t)from % SEEN / 64] &= ~(UINT64_C(1) << ((uint64_t)from % 64));
+    rx->seen[(uint64_t)to % SEEN / 64] |= UINT64_C(1) << ((uint64_t)to % 64);
 }
 
-/* Whether this number is new; remembers it. */
+/* Whether this number, at most the highest, is new; remembers it. */
 static int is_first(sw_rx *rx, int64_t ext)
 {
-    uint64_t *word = &rx->seen[(ext % SEEN) / 64], bit = UINT64_C(1) << (ext % 64);
+    uint64_t *word = &rx->seen[(uint64_t)ext % SEEN / 64], bit = UINT64_C(1) << ((uint64_t)ext % 64);
     int first = !(*word & bit);
     *word |= bit;
     return first;
@@ -154,7 +157,7 @@ static int is_first(sw_rx *rx, int64_t ext)
 
 static void update_jitter(sw_rx *rx, uint32_t ts, int64_t arrival)
 {
-    uint32_t transit = sw_rtp_clock(arrival, (uint32_t)rx->rate) - ts;
+    uint32_t transit = sw_clock(arrival, (uint32_t)rx->rate) - ts;
     int32_t d = (int32_t)(transit - rx->transit);
     uint64_t distance = d < 0 ? (uint64_t)(-(int64_t)d) : (uint64_t)d;
     if (rx->has_transit)
@@ -164,39 +167,58 @@ static void update_jitter(sw_rx *rx, uint32_t ts, int64_t arrival)
     set(rx, SW_RX_JITTER16, rx->jitter16);
 }
 
+/* Another clock begins with this number, and with it the counting. */
+static int64_t restart_numbers(sw_rx *rx, uint16_t seq)
+{
+    rx->expected_before = atomic_load_explicit(&rx->counters[SW_RX_EXPECTED], memory_order_relaxed);
+    memset(rx->seen, 0, sizeof rx->seen);
+    rx->base = rx->highest = seq + INT64_C(65536); /* room below it for those that it overtook */
+    rx->floor = rx->base - MAX_MISORDER;
+    return rx->highest;
+}
+
 /* Count the packet's sequence number. Returns its SW_ORDER_..., or a code below 0 if the packet is to be left. */
 static int take_number(sw_rx *rx, uint16_t seq, int restart, int64_t *ext)
 {
-    int delta = (int16_t)(uint16_t)(seq - (uint16_t)rx->highest), order = SW_ORDER_OLDER;
-    if (restart) {
-        rx->expected_before = atomic_load_explicit(&rx->counters[SW_RX_EXPECTED], memory_order_relaxed);
-        memset(rx->seen, 0, sizeof rx->seen);
-        rx->base = rx->highest = *ext = seq + INT64_C(65536); /* room below it for those that it overtook */
-        rx->floor = rx->base - MAX_MISORDER;
-        order = SW_ORDER_RESTART;
-    } else if (delta > 0) {
-        *ext = rx->highest + delta;
-        forget(rx, rx->highest + 1, *ext);
+    int delta = restart ? 0 : (int16_t)(uint16_t)(seq - (uint16_t)rx->highest), order = SW_ORDER_OLDER;
+    *ext = restart ? restart_numbers(rx, seq) : rx->highest + delta;
+    if (delta > 0) {
+        advance(rx, rx->highest, *ext);
         rx->highest = *ext;
         order = delta == 1 ? SW_ORDER_NEXT : SW_ORDER_LOST;
     } else {
-        *ext = rx->highest + delta;
+        int first = is_first(rx, *ext);
         rx->base = *ext < rx->base ? *ext : rx->base;
+        order = restart ? SW_ORDER_RESTART : first ? SW_ORDER_OLDER : -1;
     }
     set(rx, SW_RX_EXPECTED, rx->expected_before + (uint64_t)(rx->highest - rx->base + 1));
-    if (!is_first(rx, *ext)) {
-        count(rx, SW_RX_DUPLICATE, 1);
-        return -1;
-    }
-    count(rx, SW_RX_UNIQUE, 1);
+    count(rx, order < 0 ? SW_RX_DUPLICATE : SW_RX_UNIQUE, 1);
     return order;
+}
+
+/* Place what a packet of the current stream carries. */
+static inline void place(sw_rx *rx, const uint8_t *payload, uint32_t octets, uint32_t timestamp, int64_t arrival,
+                         int64_t ext, int order)
+{
+    int64_t ts = (int64_t)timestamp;
+    update_jitter(rx, timestamp, arrival);
+    if (order != SW_ORDER_RESTART)
+        ts = rx->ext_ts + (int32_t)(timestamp - (uint32_t)rx->ext_ts);
+    if (order == SW_ORDER_OLDER && ext < rx->floor) {
+        count(rx, SW_RX_LATE, 1);
+        return;
+    }
+    if (order != SW_ORDER_OLDER)
+        rx->ext_ts = ts;
+    if (sw_track_put(rx->track, payload, octets, ts, arrival, order) == SW_PUT_REBASED)
+        rx->floor = ext;
 }
 
 /* One packet of the current stream: count it, place it. */
 static void accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, int64_t arrival, int restart)
 {
-    int64_t ext = 0, ts;
-    int order = take_number(rx, p->sequence_number, restart, &ext), put;
+    int64_t ext = 0;
+    int order = take_number(rx, p->sequence_number, restart, &ext);
     rx->last_arrival = arrival;
     if (order < 0)
         return;
@@ -205,21 +227,33 @@ static void accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, i
         atomic_fetch_add_explicit(&rx->payload_types[p->payload_type], 1, memory_order_relaxed);
         return;
     }
-    if (p->payload_octets % (uint32_t)rx->codec_octets) {
+    if (rx->wide && p->payload_octets % 2) {
         count(rx, SW_RX_MALFORMED, 1);
         return;
     }
-    update_jitter(rx, p->timestamp, arrival);
-    ts = restart ? (int64_t)p->timestamp : rx->ext_ts + (int32_t)(p->timestamp - (uint32_t)rx->ext_ts);
-    if (order == SW_ORDER_OLDER && ext < rx->floor) {
-        count(rx, SW_RX_LATE, 1);
-        return;
-    }
-    if (order != SW_ORDER_OLDER)
-        rx->ext_ts = ts;
-    put = sw_track_put(rx->track, datagram + p->payload_offset, p->payload_octets, ts, arrival, order);
-    if (put == SW_PUT_REBASED)
-        rx->floor = ext;
+    place(rx, datagram + p->payload_offset, p->payload_octets, p->timestamp, arrival, ext, order);
+}
+
+/* What nearly every packet is: the next one of the current stream, with a header that says nothing else. */
+static int is_plain_next(const sw_rx *rx, const uint8_t *p, size_t octets, const sw_address *from)
+{
+    if (octets < HEADER || octets > KEPT_OCTETS || !rx->has_current || p[0] != PLAIN || p[1] != rx->payload_type)
+        return 0;
+    if (sw_get16(p + 2) != (uint16_t)(rx->highest + 1) || sw_get32(p + 8) != rx->ssrc || (rx->wide && octets % 2))
+        return 0;
+    return same_address(from, &rx->from); /* whom the filter has let pass */
+}
+
+/* The same as accept() for such a packet. */
+static void accept_next(sw_rx *rx, const uint8_t *p, size_t octets, int64_t arrival)
+{
+    int64_t ext = rx->highest + 1;
+    advance(rx, rx->highest, ext);
+    rx->highest = ext;
+    rx->last_arrival = arrival;
+    set(rx, SW_RX_EXPECTED, rx->expected_before + (uint64_t)(ext - rx->base + 1));
+    count(rx, SW_RX_UNIQUE, 1);
+    place(rx, p + HEADER, (uint32_t)octets - HEADER, sw_get32(p + 4), arrival, ext, SW_ORDER_NEXT);
 }
 
 /* ---- those in doubt --------------------------------------------------------------------------------------- */
@@ -341,6 +375,10 @@ void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arri
     sw_rtp_packet p;
     int code, delta;
     count(rx, SW_RX_DATAGRAMS, 1);
+    if (is_plain_next(rx, datagram, octets, from)) {
+        accept_next(rx, datagram, octets, arrival);
+        return;
+    }
     if (octets > KEPT_OCTETS) {
         count(rx, SW_RX_SIZE, 1);
         return;

@@ -26,13 +26,7 @@ int sw_rtp_stats_init(sw_rtp_stats *stats, uint32_t clock_rate)
 
 uint32_t sw_rtp_clock(int64_t nanoseconds, uint32_t clock_rate)
 {
-    const int64_t second = 1000000000;
-    int64_t whole = nanoseconds / second, part = nanoseconds % second;
-    if (part < 0) { /* times before the clock's zero round down as well */
-        part += second;
-        whole -= 1;
-    }
-    return (uint32_t)((uint64_t)whole * clock_rate + (uint64_t)part * clock_rate / (uint64_t)second);
+    return sw_clock(nanoseconds, clock_rate);
 }
 
 static uint32_t expected_in_round(const sw_rtp_stats *s)

@@ -1,4 +1,4 @@
-/* What every C file of ours includes: the interface, and the byte order of the wire. */
+/* What every C file of ours includes: the interface, the byte order of the wire, and that of its clock. */
 #ifndef SW_H
 #define SW_H
 
@@ -31,6 +31,18 @@ static inline void sw_put32(uint8_t *p, uint32_t v)
     p[1] = (uint8_t)(v >> 16);
     p[2] = (uint8_t)(v >> 8);
     p[3] = (uint8_t)v;
+}
+
+/* What sw_rtp_clock does, for those who do it once a packet. */
+static inline uint32_t sw_clock(int64_t nanoseconds, uint32_t clock_rate)
+{
+    const int64_t second = 1000000000;
+    int64_t whole = nanoseconds / second, part = nanoseconds % second;
+    if (part < 0) { /* times before the clock's zero round down as well */
+        part += second;
+        whole -= 1;
+    }
+    return (uint32_t)((uint64_t)whole * clock_rate + (uint64_t)part * clock_rate / (uint64_t)second);
 }
 
 #endif
