@@ -64,21 +64,25 @@ def check_equal(ours: object, theirs: object, what: str) -> None:
         raise Unequal(f"{what}: the two sides did not come to the same result")
 
 
-def interleave(rounds: int, functions: dict[str, Callable[[], object]]) -> Times:
+def interleave(
+    rounds: int, functions: dict[str, Callable[[], object]], prepare: dict[str, Callable[[], object]] | None = None
+) -> Times:
     """Time each function once a round, in turn; return seconds a call.
 
-    Garbage collection waits, and a first round is not counted.
+    Garbage collection waits, and a first round is not counted. What is named in ``prepare`` runs before each call of
+    that function, and its time is not counted.
     """
-    numbers = {name: _often_enough(function) for name, function in functions.items()}
+    before = prepare or {}
+    numbers = {name: _often_enough(function, before.get(name)) for name, function in functions.items()}
     times: Times = {name: [] for name in functions}
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         for name, function in functions.items():
-            _seconds(function, numbers[name])
+            _seconds(function, numbers[name], before.get(name))
         for _ in range(rounds):
             for name, function in functions.items():
-                times[name].append(_seconds(function, numbers[name]) / numbers[name])
+                times[name].append(_seconds(function, numbers[name], before.get(name)) / numbers[name])
             gc.collect()
     finally:
         if was_enabled:
@@ -86,16 +90,24 @@ def interleave(rounds: int, functions: dict[str, Callable[[], object]]) -> Times
     return times
 
 
-def _seconds(function: Callable[[], object], number: int) -> float:
-    begin = time.perf_counter()
+def _seconds(function: Callable[[], object], number: int, prepare: Callable[[], object] | None = None) -> float:
+    if prepare is None:
+        begin = time.perf_counter()
+        for _ in range(number):
+            function()
+        return time.perf_counter() - begin
+    total = 0.0
     for _ in range(number):
+        prepare()
+        begin = time.perf_counter()
         function()
-    return time.perf_counter() - begin
+        total += time.perf_counter() - begin
+    return total
 
 
-def _often_enough(function: Callable[[], object]) -> int:
+def _often_enough(function: Callable[[], object], prepare: Callable[[], object] | None = None) -> int:
     number = 1
-    while _seconds(function, number) < SHORTEST:
+    while _seconds(function, number, prepare) < SHORTEST:
         number *= 2
     return number
 
