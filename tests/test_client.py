@@ -570,6 +570,27 @@ def test_run_returns_when_the_client_is_closed(
     assert running.outcome() is None
 
 
+def test_a_listener_that_raises_is_logged_and_the_others_run(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next listener, the next event and the wait are not concerned."""
+    call = connected_call(client, server)
+    heard: list[str] = []
+
+    def broken(event: Any) -> None:
+        raise LookupError("mine")
+
+    call.on("calling.call.play", broken)
+    call.on("calling.call.play", lambda event: heard.append(event.state))
+    action = call.play_tts("x")
+    for state in ("playing", "finished"):
+        server.link.event("calling.call.play", call_id="c1", control_id=action.control_id, state=state)
+    assert "finished" == action.wait(1).state
+    clock.sleep(1)
+    assert ["playing", "finished"] == heard
+    assert 2 == caplog.text.count("LookupError: mine")
+
+
 def test_a_stuck_listener_surfaces(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -883,6 +904,17 @@ def test_wrong_credentials_on_a_real_link() -> None:
     finally:
         logging.getLogger("swsync").removeHandler(handler)
     assert not [record for record in records if "very-secret" in record.getMessage()]
+
+
+def test_a_call_id_cannot_forge_a_line_of_the_log(
+    client: swsync.RelayClient, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An id with a line break is nothing that RELAY sends: no call of it, no line of it."""
+    server.link.offer("c1\n2026-01-01 root CRITICAL forged")
+    with pytest.raises(TimeoutError):
+        client.next_call(20)
+    assert 1 == client.counters["protocol_errors"]
+    assert "forged" not in caplog.text
 
 
 def test_an_event_that_parses_to_nothing_is_routed_nowhere(client: swsync.RelayClient) -> None:
