@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import pathlib
 import random
+import shutil
+import tempfile
 import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -32,6 +35,7 @@ class MediaNet(Protocol):
     """How the relay reaches media sockets (``net.Net``)."""
 
     def open_media(self, uri: str, headers: dict[str, str], opened: Any, failed: Any, lost: Any) -> None: ...
+    def serve_file(self, path: pathlib.Path) -> str: ...
 
 
 class Core:
@@ -73,6 +77,7 @@ class Core:
         self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)
         self._connections_made = 0
         self._workers: list[Thread] = []
+        self._directory = ""  # of recordings and documents; made when the first is
         self._started = clock.now()
         self._changed = clock.condition()  # says that a call or a subscription changed; guards nothing
 
@@ -100,6 +105,22 @@ class Core:
             thread.join(timeout)
             if thread.is_alive():
                 logger.warning("%s did not end", thread.name)
+
+    def directory(self) -> str:
+        """Return a private directory that goes when the relay closes."""
+        if not self._directory:
+            self._directory = tempfile.mkdtemp(prefix="swsync-relay-files-")
+        return self._directory
+
+    def remove_directory(self) -> None:
+        """Remove what was recorded; any thread, once the loop has ended."""
+        if self._directory:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def serve(self, path: pathlib.Path) -> str:
+        """Return the URL of a file, which may not be there yet."""
+        assert self.net is not None
+        return self.net.serve_file(path)
 
     def notify(self) -> None:
         """Wake whoever waits for a call or a subscriber."""

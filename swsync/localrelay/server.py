@@ -356,6 +356,7 @@ class LocalRelay:
             self._net.close()
             self._core.loop.stop(5.0)
             self._core.join_workers(5.0)
+            self._core.remove_directory()
             if self._directory is not None:
                 shutil.rmtree(self._directory, ignore_errors=True)
 

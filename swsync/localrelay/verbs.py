@@ -11,6 +11,7 @@ from .digits import SendDigitsAction, check_digits
 from .mediaout import StreamAction, TapAction
 from .places import check_rtp_address, check_web_socket
 from .playback import PlayAction, check_media, check_volume
+from .recording import RecordVerbs
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
 from .verbs_input import InputVerbs
@@ -216,7 +217,7 @@ class _Verbs(Requests):
         return self.accepted(params, "Streaming")
 
 
-CAPABILITIES: tuple[type[Requests], ...] = (_Verbs, InputVerbs)
+CAPABILITIES: tuple[type[Requests], ...] = (_Verbs, InputVerbs, RecordVerbs)
 
 
 def verbs_of(core: Core) -> dict[str, Verb]:
