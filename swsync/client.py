@@ -144,15 +144,17 @@ class RelayClient:
             timeout: Seconds for the first connection; None is ``connect_timeout``.
 
         Raises:
-            ConnectionFailed: It could not be made; the text says what to look at. The client is closed.
+            ConnectionFailed: It could not be made; the text says what to look at. The client is closed, unless it
+                had been connected before this.
             AuthenticationFailed: The credentials were refused three times. The client is closed.
             ConnectionClosed: The client is closed, or belongs to the parent of a forked process.
         """
+        is_first = not self._connection.was_connected
         self._start()
         try:
             self._connection.wait_connected(self._connect_timeout if timeout is None else timeout)
         except BaseException:
-            if not self._connection.was_connected:
+            if is_first:  # though it may have been up for a moment: nobody closes a client that was never handed out
                 self.close(timeout=1.0)
             raise
         return self
@@ -166,7 +168,11 @@ class RelayClient:
             atexit.register(self._at_exit)
 
     def __enter__(self) -> RelayClient:
-        return self.connect()
+        try:
+            return self.connect()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -500,6 +500,8 @@ class Connection:
         if frame.kind == Kind.EVENT:
             try:
                 self._on_event(frame.body)
+            except ProtocolError as error:
+                self._protocol_error(error)
             except Exception:  # safety net in case of bugs: one bad event must not end the link
                 logger.exception("%s: an event could not be handled", self.name)
         elif frame.kind == Kind.REPLY:

@@ -18,7 +18,7 @@ from swsync.connection import Connection, Timer
 from swsync.devices import as_wire
 from swsync.dialing import Dial
 from swsync.dispatcher import Dispatcher
-from swsync.errors import CallEnded, ConfigurationError, HandlerOverload
+from swsync.errors import CallEnded, ConfigurationError, HandlerOverload, ProtocolError
 from swsync.events import (
     CallReceiveEvent,
     DialEvent,
@@ -223,8 +223,14 @@ class Router:
     # On the I/O thread.
 
     def receive(self, payload: dict[str, Any]) -> None:
-        """Hand an event to whom it belongs."""
+        """Hand an event to whom it belongs.
+
+        Raises:
+            ProtocolError: It is nothing that RELAY sends.
+        """
         event = parse_event(payload)
+        if not event.call_id.isprintable():
+            raise ProtocolError("the call_id of an event holds control characters")  # it would go into logs
         if isinstance(event, CallReceiveEvent):
             self._on_offer(event)
         elif isinstance(event, MessageReceiveEvent):

@@ -393,6 +393,22 @@ def test_an_internal_error_on_connect_is_retried(server: ScriptedServer, clock: 
         assert client.is_connected
 
 
+def test_a_first_connection_that_does_not_last(server: ScriptedServer, clock: VirtualClock) -> None:
+    """Up for less than the waiting thread needs to see it, again and again: refused, and closed in the background."""
+
+    def welcome(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        link.reply(frame, server.welcome(link, frame))
+        link.request("signalwire.disconnect", {}, "d")
+        return SILENT
+
+    server.answers["signalwire.connect"] = welcome
+    client = swsync.RelayClient(**server.settings)
+    client._connection._changed.notify_all = lambda: None  # type: ignore[method-assign]
+    with pytest.raises(ConnectionFailed), client:
+        pass
+    assert client.closed
+
+
 def test_no_first_connection_in_time(server: ScriptedServer, clock: VirtualClock) -> None:
     """ConnectionFailed says what the last attempt met, after connect_timeout."""
     server.refuse = 1000

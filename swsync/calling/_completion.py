@@ -42,7 +42,7 @@ class Completion(Generic[E_co]):
         self._is_settled = False
         self._event: E_co | None = None
         self._failure: Callable[[], BaseException] | None = None
-        self._watchers: list[Callable[[], None]] = []
+        self._watchers: tuple[Callable[[], None], ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -78,7 +78,7 @@ class Completion(Generic[E_co]):
             return self._outcome(timeout)
 
     def _check_process(self) -> None:
-        """Raise in a forked child, where nothing can end a wait; before taking a lock, which the fork may have stuck."""
+        """Raise in a forked child, where nothing can end a wait; before a lock, which the fork may have stuck."""
 
     def _outcome(self, timeout: float | None) -> E_co:
         """The result, or raise; requires _condition."""
@@ -102,19 +102,18 @@ class Completion(Generic[E_co]):
         self._event = cast("E_co | None", event)  # its owner knows which events end it
         self._failure = failure
         afterwards.extend(self._watchers)
-        self._watchers.clear()
+        self._watchers = ()
         return True
 
     def _watch(self, watcher: Callable[[], None]) -> None:
         """Have a quick function called, in no particular thread, when this ends; at once if it has."""
         with self._condition:
             if not self._is_settled:
-                self._watchers.append(watcher)
+                self._watchers += (watcher,)
                 return
         watcher()
 
     def _unwatch(self, watcher: Callable[[], None]) -> None:
         """Take a watcher back."""
         with self._condition:
-            if watcher in self._watchers:
-                self._watchers.remove(watcher)
+            self._watchers = tuple(other for other in self._watchers if other is not watcher)
