@@ -333,6 +333,14 @@ class Capture:
             MediaError: There was no audio at all, or the file could not be written. Without audio the file is an empty
                 WAV, unless there was one of that name: that one is kept.
         """
+        self.finish()
+        with self._lock:
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def finish(self) -> None:
+        """The same, but what went wrong is raised by the next ``close``. Idempotent."""
         if os.getpid() != self._pid:
             return  # a forked child leaves its parent's file alone
         stop_draining(self)
@@ -340,18 +348,20 @@ class Capture:
             if self._closed:
                 return
             self._closed = True
-            if self._error is None:
+            if self._error is not None:
+                return
+            try:
                 try:
                     self._drain(is_final=True)
                 finally:
                     self._name_file()
-            error, is_empty = self._error, self._first_audio is None
-        if error is not None:
-            raise MediaError(str(error)) from error
-        if is_empty:
-            raise MediaError(
-                f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
-            )
+            except MediaError as error:
+                self._error = error
+            else:
+                if self._first_audio is None:
+                    self._error = MediaError(
+                        f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
+                    )
 
     def _name_file(self) -> None:
         """Give the file its name; requires _lock. An empty one takes nobody's place."""

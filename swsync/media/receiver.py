@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from swsync.media.capture import Capture
 
 __all__ = ["Frame", "Receiver"]
+
+R = TypeVar("R", bound="Receiver")
 
 FRAMES_A_SECOND = 50
 PLAYOUT_DELAY = 0.06  # seconds that a reader stays behind, so that reordered packets are in place
@@ -48,6 +50,7 @@ class _LiveReader:
 
     def __init__(self, track: Track, delay: float) -> None:
         self.track = track
+        self.skipped = 0  # samples that the last take() found overwritten: this reader was too slow
         self._reader = TrackReader(track)
         self._delay = delay
 
@@ -71,8 +74,17 @@ class _LiveReader:
         left = at - self.track.clock.now()
         return left <= 0, end + int(self._delay * self.track.rate), left
 
+    @property
+    def position(self) -> int | None:
+        """Of the next sample; None while nothing has come."""
+        return self._reader.position if self._reader.begin() else None
+
+    def move(self, position: int) -> None:
+        self._reader.move(position)
+
     def take(self, samples: int) -> Frame | None:
         block = self._reader.take(samples)
+        self.skipped = block.skipped
         if not len(block.samples):
             return None
         lost = any(span.is_missing for span in block.spans)
@@ -80,9 +92,8 @@ class _LiveReader:
         return Frame(samples=block.samples, timestamp=block.position, track=self.track.name, state=state)
 
 
-def _await(readers: Mapping[_LiveReader, int], clock: Clock, timeout: float | None) -> _LiveReader:
-    """The first of some readers that may take the samples it wants."""
-    deadline = None if timeout is None else clock.now() + timeout
+def _await(readers: Mapping[_LiveReader, int], clock: Clock, deadline: float | None) -> _LiveReader | None:
+    """The first of some readers that may take the samples it wants; None at the deadline."""
     while True:
         wants, longest = [], None if deadline is None else deadline - clock.now()
         for reader, samples in readers.items():
@@ -93,7 +104,7 @@ def _await(readers: Mapping[_LiveReader, int], clock: Clock, timeout: float | No
             if left is not None:
                 longest = left if longest is None else min(longest, left)
         if deadline is not None and clock.now() >= deadline:
-            raise TimeoutError(f"no audio within {timeout} s")
+            return None
         wait_any(wants, longest)
 
 
@@ -112,16 +123,18 @@ class Receiver:
         self._has_ended = False  # guarded by _changed
         self._closed = False  # guarded by _changed
         self._blocks: dict[str, _LiveReader] = {}  # guarded by _changed; the places of read()
+        self._overruns = 0  # guarded by _changed
+        self._recordings: list[Capture] = []  # guarded by _changed
 
     # -- for subclasses
 
-    def _add_track(self, track: Track) -> None:
-        """Make a track known. After ``end`` it is ended at once."""
+    def _add_track(self, *tracks: Track) -> None:
+        """Make tracks known, all at once: whoever sees one of them sees the others. After ``end`` they end at once."""
         with self._changed:
-            self._tracks[track.name] = track
+            self._tracks.update({track.name: track for track in tracks})
             ended = self._has_ended
             self._changed.notify_all()
-        if ended:
+        for track in tracks if ended else ():
             track.end()
 
     def _release(self) -> None:
@@ -159,10 +172,16 @@ class Receiver:
             return next(iter(tracks.values())).stats
         return {name: track.stats for name, track in tracks.items()}
 
+    @property
+    def overruns(self) -> int:
+        """Samples that ``frames`` and ``read`` could not give, because they were asked for later than ``buffer``."""
+        with self._changed:
+            return self._overruns
+
     def wait_audio(self, timeout: float | None = None) -> bool:
         """Wait for the first audio; False if none came in time or before the end."""
         self._check()
-        deadline = None if timeout is None else self._clock.now() + timeout
+        deadline = self._deadline(timeout)
         tracks = self._wait_tracks(timeout)
         if tracks:
             left = None if deadline is None else max(0.0, deadline - self._clock.now())
@@ -185,19 +204,26 @@ class Receiver:
 
         Raises:
             TimeoutError: No frame came in time.
+            MediaError: There is no such track.
         """
         self._check()
         readers: dict[str, _LiveReader] = {}
         done: set[str] = set()
         while True:
-            for each in self._wait_tracks_or_raise(timeout):
+            deadline = self._deadline(timeout)
+            known = self._wait_tracks_or_raise(timeout)
+            if track is not None:
+                self._choose(known, track)
+            for each in known:
                 if track in (None, each.name) and each.name not in readers:
                     readers[each.name] = _LiveReader(each, PLAYOUT_DELAY)
             live = {r: r.track.rate // FRAMES_A_SECOND for name, r in readers.items() if name not in done}
             if not live:
                 return
-            reader = _await(live, self._clock, timeout)
-            frame = reader.take(live[reader])
+            reader = _await(live, self._clock, deadline)
+            if reader is None:
+                raise self._too_late(timeout)
+            frame = self._take(reader, live[reader])
             if frame is None:
                 done.add(reader.track.name)
             else:
@@ -206,33 +232,57 @@ class Receiver:
     def _wait_tracks_or_raise(self, timeout: float | None) -> list[Track]:
         tracks = self._wait_tracks(timeout)
         if not tracks and not self._has_ended:
-            raise TimeoutError(f"no audio within {timeout} s")
+            raise self._too_late(timeout)
         return tracks
+
+    def _deadline(self, timeout: float | None) -> float | None:
+        return None if timeout is None else self._clock.now() + timeout
+
+    @staticmethod
+    def _too_late(timeout: float | None) -> TimeoutError:
+        return TimeoutError(f"no audio within {timeout} s")
+
+    def _take(self, reader: _LiveReader, samples: int) -> Frame | None:
+        frame = reader.take(samples)
+        if reader.skipped:
+            with self._changed:
+                self._overruns += reader.skipped
+        return frame
 
     def read(self, n: int, track: str | None = None, *, timeout: float | None = None) -> memoryview:
         """The next ``n`` samples, as a memoryview of format ``h``; fewer only at the end.
 
-        What never came is silent. The place is one for all calls of ``read``.
+        What never came is silent. The place is one for all calls of ``read``, which are for one thread at a time.
 
         Args:
-            n: Samples.
+            n: Samples; may be more than the buffer holds.
             track: Which one; required if there are two.
             timeout: Seconds.
 
         Raises:
             TimeoutError: They did not come in time; the place has not moved.
             MediaError: There are several tracks and none was named, or the name is unknown.
+            ValueError: ``n`` is below zero.
         """
         self._check()
+        if n < 0:
+            raise ValueError(f"n is a number of samples, not {n!r}")
+        deadline = self._deadline(timeout)
         name = self._choose(self._wait_tracks_or_raise(timeout), track)
         if name is None:
             return memoryview(b"").cast("h")
         with self._changed:
             reader = self._blocks.setdefault(name, _LiveReader(self._tracks[name], PLAYOUT_DELAY))
-        _await({reader: n}, self._clock, timeout)
-        parts = bytearray()
+        begin, parts = None, bytearray()
         while len(parts) < 2 * n:
-            frame = reader.take(n - len(parts) // 2)
+            # A second at a time: all of it at once may be more than the buffer holds.
+            samples = min(n - len(parts) // 2, reader.track.rate)
+            if _await({reader: samples}, self._clock, deadline) is None:
+                if begin is not None:
+                    reader.move(begin)
+                raise self._too_late(timeout)
+            begin = reader.position if begin is None else begin
+            frame = self._take(reader, samples)
             if frame is None:
                 break
             parts += frame.samples
@@ -261,7 +311,9 @@ class Receiver:
         return saved.duration
 
     def record(self, path: str | Path) -> Capture:
-        """Record from now on (and what the buffer holds) into a WAV, until ``close`` of what is returned or the end.
+        """Record what the buffer holds, and from now on, into a WAV.
+
+        It is finished by ``close`` of what is returned, which tells what went wrong, or of this receiver.
 
         Raises:
             MediaError: It cannot be written there.
@@ -269,7 +321,10 @@ class Receiver:
         self._check()
         from swsync.media.capture import Capture
 
-        return Capture(path, **self._sides(), clock=self._clock)
+        recording = Capture(path, **self._sides(), clock=self._clock)
+        with self._changed:
+            self._recordings = [*(other for other in self._recordings if not other.closed), recording]
+        return recording
 
     def _sides(self) -> dict[str, Any]:
         """Which track is ``said`` and which ``heard`` (or functions that give them later)."""
@@ -283,22 +338,32 @@ class Receiver:
             already, self._has_ended = self._has_ended, True
             tracks = list(self._tracks.values())
             self._changed.notify_all()
-        if not already:
-            self._finish()
-        for track in tracks:
-            track.end(reason)
+        try:
+            if not already:
+                self._finish()
+        finally:
+            for track in tracks:
+                track.end(reason)
 
     def close(self) -> None:
-        """End, and give back sockets and threads. What was received can still be read and saved. Idempotent."""
+        """End, finish what is being recorded, and give back sockets and threads. Idempotent.
+
+        What was received can still be read and saved.
+        """
         if os.getpid() != self._pid:
             return  # a forked child touches nothing of its parent's
         self.end("closed")
         with self._changed:
             already, self._closed = self._closed, True
-        if not already:
-            self._release()
+            recordings, self._recordings = self._recordings, []
+        try:
+            if not already:
+                self._release()
+        finally:
+            for recording in recordings:
+                recording.finish()
 
-    def __enter__(self) -> Any:
+    def __enter__(self: R) -> R:
         return self
 
     def __exit__(self, *args: object) -> None:

@@ -152,7 +152,6 @@ class WebSocketReceiver(Receiver):
             media_clock=media_clock,
         )
         track._statistics = self._statistics
-        self._add_track(track)
         return track
 
     def _statistics(self, stats: ReceiverStats) -> ReceiverStats:

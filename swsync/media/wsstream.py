@@ -293,6 +293,7 @@ class StreamReceiver(WebSocketReceiver):
                 lane = _Lane(self._make_track(name, layout, clock), ChunkOrder(layout.rate), layout.octets_per_sample)
                 lane.track._statistics = lane.statistics
                 self._lanes[name] = lane
+        self._add_track(*(lane.track for lane in self._lanes.values()))
         with self._changed:
             self._start = message
             self._changed.notify_all()

@@ -128,6 +128,7 @@ class TapReceiver(WebSocketReceiver):
         if self._track is None:
             self._joiner = SampleJoiner(self._layout.octets_per_sample)
             self._track = self._make_track(self._name, self._layout)
+            self._add_track(self._track)
         samples = self._joiner.join(data)
         if samples:
             self._track.append(samples, self._clock.now())

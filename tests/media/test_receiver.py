@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import wave
+from pathlib import Path
+
 import pytest
 from rtppackets import payload, pcm
 
@@ -15,9 +18,9 @@ from swsync.states import FrameState
 class Hand(Receiver):
     """A receiver whose tracks the test fills."""
 
-    def __init__(self, *names: str, clock: VirtualClock | None = None) -> None:
+    def __init__(self, *names: str, clock: VirtualClock | None = None, buffer: float = 60.0) -> None:
         super().__init__(clock=clock or REAL)
-        self.made = [Track(name, clock=clock or REAL) for name in names]
+        self.made = [Track(name, clock=clock or REAL, buffer=buffer) for name in names]
         self.released = 0
         for track in self.made:
             self._add_track(track)
@@ -112,6 +115,101 @@ def test_reading_times_out_and_goes_on() -> None:
         rx.read(1000, timeout=0.05)
     fill(rx.made[0], *range(1, 20))
     assert pcm(*range(20))[:2000] == bytes(rx.read(1000, timeout=5))
+
+
+def test_a_block_may_be_longer_than_the_buffer() -> None:
+    """Short only at the end; too little in time leaves the place where it was, from the very first sample."""
+    rx = Hand("audio", buffer=1.0)
+
+    def write() -> None:
+        for i in range(500):
+            fill(rx.made[0], i)
+            while rx.made[0].report().head > rx._blocks["audio"].position + 8000 + 1000:  # as much as the ring holds
+                REAL.sleep(0.001)
+
+    with pytest.raises(TimeoutError):
+        rx.read(100, timeout=0.01)
+    thread = REAL.start(write, "writer")
+    assert pcm(*range(400)) == bytes(rx.read(160 * 400, timeout=20))
+    with pytest.raises(TimeoutError):
+        rx.read(160 * 101, timeout=0.5)
+    thread.join(5)
+    rx.end()
+    assert pcm(*range(400, 500)) == bytes(rx.read(160 * 101, timeout=5))
+    assert 0 == rx.overruns
+    with pytest.raises(ValueError, match="number of samples"):
+        rx.read(-1)
+
+
+def test_what_a_slow_reader_missed_is_counted() -> None:
+    """Frames go on with the oldest that is held; how much is missing before it is known."""
+    rx = Hand("audio", buffer=1.0)
+    fill(rx.made[0], *range(10))
+    frames = rx.frames(timeout=5)
+    assert 0 == next(frames).timestamp
+    fill(rx.made[0], *range(10, 500))
+    assert next(frames).timestamp - 160 == rx.overruns > 0
+
+
+def test_a_track_that_there_is_not() -> None:
+    """An error, as in ``read``, and not an end without audio."""
+    rx = Hand("inbound", "outbound")
+    with pytest.raises(MediaError, match="no track 'left'"):
+        next(rx.frames(timeout=5, track="left"))
+
+
+def test_a_timeout_is_for_the_whole_wait() -> None:
+    """For the track and its first frame together."""
+    clock = VirtualClock()
+    with clock.thread():
+        rx = Hand(clock=clock)
+        thread = clock.start(lambda: (clock.sleep(0.6), rx._add_track(Track("late", clock=clock))), "late")
+        for wait in (lambda: next(rx.frames(timeout=1.0)), lambda: rx.read(10, timeout=1.0)):
+            began = clock.now()
+            with pytest.raises(TimeoutError):
+                wait()
+            assert 1.0 == pytest.approx(clock.now() - began, abs=0.01)
+        thread.join(5)
+
+
+def test_tracks_come_together() -> None:
+    """A reader that waited for the first sees all of them: a silent one does not hide the other."""
+    rx = Hand()
+    names: list[list[str]] = []
+    thread = REAL.start(lambda: names.append([track.name for track in rx._wait_tracks(10)]), "reader")
+    rx._add_track(Track("inbound"), Track("outbound"))
+    thread.join(10)
+    assert [["inbound", "outbound"]] == names
+
+
+def test_readers_end_even_if_the_socket_cannot_be_let_go() -> None:
+    """The engine does not answer: an error for who closes, and no reader hangs."""
+
+    class Stuck(Hand):
+        def _finish(self) -> None:
+            raise MediaError("does not answer")
+
+    rx = Stuck("audio")
+    with pytest.raises(MediaError, match="answer"):
+        rx.close()
+    assert [] == list(rx.frames(timeout=5))
+    rx.close()
+
+
+def test_closing_finishes_recordings(tmp_path: Path) -> None:
+    """Nobody kept what ``record`` returned: the file has its name all the same; an error is told by its own close."""
+    rx = Hand("audio")
+    rx.record(tmp_path / "a.wav")
+    fill(rx.made[0], 0)
+    silent = Hand("audio")
+    empty = silent.record(tmp_path / "b.wav")
+    rx.close()
+    silent.close()
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
+        assert pcm(0) == file.readframes(1000)
+    with pytest.raises(MediaError, match="no audio"):
+        empty.close()
+    empty.close()
 
 
 def test_waiting_for_audio_before_there_are_tracks() -> None:
