@@ -45,8 +45,10 @@ def bind_udp(host: str, port: int = 0) -> socket.socket:
     """A bound UDP socket; with port 0 on a random even port of the range.
 
     Raises:
-        MediaError: The address is not ours, the port is taken, or no port of the range is free.
+        MediaError: The address is not ours, the port is taken or none, or no port of the range is free.
     """
+    if not 0 <= port <= 65535:
+        raise MediaError(f"cannot receive RTP on port {port!r}: ports are 1 to 65535, and 0 takes any free one")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
@@ -66,7 +68,10 @@ def bind_udp(host: str, port: int = 0) -> socket.socket:
         except MediaError as error:
             if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
                 raise
-    raise MediaError(f"no free port for RTP in {low}-{high} on {host}; set SWSYNC_RTP_PORTS to a larger range")
+    raise MediaError(
+        f"no free port for RTP in {low}-{high} on {host}; set SWSYNC_RTP_PORTS to a larger range "
+        f"(even ports are used, and none again within {REST:.0f} s)"
+    )
 
 
 def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:

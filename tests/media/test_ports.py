@@ -40,6 +40,13 @@ def test_a_range_that_is_used_up_is_explained(monkeypatch: pytest.MonkeyPatch) -
     sock.close()
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_that_is_none(port: int) -> None:
+    """A sentence with the number, as for every other address that cannot be bound."""
+    with pytest.raises(MediaError, match=str(port)):
+        ports.bind_udp("127.0.0.1", port)
+
+
 @pytest.mark.parametrize("text", ["x", "1-2", "30000", "30000-20000", "20000-70000", "-", "2\n0-30", "٣٠٠٠٠-٣٠٠٠٢"])
 def test_a_range_that_is_none(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     """Anything else is refused with the form it should have."""
