@@ -16,7 +16,7 @@ pytestmark = pytest.mark.peers
 
 ROOT = Path(__file__).parents[2]
 EXPLAINED = {"A1", "A4", "A10"}  # nothing else could come of these than an error that says why
-NUMBERS = [f"A{number}" for number in range(1, 11)]
+NUMBERS = [*(f"A{number}" for number in range(1, 11)), "A2-run", "A3-run"]
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,7 @@ def _run_program(
     }
     with tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
-            [python, str(PROGRAMS / f"faults_{client}.py"), fault.number.lower()],
+            [python, str(PROGRAMS / f"faults_{client}.py"), fault.number.lower().replace("-", "_")],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
         )  # fmt: skip
         timer = threading.Timer(fault.limit, process.kill)

@@ -221,21 +221,41 @@ class SocketDropsInWith(Service):
         return ["it connected again" if self.connects() > 1 else "it never connects again"]
 
 
+class SocketDropsInRun(SocketDropsInWith):
+    number, title = "A2-run", "The same under `run()`, in the handler of an inbound call"
+
+    def welcome(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        if self.connects() == 1:
+            self.later(0.3, self.offer_call)
+        return super().welcome(link, frame)
+
+
 class SocketDropsInDial(SocketDropsInWith):
     number, title = "A3", "The socket drops in mid-dial; the phone is answered 1 s later (`dial_timeout=10`)"
     limit = 25.0
+    leg: str
 
     def dial(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
         link.reply(frame, {"code": "200", "message": "Dialing"})
-        self.ring(link, call_id := self.new_leg(frame))
+        self.leg = self.new_leg(frame)
+        self.ring(link, self.leg)
         self.later(0.5, link.end)
-        self.later(1.5, self.people_answer, link, call_id)
+        self.later(1.5, self.people_answer, link, self.leg)
         return SILENT
 
     def welcome(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
         if self.connects() > 1:
-            self.later(1.0, self.tell_answered, link, "call-1")
+            self.later(1.0, self.tell_answered, link, self.leg)
         return ScriptedServer.welcome(self, link, frame)
+
+
+class SocketDropsInRunsDial(SocketDropsInDial):
+    number, title = "A3-run", "The same under `run()`, in the handler of an inbound call"
+
+    def welcome(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        if self.connects() == 1:
+            self.later(0.3, self.offer_call)
+        return super().welcome(link, frame)
 
 
 class AnsweredLate(Service):
@@ -371,6 +391,6 @@ def _about(seconds: float) -> str:
 
 
 FAULTS: list[type[Service]] = [
-    EndsInPlay, SocketDropsInWith, SocketDropsInDial, AnsweredLate, InNotebook, InWorkerThread, DeliveredTwice,
-    TwoClients, ListenerSleeps, Refused,
+    EndsInPlay, SocketDropsInWith, SocketDropsInRun, SocketDropsInDial, SocketDropsInRunsDial, AnsweredLate,
+    InNotebook, InWorkerThread, DeliveredTwice, TwoClients, ListenerSleeps, Refused,
 ]  # fmt: skip

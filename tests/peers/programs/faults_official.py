@@ -57,12 +57,44 @@ async def a2():
         await attempt("hangup()", call.hangup)
 
 
+def a2_run():
+    """The same in the handler of an inbound call."""
+    client = RelayClient(contexts=["office"])
+
+    @client.on_call
+    async def handle(call):
+        await call.answer()
+        action = await call.play([TTS])
+        await attempt("play.wait()", action.wait)
+        await attempt("hangup()", call.hangup)
+        await client.disconnect()
+
+    client.run()
+
+
 async def a3():
     """The socket drops in mid-dial; the phone is answered all the same."""
     async with RelayClient() as client:
         call = await attempt("dial()", client.dial, DEVICES, dial_timeout=10)
         if call:
             await attempt("hangup()", call.hangup)
+
+
+def a3_run():
+    """The same in the handler of an inbound call."""
+    client = RelayClient(contexts=["office"])
+
+    @client.on_call
+    async def handle(call):
+        await call.answer()
+        other = await attempt("dial()", client.dial, DEVICES, dial_timeout=10)
+        if other:
+            await attempt("hangup()", other.hangup)
+        await call.hangup()
+        await asyncio.sleep(3)
+        await client.disconnect()
+
+    client.run()
 
 
 async def a4():

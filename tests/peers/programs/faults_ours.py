@@ -47,12 +47,44 @@ def a2():
         attempt("hangup()", call.hangup)
 
 
+def a2_run():
+    """The same in the handler of an inbound call."""
+    client = RelayClient(contexts=["office"])
+
+    @client.on_call
+    def handle(call):
+        call.answer()
+        action = call.play([TTS])
+        attempt("play.wait()", action.wait)
+        attempt("hangup()", call.hangup)
+        client.close()
+
+    client.run()
+
+
 def a3():
     """The socket drops in mid-dial; the phone is answered all the same."""
     with RelayClient() as client:
         call = attempt("dial()", client.dial, DEVICES, dial_timeout=10)
         if call:
             attempt("hangup()", call.hangup)
+
+
+def a3_run():
+    """The same in the handler of an inbound call."""
+    client = RelayClient(contexts=["office"])
+
+    @client.on_call
+    def handle(call):
+        call.answer()
+        other = attempt("dial()", client.dial, DEVICES, dial_timeout=10)
+        if other:
+            attempt("hangup()", other.hangup)
+        call.hangup()
+        time.sleep(3)
+        client.close()
+
+    client.run()
 
 
 def a4():
