@@ -334,6 +334,9 @@ class Session:
     def check_destinations(self, devices: Any) -> None:
         pass
 
+    def check_process(self) -> None:
+        pass
+
     def forget(self, call: Any) -> None:
         pass
 
