@@ -10,6 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from swsync import clock as clock
+    from swsync import constants as constants
+    from swsync import devices as devices
+    from swsync import errors as errors
+    from swsync import events as events
+    from swsync import media as media
+    from swsync import states as states
+    from swsync import swaig as swaig
     from swsync.call import Call as Call
     from swsync.calling._base import Action as Action
     from swsync.calling.ai import AIAction as AIAction
@@ -71,7 +79,7 @@ _NAMES = {
 }
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 _WHOLE = ("errors", "events", "constants")  # everything public in these is public here too
-_MODULES = ("constants", "devices", "errors", "events", "media", "states", "swaig")
+_MODULES = ("clock", "constants", "devices", "errors", "events", "media", "states", "swaig")
 
 
 def __getattr__(name: str) -> Any:

@@ -28,7 +28,7 @@ def _typed_names() -> set[str]:
 
 def test_type_checkers_and_the_interpreter_see_the_same_names() -> None:
     """The two lists in ``swsync/__init__.py`` are one list."""
-    assert set(swsync._HOMES) == _typed_names()
+    assert {*swsync._HOMES, *swsync._MODULES} == _typed_names()
 
 
 def test_every_public_name_resolves() -> None:

@@ -208,6 +208,7 @@ class RtpReceiver(Receiver):
         except BaseException:
             self._socket.close()
             raise
+        self._track = track
         self._add_track(track)
 
     @property
@@ -226,6 +227,11 @@ class RtpReceiver(Receiver):
         if self.rate != 8000:
             params["rate"] = self.rate
         return {"type": "rtp", "params": params}
+
+    @property
+    def stats(self) -> ReceiverStats:
+        """What has been received so far."""
+        return self._track.stats
 
     @property
     def source(self) -> tuple[str, int] | None:
