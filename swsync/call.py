@@ -112,7 +112,7 @@ class Call(
         self._connect_state = ""
         self._peer: Call | None = None
         self._listeners: dict[str, list[Listener]] = {}
-        self._waiters: list[Waiter] = []
+        self._waiters: tuple[Waiter, ...] = ()
         self._overload: HandlerOverload | None = None
 
     def __repr__(self) -> str:
@@ -328,7 +328,7 @@ class Call(
         if event.connect_state == "connected" and event.peer.get("call_id"):
             afterwards.append(partial(self._adopt_peer, event.peer))
         elif event.connect_state in ("disconnected", "failed"):
-            self._handed_to.discard("connect")
+            self._handed_to -= {"connect"}
             if self._peer is not None:
                 afterwards.append(partial(self._peer._take_back, "connect"))
 

@@ -63,6 +63,9 @@ def _ring(device: Any) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) else RING
 
 
+_NO_LEGS: frozenset[str] = frozenset()  # one for all dials
+
+
 class Dial:
     """One ``calling.dial``, from before it is sent until the last of its legs is accounted for.
 
@@ -73,6 +76,11 @@ class Dial:
         prepare: Called with each new leg, on the I/O thread, before its first event: registers listeners.
     """
 
+    __slots__ = (
+        "_changed", "_failure", "_is_abandoned", "_legs", "_prepare", "_ring", "_router", "_told_to_end", "_was_seen",
+        "_winner", "tag",
+    )  # fmt: skip
+
     def __init__(self, router: Router, tag: str, ring: float, prepare: Callable[[Call], object] | None = None) -> None:
         self._router = router
         self.tag = tag
@@ -81,7 +89,7 @@ class Dial:
         self._changed = router.clock.condition()
         # All below is guarded by _changed.
         self._legs: dict[str, Call] = {}
-        self._told_to_end: set[str] = set()
+        self._told_to_end = _NO_LEGS
         self._winner: Call | None = None
         self._failure: Callable[[], Exception] | None = None
         self._is_abandoned = False  # every leg of it is to be ended
@@ -251,7 +259,7 @@ class Dial:
         with self._changed:
             if leg is self._winner or leg.state is CallState.ENDED or leg.call_id in self._told_to_end:
                 return
-            self._told_to_end.add(leg.call_id)
+            self._told_to_end |= {leg.call_id}
         logger.info("dial %s: ending leg %s", self.tag, leg.call_id)
         reason = "hangup" if leg.state is CallState.ANSWERED else "cancel"
         self._router.post("calling.end", {"node_id": leg.node_id, "call_id": leg.call_id, "reason": reason})
@@ -266,7 +274,7 @@ class Dial:
 
     def _answered(self, event: DialEvent) -> None:
         call_id = event.call.get("call_id")
-        if not isinstance(call_id, str) or not call_id:
+        if not isinstance(call_id, str) or not call_id or not call_id.isprintable():
             logger.warning("dial %s was answered, but the event names no call", self.tag)
             return
         node_id = event.call.get("node_id")

@@ -26,6 +26,7 @@ from swsync.events import (
     MessageStateEvent,
     RelayEvent,
     parse_event,
+    share_kept,
 )
 from swsync.states import CallState
 
@@ -228,7 +229,7 @@ class Router:
         Raises:
             ProtocolError: It is nothing that RELAY sends.
         """
-        event = parse_event(payload)
+        event = parse_event(share_kept(payload))
         if not event.call_id.isprintable():
             raise ProtocolError("the call_id of an event holds control characters")  # it would go into logs
         if isinstance(event, CallReceiveEvent):

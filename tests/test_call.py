@@ -326,7 +326,7 @@ def test_wait_for_runs_the_predicate_in_the_waiting_thread():
     me, event = join()
     assert "finished" == event.state
     assert [me, me] == threads
-    assert [] == call._waiters
+    assert () == call._waiters
 
 
 def test_wait_for_fails_when_the_call_is_over():

@@ -232,3 +232,35 @@ def test_speed_must_be_above_zero() -> None:
     with pytest.raises(ValueError, match="speed"):
         RealClock(speed=0)
     assert REAL.now() <= REAL.now()
+
+
+def test_only_who_holds_a_condition_may_notify_or_wait() -> None:
+    """A notification or a wait without the lock is a mistake in the program, and says so."""
+    condition = RealClock().condition()
+    with condition:
+        condition.notify()  # nobody waits: nothing happens
+    with pytest.raises(RuntimeError):
+        condition.notify()
+    with pytest.raises(RuntimeError):
+        condition.wait(0.01)
+
+
+def test_a_condition_is_released_whole_while_waiting() -> None:
+    """A thread that holds a condition twice lets others in while it waits, and holds it twice again afterwards."""
+    condition = RealClock().condition()
+    seen = []
+
+    def enter() -> None:
+        with condition:
+            seen.append(1)
+            condition.notify_all()
+
+    with condition, condition:
+        other = threading.Thread(target=enter)
+        other.start()
+        assert [1] == condition.wait_for(lambda: seen, 10)
+    other.join(10)
+    assert condition.acquire(False)
+    condition.release()
+    with pytest.raises(RuntimeError):
+        condition.release()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import attrs
 import pytest
 
 from swsync import events
-from swsync.events import EVENT_CLASSES, RelayEvent, parse_event
+from swsync.events import EVENT_CLASSES, RelayEvent, parse_event, share_kept, share_words
 
 
 def test_each_of_the_23_types_has_its_class():
@@ -150,3 +152,36 @@ def test_numbers_stand_in_for_text():
     event = parse_event({"event_type": "calling.call.refer", "params": {"sip_refer_response_code": 202}})
 
     assert "202" == event.sip_refer_response_code
+
+
+def test_what_is_kept_shares_its_words():
+    """Params that a call keeps are equal to what came, and words in them are the same objects each time."""
+
+    def payload():
+        return json.loads('{"event_type": "calling.call.tap", "params": {"state": "tapping", "tap": {"type": "a b"}}}')
+
+    first, second = share_kept(payload()), share_kept(payload())
+
+    assert payload() == first
+    assert first["params"] is not second["params"]
+    assert first["params"]["state"] is second["params"]["state"]
+    assert [id(key) for key in first["params"]["tap"]] == [id(key) for key in second["params"]["tap"]]
+
+
+@pytest.mark.parametrize("params", [None, [], "word", {"event_type": "calling.call.tap"}])
+def test_nothing_is_shared_of_what_is_no_event(params):
+    """Whatever stands where an event's params belong comes back as it is."""
+    for event_type in ("calling.call.tap", "calling.call.play", None, [], 5):
+        payload = {"event_type": event_type, "params": params}
+        assert payload == share_kept(payload)
+
+
+def test_shared_words_go_only_so_deep():
+    """Nesting deeper than any event has it is neither lost nor followed."""
+    params = {"a": 1}
+    for _ in range(90):
+        params = {"a": params}
+    shared = share_words(params)
+
+    assert params == shared
+    assert params["a"]["a"]["a"]["a"]["a"] is shared["a"]["a"]["a"]["a"]["a"]

@@ -65,7 +65,7 @@ def test_a_timeout_raises_nothing(plays):
     done, not_done = wait(plays, timeout=0.01)
 
     assert ({plays[0]}, set(plays[1:])) == (done, not_done)
-    assert [] == plays[1]._watchers
+    assert () == plays[1]._watchers
 
 
 def test_nothing_to_wait_for():
@@ -103,7 +103,7 @@ def test_as_completed_has_one_deadline(plays):
     assert plays[0] is next(given)
     with pytest.raises(TimeoutError, match="2 of 3"):
         next(given)
-    assert [[], [], []] == [play._watchers for play in plays]
+    assert [(), (), ()] == [play._watchers for play in plays]
 
 
 def test_in_virtual_time():

@@ -15,7 +15,7 @@ import attrs
 
 from swsync.calling._completion import Afterwards, Completion, E_co, run_afterwards
 from swsync.errors import ActionFailed, CallEnded, CallGone
-from swsync.events import RelayEvent, parse_event
+from swsync.events import RelayEvent, parse_event, share_words
 
 if TYPE_CHECKING:
     from swsync.calling._base import Verbs
@@ -207,7 +207,7 @@ class Action(Completion[E_co]):
         """RELAY took the command; called by the thread that sent it."""
         afterwards: Afterwards = []
         with self._condition:
-            self.reply = reply
+            self.reply = share_words(reply)
             self._is_accepted = True
             if not self._started_states and not self._is_settled:
                 self._start(afterwards)

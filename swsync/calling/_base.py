@@ -41,6 +41,9 @@ __all__ = [
 A = TypeVar("A", bound=Action[Any])
 
 
+_NOBODY: frozenset[str] = frozenset()  # one for all calls
+
+
 class Verbs:
     """The ground under every capability of a call: sending a verb, and starting an action. ``Call`` is the whole.
 
@@ -60,7 +63,7 @@ class Verbs:
         self._has_ended = False
         self._end_reason = ""
         self._over: Callable[[], BaseException] | None = None  # set when nothing more will come
-        self._handed_to: set[str] = set()  # verbs that gave this call to somebody else for now
+        self._handed_to = _NOBODY  # verbs that gave this call to somebody else for now
 
     def request(self, verb: str, /, **params: Any) -> dict[str, Any]:
         """Send any command about this call: the way to what swsync has no method for.
@@ -159,9 +162,9 @@ class Verbs:
     def _hand_to(self, verb: str) -> None:
         """Note that somebody else carries this call on: ``close()`` does not end it."""
         with self._condition:
-            self._handed_to.add(verb)
+            self._handed_to |= {verb}
 
     def _take_back(self, verb: str) -> None:
         """Note that this client carries the call on again."""
         with self._condition:
-            self._handed_to.discard(verb)
+            self._handed_to -= {verb}

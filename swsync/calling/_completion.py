@@ -116,4 +116,4 @@ class Completion(Generic[E_co]):
     def _unwatch(self, watcher: Callable[[], None]) -> None:
         """Take a watcher back."""
         with self._condition:
-            self._watchers = tuple(other for other in self._watchers if other is not watcher)
+            self._watchers = tuple(other for other in self._watchers if other != watcher)

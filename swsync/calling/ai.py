@@ -30,7 +30,7 @@ class AIAction(CanStop[RelayEvent]):
         return str(event.params.get("state") or "")
 
     def _finish(self, afterwards: Afterwards, event: RelayEvent | None = None, failure: Any = None) -> None:
-        self.call._handed_to.discard("ai")
+        self.call._handed_to -= {"ai"}
         super()._finish(afterwards, event, failure)
 
 

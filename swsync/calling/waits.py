@@ -41,7 +41,7 @@ class WaitVerbs(Verbs):
     _state: CallState
     _reached: CallState
     _state_event: CallStateEvent | None
-    _waiters: list[Waiter]
+    _waiters: tuple[Waiter, ...]
 
     def wait_for(
         self,
@@ -66,7 +66,7 @@ class WaitVerbs(Verbs):
         clock = self.session.clock
         deadline = None if timeout is None else clock.now() + timeout
         with self._condition:
-            self._waiters.append(waiter)
+            self._waiters += (waiter,)
         try:
             while True:
                 left = None if deadline is None else max(0.0, deadline - clock.now())
@@ -76,7 +76,7 @@ class WaitVerbs(Verbs):
                     return event
         finally:
             with self._condition:
-                self._waiters.remove(waiter)
+                self._waiters = tuple(other for other in self._waiters if other is not waiter)
 
     def _next_event(self, waiter: Waiter, timeout: float | None) -> RelayEvent:
         with self._condition:
