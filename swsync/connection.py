@@ -241,6 +241,7 @@ class Connection:
 
     def post(self, method: str, params: dict[str, Any]) -> Request:
         """Send an idempotent request whose reply nobody needs to wait for, now or after the next resume."""
+        self.check_process()  # what a child writes ends its parent's TLS session
         request = Request(self.clock, method, self.session.request(method, params), idempotent=True)
         with contextlib.suppress(ConnectionClosed, RelayError):
             self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request.text)

@@ -752,6 +752,26 @@ def test_a_forked_child_gets_a_clear_error_and_the_parent_goes_on() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_a_forked_child_writes_nothing_on_its_parents_socket() -> None:
+    """Not even what is sent without waiting for a reply, as at the end of a ``with``."""
+    with on_socket() as (server, port), swsync.RelayClient(**settings(port)) as client:
+        on_dial(server, answer)
+        call = client.dial_phone("+12025550100")
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                call.session.post("calling.play.stop", {"call_id": call.call_id})
+            except ConnectionClosed as error:
+                code = 0 if "fork" in str(error) else 2
+            finally:
+                os._exit(code)
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert OK == client.execute("calling.x", {})
+        assert 1 == len(server.links)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_no_wait_hangs_in_a_forked_child() -> None:
     """What would wait for news that only the parent gets says so instead."""
     with on_socket() as (server, port), swsync.RelayClient(**settings(port)) as client:

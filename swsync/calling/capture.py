@@ -58,6 +58,7 @@ class CallCapture:
         self._timeout = timeout
         self._receivers: dict[str, Receiver] = {}  # written before anybody else has this object
         self._recording: Capture | None = None  # the same
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._is_closed = False  # guarded by _lock
 
@@ -147,8 +148,8 @@ class CallCapture:
         Raises:
             MediaError: No audio came at all, or the file could not be written.
         """
-        if self._recording is None:
-            return
+        if self._recording is None or os.getpid() != self._pid:
+            return  # not begun, or a forked child, which leaves everything to its parent
         with self._lock:
             already, self._is_closed = self._is_closed, True
         if already:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import wave
@@ -319,6 +320,27 @@ def test_two_captures_do_not_share_a_file(service, tmp_path):
         with pytest.raises(MediaError, match="another recording"), service.call.capture(path, via="rtp"):
             pytest.fail("it started")
         assert 2 == len(service.names)
+        service.send("speak", TONE * 5)
+        capture.wait_duration(0.3, timeout=10)
+
+    assert 0.3 * RATE <= frames(path)[1]
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+def test_a_forked_child_leaves_the_capture_to_its_parent(service, tmp_path):
+    """Leaving ``with`` in the child asks nothing of the call, and the parent's recording goes on."""
+    path = tmp_path / "call.wav"
+
+    with service.call.capture(path, via="rtp") as capture:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                capture.close()
+                code = len(service.stops())
+            finally:
+                os._exit(code)
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         service.send("speak", TONE * 5)
         capture.wait_duration(0.3, timeout=10)
 
