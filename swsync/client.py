@@ -105,6 +105,7 @@ class RelayClient:
         self._connection_handlers: list[Callable[[str], Any]] = []
         self._is_closing = False
         self._at_exit: Callable[[], None] | None = None
+        self._closer = 0  # the thread that ends the calls of a client that closes; a late look does no harm
         self._callbacks = Dispatcher(self.clock, max_callback_threads, self._report_overload)
         self._router = Router(
             self.clock,
@@ -237,9 +238,20 @@ class RelayClient:
         deadline = self.clock.now() + timeout
         with self._lock:
             first, self._is_closing = not self._is_closing, True
+            if first:
+                self._closer = threading.get_ident()
         if first:
-            self._inbound.close()
-            self._end_calls(deadline, calls == "end")
+            try:
+                self._inbound.close()
+                self._end_calls(deadline, calls == "end")
+            finally:
+                self._closer = 0
+                with self._router.changed:
+                    self._router.changed.notify_all()
+        elif self._closer != threading.get_ident():  # it is this thread in a signal handler
+            # The link is still needed by the thread that ends the calls.
+            with self._router.changed:
+                self._router.changed.wait_for(lambda: not self._closer, timeout)
         stopped = self._connection.close(max(0.1, deadline - self.clock.now()))
         if first:
             left = self._callbacks.close(max(0.1, deadline - self.clock.now()))
