@@ -9,14 +9,53 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from swsync.errors import ConfigurationError
 
-__all__ = ["check_stream_url", "check_tap_device", "describe", "receiver_of", "tap_device"]
+__all__ = [
+    "StreamTarget",
+    "TapTarget",
+    "check_stream_url",
+    "check_tap_device",
+    "describe",
+    "receiver_of",
+    "tap_device",
+]
 
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
+
+
+class TapTarget(Protocol):
+    """What a tap may be given as its device: a receiver of ``swsync.media``, or an object of yours that is like one."""
+
+    @property
+    def device(self) -> Mapping[str, Any]:
+        """The device as the wire has it."""
+        ...
+
+    def end(self) -> object:
+        """Called when the tap is over."""
+        ...
+
+
+class StreamTarget(Protocol):
+    """What a stream may be given as its url: a ``media.StreamReceiver``, or an object of yours that is like one."""
+
+    @property
+    def url(self) -> str:
+        """Where to stream to."""
+        ...
+
+    @property
+    def token(self) -> str:
+        """What the service is to show as ``Authorization: Bearer``."""
+        ...
+
+    def end(self) -> object:
+        """Called when the stream is over."""
+        ...
 
 
 def receiver_of(device: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from swsync.calling._base import CanStop, Completed, Listener, Verbs
-from swsync.calling.media_address import check_stream_url, receiver_of
+from swsync.calling.media_address import StreamTarget, check_stream_url, receiver_of
 from swsync.events import StreamEvent
 
 __all__ = ["TRACKS", "StreamAction", "StreamVerbs"]
@@ -31,7 +31,7 @@ class StreamVerbs(Verbs):
 
     def stream(
         self,
-        url: Any,
+        url: str | StreamTarget,
         *,
         name: str | None = None,
         codec: str | None = None,

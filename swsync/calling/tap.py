@@ -7,7 +7,7 @@ from typing import Any
 
 from swsync.calling._base import CanStop, Completed, Listener, Verbs
 from swsync.calling.listening import split_listen
-from swsync.calling.media_address import check_tap_device, describe, receiver_of, tap_device
+from swsync.calling.media_address import TapTarget, check_tap_device, describe, receiver_of, tap_device
 from swsync.events import TapEvent
 from swsync.states import TapDirection
 
@@ -81,7 +81,7 @@ class TapVerbs(Verbs):
     def tap(
         self,
         tap: Mapping[str, Any] | None = None,
-        device: Any = None,
+        device: Mapping[str, Any] | TapTarget | None = None,
         *,
         audio: Mapping[str, Any] | None = None,
         listen: Mapping[str, Callable[..., Any]] | None = None,
@@ -125,7 +125,7 @@ class TapVerbs(Verbs):
         self,
         *,
         direction: str,
-        device: Any,
+        device: Mapping[str, Any] | TapTarget,
         status_url: str | None = None,
         control_id: str | None = None,
         on_started: Listener | None = None,

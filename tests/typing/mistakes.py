@@ -221,6 +221,9 @@ def type_call(call: Call) -> None:
     call.stream("wss://example.com/a", custom_parameters="a=b")  # wrong
     call.wait_for_ended(timeout="5")  # wrong
     call.tap(tap="both", device={})  # wrong
+    call.tap_audio(direction="both", device="wss://example.com/a")  # wrong
+    call.stream({"url": "wss://example.com/a"})  # wrong
+    call.stream(media.TapReceiver())  # wrong
     call.on("calling.call.play", "handler")  # wrong
 
 
