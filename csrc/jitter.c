@@ -137,7 +137,7 @@ static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t 
 /* Decode and write at the head. The ring is claimed before, head moves after. */
 static void push(sw_track *t, const uint8_t *payload, int64_t n)
 {
-    int64_t head = load64(&t->head), most = (int64_t)t->ring.capacity / 8;
+    int64_t head = load64(&t->head), most = (int64_t)(t->ring.capacity >> 3);
     while (n > 0) {
         int64_t part = n < most ? n : most;
         atomic_store_explicit(&t->claimed, head + part, memory_order_relaxed);
@@ -160,6 +160,7 @@ static void begin(sw_track *t, int64_t position, int64_t arrival)
     atomic_store_explicit(&t->claimed, position, memory_order_relaxed);
     atomic_store_explicit(&t->head, position, memory_order_relaxed);
     atomic_store_explicit(&t->anchor, arrival, memory_order_relaxed);
+    sw_ring_mark_gap(&t->ring, position - t->window, position, 0); /* what may yet be filled in before the first */
     t->bucket_since = arrival;
     t->bucket = t->bucket_before = t->baseline = INT64_MAX;
     atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
@@ -217,7 +218,6 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
 {
     int16_t block[BLOCK];
     int64_t head = load64(&t->head), start = load64(&t->start);
-    size_t octets = (size_t)1 << t->wide;
     int kind;
     if (position < head - t->window || position + n > head) {
         count(t, SW_TRACK_LATE, 1);
@@ -229,7 +229,7 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
     }
     for (int64_t done = 0; done < n; done += BLOCK) {
         int64_t part = n - done < BLOCK ? n - done : BLOCK;
-        (void)sw_decode(t->codec, payload + (size_t)done * octets, (size_t)part * octets, block, BLOCK);
+        (void)sw_decode(t->codec, payload + (done << t->wide), (size_t)part << t->wide, block, BLOCK);
         fill(t, position + done, block, part);
     }
     if (position < start)
@@ -275,9 +275,10 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
     if (order == SW_ORDER_UNKNOWN && at < head - t->snap && at + n <= head && at >= head - t->window)
         return put_behind(t, payload, n, at);
     at = settle(t, at, arrival, order, &rebased);
-    if (at > head)
+    if (at > head) {
         count(t, order == SW_ORDER_LOST ? SW_TRACK_MISSING : SW_TRACK_QUIET, (uint64_t)(at - head));
-    extend(t, at, order != SW_ORDER_LOST);
+        extend(t, at, order != SW_ORDER_LOST);
+    }
     push(t, payload, n);
     note_arrival(t, at, n, arrival);
     return rebased ? SW_PUT_REBASED : SW_OK;
@@ -350,11 +351,11 @@ int64_t sw_track_oldest(const sw_track *t)
 static int64_t copy(const sw_track *t, int64_t from, int64_t to, unsigned char *pcm, sw_span *spans, int32_t room,
                     int32_t *used)
 {
-    int64_t at = from;
+    int64_t at = from, start = load64(&t->start);
     *used = 0;
     while (at < to) {
-        int kind;
-        int64_t n = sw_ring_run(&t->ring, at, to, &kind);
+        int kind = SW_SPAN_MISSING;
+        int64_t n = at < start ? (to < start ? to : start) - at : sw_ring_run(&t->ring, at, to, &kind);
         if (kind == 0) {
             sw_ring_load(&t->ring, at, pcm + (at - from) * 2, n);
         } else if (*used == room) {

@@ -18,7 +18,7 @@
 
 typedef struct {
     unsigned char *pcm;      /* int16 each */
-    _Atomic uint64_t *marks; /* for every 64 samples two words, a bit each: it is there; the sender was silent here */
+    _Atomic uint64_t *marks; /* for every 64 samples two words, a bit each: it is not there; the sender was silent */
     uint64_t capacity, mask;
 } sw_ring;
 
@@ -66,11 +66,18 @@ static inline size_t sw_ring_before_end(const sw_ring *ring, uint64_t at, int64_
 /* Decode `count` samples of a payload to where they belong. */
 static inline void sw_ring_decode(const sw_ring *ring, int64_t position, int codec, const uint8_t *payload, int64_t count)
 {
-    int wide = codec != SW_CODEC_PCMU && codec != SW_CODEC_PCMA;
     while (count > 0) {
         uint64_t at = (uint64_t)position & ring->mask;
-        size_t n = sw_ring_before_end(ring, at, count), octets = n << wide;
-        (void)sw_decode(codec, payload, octets, ring->pcm + 2 * at, n);
+        size_t n = sw_ring_before_end(ring, at, count), octets = n;
+        unsigned char *to = ring->pcm + 2 * at;
+        if (codec == SW_CODEC_PCMU) {
+            sw_ulaw_decode(payload, n, to);
+        } else if (codec == SW_CODEC_PCMA) {
+            sw_alaw_decode(payload, n, to);
+        } else {
+            octets = 2 * n;
+            (void)sw_decode(codec, payload, octets, to, n);
+        }
         payload += octets;
         position += (int64_t)n;
         count -= (int64_t)n;
@@ -113,17 +120,16 @@ static inline void sw_ring_set(_Atomic uint64_t *w, uint64_t bits)
     atomic_store_explicit(w, old | bits, memory_order_release);
 }
 
-/* Seldom anything to do: bits of a gap stand only where there was one a round ago. */
 static inline void sw_ring_clear(_Atomic uint64_t *w, uint64_t bits)
 {
     uint64_t old = atomic_load_explicit(w, memory_order_relaxed);
-    if (old & bits)
+    if (old & bits) /* seldom: bits stand only where there was a gap, now or a round ago */
         atomic_store_explicit(w, old & ~bits, memory_order_release);
 }
 
 /* The words of the marks that [from, to) touches, one after the other, and which of their bits. */
 typedef struct {
-    _Atomic uint64_t *there, *quiet;
+    _Atomic uint64_t *absent, *quiet;
     uint64_t bits;
 } sw_ring_some_marks;
 
@@ -131,20 +137,33 @@ static inline int64_t sw_ring_next_marks(const sw_ring *ring, int64_t from, int6
 {
     uint64_t at = (uint64_t)from & ring->mask, first = at & 63, left = (uint64_t)(to - from);
     uint64_t n = 64 - first < left ? 64 - first : left;
-    out->there = &ring->marks[(at >> 6) * 2];
-    out->quiet = out->there + 1;
+    out->absent = &ring->marks[(at >> 6) * 2];
+    out->quiet = out->absent + 1;
     out->bits = (~UINT64_C(0) >> (64 - n)) << first;
     return from + (int64_t)n;
+}
+
+/* Length of what begins at `from` and is certainly audio: up to the first word of marks with any bit set. */
+static inline int64_t sw_ring_plain(const sw_ring *ring, int64_t from, int64_t to)
+{
+    int64_t position = from;
+    while (position < to) {
+        uint64_t at = (uint64_t)position & ring->mask;
+        if (atomic_load_explicit(&ring->marks[(at >> 6) * 2], memory_order_acquire))
+            break;
+        position = (position | 63) + 1;
+    }
+    return (position < to ? position : to) - from;
 }
 
 /* Say of the samples of [from, to) that they are there. */
 static inline void sw_ring_mark_audio(const sw_ring *ring, int64_t from, int64_t to)
 {
     sw_ring_some_marks m;
+    from += sw_ring_plain(ring, from, to);
     while (from < to) {
         from = sw_ring_next_marks(ring, from, to, &m);
-        sw_ring_set(m.there, m.bits);
-        sw_ring_clear(m.quiet, m.bits);
+        sw_ring_clear(m.absent, m.bits);
     }
 }
 
@@ -154,33 +173,34 @@ static inline void sw_ring_mark_gap(const sw_ring *ring, int64_t from, int64_t t
     sw_ring_some_marks m;
     while (from < to) {
         from = sw_ring_next_marks(ring, from, to, &m);
-        sw_ring_clear(m.there, m.bits);
         if (quiet)
             sw_ring_set(m.quiet, m.bits);
         else
             sw_ring_clear(m.quiet, m.bits);
+        sw_ring_set(m.absent, m.bits);
     }
 }
 
-/* The bits of these two words that are in another state than `kind`. */
-static inline uint64_t sw_ring_others(uint64_t there, uint64_t quiet, int kind)
+/* What two words of marks say of the sample whose bits are the lowest: 0 (audio) or SW_SPAN_... */
+static inline int sw_ring_kind(uint64_t absent, uint64_t quiet)
 {
-    return kind == 0 ? ~there : kind == SW_SPAN_QUIET ? there | ~quiet : there | quiet;
+    return !(absent & 1) ? 0 : quiet & 1 ? SW_SPAN_QUIET : SW_SPAN_MISSING;
 }
 
-/* Length of the run of equal state that begins at `from`, and which state that is: 0 (audio) or SW_SPAN_... */
+/* Length of the run of equal state that begins at `from`, and which state that is. */
 static inline int64_t sw_ring_run(const sw_ring *ring, int64_t from, int64_t to, int *kind)
 {
-    int64_t position = from;
-    *kind = -1;
+    int64_t position = from + sw_ring_plain(ring, from, to);
+    *kind = position > from ? 0 : -1;
     while (position < to) {
         uint64_t at = (uint64_t)position & ring->mask, first = at & 63, other;
         const _Atomic uint64_t *w = &ring->marks[(at >> 6) * 2];
-        uint64_t there = atomic_load_explicit(w, memory_order_acquire);
-        uint64_t quiet = atomic_load_explicit(w + 1, memory_order_acquire);
+        uint64_t absent = atomic_load_explicit(w, memory_order_acquire) >> first;
+        uint64_t quiet = atomic_load_explicit(w + 1, memory_order_acquire) >> first;
         if (*kind < 0)
-            *kind = there >> first & 1 ? 0 : quiet >> first & 1 ? SW_SPAN_QUIET : SW_SPAN_MISSING;
-        other = sw_ring_others(there, quiet, *kind) >> first;
+            *kind = sw_ring_kind(absent, quiet);
+        other = *kind == 0 ? absent : *kind == SW_SPAN_QUIET ? ~(absent & quiet) : ~absent | quiet;
+        other &= ~UINT64_C(0) >> first; /* the bits that the shift brought in belong to nobody */
         if (other) {
             position += __builtin_ctzll(other);
             break;

@@ -235,7 +235,7 @@ static void accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, i
 }
 
 /* What nearly every packet is: the next one of the current stream, with a header that says nothing else. */
-static int is_plain_next(const sw_rx *rx, const uint8_t *p, size_t octets, const sw_address *from)
+static inline int is_plain_next(const sw_rx *rx, const uint8_t *p, size_t octets, const sw_address *from)
 {
     if (octets < HEADER || octets > KEPT_OCTETS || !rx->has_current || p[0] != PLAIN || p[1] != rx->payload_type)
         return 0;
@@ -245,7 +245,7 @@ static int is_plain_next(const sw_rx *rx, const uint8_t *p, size_t octets, const
 }
 
 /* The same as accept() for such a packet. */
-static void accept_next(sw_rx *rx, const uint8_t *p, size_t octets, int64_t arrival)
+static inline void accept_next(sw_rx *rx, const uint8_t *p, size_t octets, int64_t arrival)
 {
     int64_t ext = rx->highest + 1;
     advance(rx, rx->highest, ext);
@@ -370,15 +370,11 @@ static int refusal(int code)
          : code == SW_ETYPE ? SW_RX_RTCP : SW_RX_MALFORMED;
 }
 
-void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
+/* Whatever is not the plain next packet. */
+static void consider(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
 {
     sw_rtp_packet p;
     int code, delta;
-    count(rx, SW_RX_DATAGRAMS, 1);
-    if (is_plain_next(rx, datagram, octets, from)) {
-        accept_next(rx, datagram, octets, arrival);
-        return;
-    }
     if (octets > KEPT_OCTETS) {
         count(rx, SW_RX_SIZE, 1);
         return;
@@ -402,6 +398,20 @@ void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arri
     doubt(rx, &p, datagram, octets, arrival, from);
 }
 
+static inline void take(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
+{
+    count(rx, SW_RX_DATAGRAMS, 1);
+    if (is_plain_next(rx, datagram, octets, from))
+        accept_next(rx, datagram, octets, arrival);
+    else
+        consider(rx, datagram, octets, arrival, from);
+}
+
+void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
+{
+    take(rx, datagram, octets, arrival, from);
+}
+
 int sw_rx_feed(sw_rx *rx, const void *datagrams, size_t octets, size_t stride, const uint32_t *lengths,
                const int64_t *arrivals, size_t count_, const sw_address *from)
 {
@@ -413,7 +423,7 @@ int sw_rx_feed(sw_rx *rx, const void *datagrams, size_t octets, size_t stride, c
         used += lengths[i];
     }
     for (size_t i = 0; i < count_; i++) {
-        sw_rx_datagram(rx, at, lengths[i], arrivals[i], from);
+        take(rx, at, lengths[i], arrivals[i], from);
         at += stride ? stride : lengths[i];
     }
     return SW_OK;
