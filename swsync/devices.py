@@ -1,7 +1,5 @@
 """Devices to dial or connect to, and media to play: small values with builders. Plain dicts do as well everywhere.
 
-::
-
     call.connect([[devices.phone("+12025550100", "+12025550199"), devices.sip("sip:a@example.com")]])
     call.play([devices.tts("One moment"), devices.ringtone("us", duration=10)])
 

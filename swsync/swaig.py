@@ -21,8 +21,6 @@ _CODECS = ("PCMU", "PCMA")
 class FunctionResult:
     """The answer of a SWAIG function: words for the model, and actions. Every method returns the object itself.
 
-    ::
-
         return FunctionResult("Call monitoring started.").tap(uri="wss://monitor.example.com/audio").to_dict()
 
     Args:

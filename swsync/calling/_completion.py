@@ -29,11 +29,10 @@ def run_afterwards(jobs: Afterwards) -> None:
 
 
 class Completion(Generic[E_co]):
-    """A result or a failure that comes once.
+    """A result or a failure that comes once, and that any number of threads may wait for."""
 
-    It may live under the condition of its owner (a call has one for all its actions), because a thread of ours, or a
-    lock, for each would cost more than the call.
-    """
+    # It may live under the condition of its owner (a call has one for all its actions): a thread of ours, or a lock,
+    # for each would cost more than the call.
 
     def __init__(self, clock: Clock, condition: Condition | None = None) -> None:
         self._clock = clock

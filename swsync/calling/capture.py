@@ -273,8 +273,6 @@ class CaptureVerbs:
     ) -> CallCapture:
         """Record both sides of the call into a stereo WAV on this machine: left is said, right is heard.
 
-        ::
-
             with call.capture("call.wav") as capture:
                 call.play_tts("Hello").wait()
             print(capture.duration, capture.quality)
@@ -291,6 +289,12 @@ class CaptureVerbs:
         Returns:
             A context manager. What this machine is called from outside is told by the settings ``SWSYNC_MEDIA_URL``
             (``stream``, ``ws``), or ``SWSYNC_PUBLIC_HOST`` and ``SWSYNC_RTP_PORTS`` (``rtp``).
+
+        Raises:
+            MediaError: On entry, the file cannot be written; at the end, no audio has come, or the file is damaged.
+            ConfigurationError: On entry, SignalWire could not reach this machine.
+            ActionFailed: On entry, SignalWire did not reach it.
+            TimeoutError: On entry, no audio was announced in time.
         """
         call: Any = self
         return CallCapture(call, path, via, codec, timeout)

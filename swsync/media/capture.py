@@ -148,6 +148,7 @@ class Capture:
 
     @property
     def closed(self) -> bool:
+        """Whether the recording has ended and its file is finished."""
         return self._closed
 
     @property

@@ -93,7 +93,7 @@ class LostSpan:
     Attributes:
         side: The side's name.
         start: Seconds from the start of the recording.
-        end: The same.
+        end: Seconds from the start of the recording, at which there is audio again.
     """
 
     side: str

@@ -162,6 +162,7 @@ class Receiver:
 
     @property
     def closed(self) -> bool:
+        """Whether its sockets were given back; what was received can still be read."""
         return self._closed
 
     @property

@@ -1,6 +1,6 @@
 """RTP packets and what a receiver knows of their source (RFC 3550); the octets are handled in C (``csrc/rtp.c``).
 
-Many packets a call is the fast way: :meth:`RtpSource.packetize_into` and :func:`parse_packets`. No sockets here.
+Many packets a call is the fast way: ``RtpSource.packetize_into`` and ``parse_packets``. No sockets here.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _from_c(packet: Any, datagram: bytes) -> RtpPacket:
 
 
 class RtpBatch:
-    """Datagrams read together. ``batch[i]`` is the packet of datagram i, or raises its :class:`PacketError`.
+    """Datagrams read together. ``batch[i]`` is the packet of datagram i, or raises its ``PacketError``.
 
     Attributes:
         valid: How many of them are RTP packets.
@@ -330,7 +330,7 @@ def packetize(  # noqa: PLR0917
 ) -> list[bytes]:
     """Encode samples and return them as RTP packets; a short last frame is filled up with silence.
 
-    Takes and raises what :class:`RtpSource` does, which goes on where the last packet ended.
+    Takes and raises what ``RtpSource`` does, which goes on where the last packet ended.
     """
     source = RtpSource(
         codec,

@@ -30,15 +30,15 @@ class RtpSender:
     Not for use by two threads at once.
 
     Args:
-        host: Where to.
-        port: The same.
+        host: The receiver's name or address.
+        port: The receiver's port.
         codec: ``PCMU``, ``PCMA`` or ``L16``.
         ptime: Milliseconds a packet, 10 to 120.
         rate: Samples a second.
         ssrc: Random by default, as are the first sequence number and timestamp (RFC 3550 section 5.1).
         payload_type: That of RFC 3551 by default, 96 for L16.
         local_host: Address to send from.
-        local_port: The same; 0 lets the system choose. Both are in ``local_address``.
+        local_port: Port to send from; 0 lets the system choose. Both are in ``local_address``.
         clock: What paces.
 
     Raises:
@@ -102,6 +102,7 @@ class RtpSender:
 
     @property
     def closed(self) -> bool:
+        """Whether the socket was closed."""
         return self._socket.fileno() < 0
 
     def send(self, pcm: Any, *, flush: bool = True) -> None:

@@ -1,7 +1,7 @@
 """One direction of audio on its media clock: a ring of decoded samples with one writer and any number of readers.
 
-The ring is C (``csrc/jitter.c``); RTP fills it from the engine, WebSockets through :meth:`Track.place` and
-:meth:`Track.append`. Reading is the same for all.
+The ring is C (``csrc/jitter.c``); RTP fills it from the engine, WebSockets through ``Track.place`` and
+``Track.append``. Reading is the same for all.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _close_all(descriptors: set[int], pid: int) -> None:
 class Track:
     """One direction of audio.
 
-    One thread writes (``place``, ``append``); any thread reads, through :meth:`reader`, and any may ``end`` it.
+    One thread writes (``place``, ``append``); any thread reads, through ``reader``, and any may ``end`` it.
 
     Args:
         name: What it holds, such as ``inbound``.
@@ -221,7 +221,7 @@ class Track:
 
     @property
     def ended(self) -> bool:
-        """Whether :meth:`end` was called."""
+        """Whether ``end`` was called."""
         return bool(self.report().ended)
 
     @property

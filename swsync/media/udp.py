@@ -48,8 +48,8 @@ class RtpStream:
         track: Where the audio goes.
         codec: As the track's.
         payload_type: Of the packets that carry it.
-        source: As for :class:`RtpReceiver`.
-        roaming: The same.
+        source: As for ``RtpReceiver``.
+        roaming: As for ``RtpReceiver``.
         is_ipv6: Addresses are those of an IPv6 socket, which sees IPv4 ones as mapped.
     """
 

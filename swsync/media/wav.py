@@ -70,10 +70,12 @@ class WavWriter:
 
     @property
     def seconds(self) -> float:
+        """Length of what was written so far."""
         return self.frames / self.rate
 
     @property
     def closed(self) -> bool:
+        """Whether the file is finished."""
         return self._closed
 
     def write(self, samples: Any) -> None:

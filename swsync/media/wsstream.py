@@ -74,8 +74,8 @@ class _Lane:
 class StreamReceiver(WebSocketReceiver):
     """Receives one stream: JSON messages with labelled tracks, marks and DTMF.
 
-    The far side shows :attr:`token` as ``Authorization: Bearer``; an absent, wrong, expired or used one is refused with
-    401 before the upgrade. A token is good for one socket. The tracks are there once :meth:`wait_started` returns.
+    The far side shows ``token`` as ``Authorization: Bearer``; an absent, wrong, expired or used one is refused with
+    401 before the upgrade. A token is good for one socket. The tracks are there once ``wait_started`` returns.
 
     Args:
         host: Address to bind. Default ``SWSYNC_BIND_HOST``, else 127.0.0.1.

@@ -30,7 +30,7 @@ class TapReceiver(WebSocketReceiver):
     """Receives one tap over a WebSocket: bare audio in binary messages.
 
     A tap carries nothing that says where it comes from, so its address holds a secret of 128 bits that is valid until
-    :meth:`end` or :meth:`close`; anything else is refused with 404 before the upgrade. One socket at a time; when it
+    ``end`` or ``close``; anything else is refused with 404 before the upgrade. One socket at a time; when it
     closes, the tap has ended. The format that the far side announces wins over the one asked for, if it can be.
 
     Args:
