@@ -5,7 +5,8 @@ from __future__ import annotations
 from .call import LocalCall
 from .callee import Callee
 from .journal import Entry, Journal
+from .messages import LocalMessage
 from .scenario import TABLE, Behaviour
 from .server import LocalRelay
 
-__all__ = ["TABLE", "Behaviour", "Callee", "Entry", "Journal", "LocalCall", "LocalRelay"]
+__all__ = ["TABLE", "Behaviour", "Callee", "Entry", "Journal", "LocalCall", "LocalMessage", "LocalRelay"]

@@ -207,6 +207,10 @@ class LocalCall:
         for action in list(self.actions.values()):
             action.voice_begins(spoken, len(spoken.pcm) / 2 / RATE)
 
+    def described(self) -> dict[str, Any]:
+        """Return what events of other calls say of this one."""
+        return {"call_id": self.call_id, "node_id": self.node_id, "tag": self.tag, "device": self.device}
+
     @property
     def is_active(self) -> bool:
         return self.state not in ("ending", "ended")

@@ -16,9 +16,12 @@ from swsync.clock import Clock, Thread
 
 from .call import LocalCall
 from .callee import Callee
+from .conferences import Conference, Room
 from .dialing import Dial, Offer
 from .journal import Journal
 from .loop import Loop
+from .messages import Messages
+from .queues import Queues
 from .scenario import behaviour_of
 from .session import Connection, Failed, Session
 from .verbs import verbs_of
@@ -70,6 +73,10 @@ class Core:
         self.callees: dict[str, Callee] = {}  # by number
         self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
         self.offers: dict[str, Offer] = {}  # by call_id
+        self.queues = Queues(self)
+        self.messages = Messages(self)
+        self.conferences: dict[tuple[str, str], Conference] = {}  # by project and name
+        self.rooms: dict[tuple[str, str], Room] = {}  # by project and name
         self.webhooks = Webhooks(self)
         self.net: MediaNet | None = None  # set before the loop starts
         self.tap_header = "json"
@@ -154,6 +161,7 @@ class Core:
         self.notify()
         for offer in list(self.offers.values()):
             self.loop.call_soon(offer.make)
+        self.loop.call_soon(self.messages.deliver)
 
     def subscribers(self, project: str, context: str) -> list[Session]:
         """Return the connected sessions that listen; an inbound call without a project is for anyone. Any thread."""

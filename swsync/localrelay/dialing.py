@@ -7,71 +7,112 @@ from typing import TYPE_CHECKING, Any
 
 from . import schema
 from .call import LocalCall
+from .webhooks import check_webhooks
 
 if TYPE_CHECKING:
     from .core import Core
-    from .loop import Timer
     from .session import Session
 
-__all__ = ["Dial", "Offer", "check_devices"]
+__all__ = ["NUMBERS", "Begin", "Dial", "Hunt", "Offer", "check_device", "check_devices"]
 
 DEFAULT_RING = 30.0  # seconds
-NUMBERS = {"phone": ("from_number", "to_number"), "sip": ("from", "to"), "webrtc": ("from", "to")}
+NUMBERS: dict[str, tuple[str, ...]] = {
+    "phone": ("from_number", "to_number"),
+    "sip": ("from", "to"),
+    "webrtc": ("from", "to"),
+}
+# What only a call that is there already can be connected to, with what each needs.
+ONLY_CONNECTED: dict[str, tuple[str, ...]] = {"call": ("node_id", "call_id"), "queue": ("node_id", "queue_name")}
+NOT_SIMULATED = ("agora", "stream")
 
 
-def check_devices(devices: list[list[dict[str, Any]]], field: str = "devices") -> None:
+def check_devices(devices: list[list[dict[str, Any]]], field: str = "devices", *, connects: bool = False) -> None:
     """Refuse devices that are not a list of lists of devices with their fields inside ``params``."""
     if not devices or not all(devices):
         raise schema.refuse(field, "must hold at least one device in every step")
+    kinds = {**NUMBERS, **(ONLY_CONNECTED if connects else {})}
     for i, step in enumerate(devices):
         for j, device in enumerate(step):
-            path = f"{field}[{i}][{j}]"
-            kind = schema.word(device, "type", tuple(NUMBERS), path)
-            params = schema.need(device, "params", "object", path)
-            for name in NUMBERS[kind]:
-                if not schema.need(params, name, "string", f"{path}.params").strip():
-                    raise schema.refuse(f"{path}.params.{name}", "must not be empty")
-            for name in ("timeout", "max_duration"):
-                if schema.need(params, name, "number", f"{path}.params", 1) < 0:
-                    raise schema.refuse(f"{path}.params.{name}", "must not be negative")
+            check_device(device, f"{field}[{i}][{j}]", kinds)
 
 
-class Dial:
-    """One ``calling.dial``: state events of every leg, then one dial event."""
+def check_device(device: dict[str, Any], path: str, kinds: dict[str, tuple[str, ...]]) -> None:
+    """Refuse a device of another kind, or without what its kind needs."""
+    if device.get("type") in NOT_SIMULATED:
+        raise schema.refuse(f"{path}.type", f"{device['type']} is not simulated by the local relay")
+    kind = schema.word(device, "type", tuple(kinds), path)
+    params = schema.need(device, "params", "object", path)
+    path += ".params"
+    for name in kinds[kind]:
+        if not schema.need(params, name, "string", path).strip():
+            raise schema.refuse(f"{path}.{name}", "must not be empty")
+    for name in ("timeout", "max_duration"):
+        if schema.need(params, name, "number", path, 1) < 0:
+            raise schema.refuse(f"{path}.{name}", "must not be negative")
+    check_webhooks(params, path)
+    schema.need(params, "call_state_events", "array[string]", path, [])
 
-    def __init__(self, core: Core, session: Session, params: dict[str, Any], tag: str) -> None:
-        self._core = core
-        self._session = session
-        self._steps = list(params["devices"])
-        self._minutes = schema.need(params, "max_duration", "number", default=0)
+
+class Hunt:
+    """Rings devices in series and in parallel until somebody answers: what dial and connect have in common.
+
+    Args:
+        core: The relay.
+        session: Who asked for it, and controls the legs.
+        steps: The devices: those of one step ring together, the steps one after the other.
+        tag: What the legs' events carry.
+    """
+
+    def __init__(self, core: Core, session: Session, steps: list[list[dict[str, Any]]], tag: str) -> None:
+        self.core = core
+        self.session = session
         self.tag = tag
-        self._legs: list[LocalCall] = []
-        self._winner: LocalCall | None = None
-        self._is_over = False
-        self._reason = "noAnswer"
-        self._timer: Timer | None = None
+        self.legs: list[LocalCall] = []  # of the step that rings now, or rang last
+        self.is_over = False
+        self.reason = "noAnswer"  # why it fails, if it does
+        self.peer: dict[str, Any] | None = None  # what the legs' states say of the call they are made for
+        self.minutes = 0.0
+        self._steps = list(steps)
 
     def next_step(self) -> None:
         """Ring the next step's devices, all at once."""
-        if not self._steps:
-            self._fail()
+        if self.is_over:
             return
-        step = self._steps.pop(0)
-        self._legs = [self._leg(device) for device in step]
-        for leg in list(self._legs):
+        if not self._steps:
+            self.is_over = True
+            self.lost()
+            return
+        self.legs = [self._leg(device) for device in self._steps.pop(0)]
+        for leg in list(self.legs):
             leg.set_state("created")
-        for leg in list(self._legs):
+        for leg in list(self.legs):
             if leg.is_active:
                 leg.ring()
 
+    def won(self, leg: LocalCall) -> None:
+        """Somebody has answered, and the others ring no longer."""
+        raise NotImplementedError
+
+    def lost(self) -> None:
+        """Nobody has answered; ``reason`` says why."""
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        """Ring nobody any longer."""
+        self.is_over = True
+        self._steps.clear()
+        for leg in self.legs:
+            leg.end("cancel")
+
     def _leg(self, device: dict[str, Any]) -> LocalCall:
         params = device["params"]
-        callee = self._core.callee_of(params[NUMBERS[device["type"]][1]])
+        callee = self.core.callee_of(params[NUMBERS[device["type"]][-1]])
         leg = LocalCall(
-            self._core, callee, direction="outbound", device=device, project=self._session.project, tag=self.tag
+            self.core, callee, direction="outbound", device=device, project=self.session.project, tag=self.tag
         )
-        leg.session = self._session
-        leg.max_duration = self._minutes * 60 or params.get("max_duration") or 0.0
+        leg.session = self.session
+        leg.peer = self.peer
+        leg.max_duration = self.minutes * 60 or params.get("max_duration") or 0.0
         leg.on_answer = self._answered
         leg.on_end = self._ended
         leg.later(params.get("timeout") or DEFAULT_RING, self._give_up, leg)
@@ -83,46 +124,73 @@ class Dial:
             leg.end("noAnswer")
 
     def _answered(self, leg: LocalCall) -> None:
-        if self._winner is not None or self._is_over:
+        if self.is_over:
             return
-        self._winner = leg
-        self._is_over = True
-        self._core.dials.pop((self._session.project, self.tag), None)
-        for other in self._legs:
+        self.is_over = True
+        for other in self.legs:
             if other is not leg:
                 other.end("cancel")
-        self._tell("answered", {"call": self._describe(leg)})
+        self.won(leg)
 
     def _ended(self, leg: LocalCall) -> None:
-        if self._is_over:
+        if self.is_over:
             return
-        self._reason = leg.end_reason
-        if self._reason in ("cancel", "hangup"):
+        self.reason = leg.end_reason
+        if self.reason in ("cancel", "hangup"):
             # The client ended this leg itself: it does not want the next one either.
             self._steps.clear()
-        if not any(other.is_active for other in self._legs):
-            self._core.loop.call_soon(self.next_step)
+        if not any(other.is_active for other in self.legs):
+            self.core.loop.call_soon(self.next_step)
 
-    def _fail(self) -> None:
-        self._is_over = True
-        self._core.dials.pop((self._session.project, self.tag), None)
-        last = self._legs[-1]
-        self._tell("failed", {"reason": self._reason, "source": "server", "call": self._describe(last, False)})
+
+class Dial(Hunt):
+    """One ``calling.dial``: state events of every leg, then one dial event."""
+
+    def __init__(self, core: Core, session: Session, params: dict[str, Any], tag: str) -> None:
+        super().__init__(core, session, params["devices"], tag)
+        self.minutes = schema.need(params, "max_duration", "number", default=0)
+
+    def won(self, leg: LocalCall) -> None:
+        self.core.dials.pop((self.session.project, self.tag), None)
+        self._tell("answered", {"call": self._describe(leg)})
+
+    def lost(self) -> None:
+        self.core.dials.pop((self.session.project, self.tag), None)
+        last = self._describe(self.legs[-1], False)
+        self._tell("failed", {"reason": self.reason, "source": "server", "call": last})
 
     def _describe(self, leg: LocalCall, winner: bool = True) -> dict[str, Any]:
-        return {
-            "call_id": leg.call_id,
-            "node_id": leg.node_id,
-            "segment_id": leg.segment_id,
-            "tag": self.tag,
-            "device": leg.device,
-            "dial_winner": winner,
-        }
+        return {**leg.described(), "segment_id": leg.segment_id, "dial_winner": winner}
 
     def _tell(self, state: str, fields: dict[str, Any]) -> None:
-        self._session.event(
-            "calling.call.dial", {"node_id": self._core.node_id, "tag": self.tag, "dial_state": state, **fields}
+        self.session.event(
+            "calling.call.dial", {"node_id": self.core.node_id, "tag": self.tag, "dial_state": state, **fields}
         )
+
+
+class Begin(Hunt):
+    """One ``calling.begin``, the old way to dial: one device, whose leg's id is in the reply, and no dial event."""
+
+    def __init__(self, core: Core, session: Session, params: dict[str, Any]) -> None:
+        super().__init__(core, session, [], params.get("tag") or "")
+        self.minutes = params.get("max_duration") or 0
+        self._device = params["device"]
+
+    def leg(self) -> LocalCall:
+        """Make the leg, which does not ring yet."""
+        self.legs = [self._leg(self._device)]
+        return self.legs[0]
+
+    def ring(self) -> None:
+        self.legs[0].set_state("created")
+        if self.legs[0].is_active:
+            self.legs[0].ring()
+
+    def won(self, leg: LocalCall) -> None:
+        pass
+
+    def lost(self) -> None:
+        pass
 
 
 class Offer:
@@ -154,11 +222,12 @@ class Offer:
         session = min(candidates, key=rounds)
         self._asked[session.protocol] = rounds(session) + 1
         call.session = session
-        call.state = "ringing"
+        if call.answered_at is None:
+            call.state = "ringing"
         call.tell(
             "calling.call.receive",
             context=call.context,
-            call_state="ringing",
+            call_state=call.state,
             direction="inbound",
             device=call.device,
             project_id=session.project,
@@ -171,7 +240,7 @@ class Offer:
         self._core.loop.call_soon(self.make)
 
     def _give_up(self) -> None:
-        if self._call.state in ("created", "ringing"):
+        if self._call.call_id in self._core.offers:
             self._call.end("noAnswer")
 
     def _ended(self, call: LocalCall) -> None:

@@ -44,12 +44,13 @@ def _check_host(core: Core, host: str | None, field: str) -> None:
         )
 
 
-def check_http(core: Core, url: str, field: str) -> None:
-    """Refuse a file path and whatever else is no http or https URL."""
+def check_http(core: Core, url: str, field: str, *, stays: bool = True) -> None:
+    """Refuse a file path and whatever else is no http or https URL; ``stays``: and what is beyond this machine."""
     parts = _split(url, field)
     if parts.scheme not in ("http", "https"):
         raise schema.refuse(field, "must be an http or https URL; the service cannot read a path of your machine")
-    _check_host(core, parts.hostname, field)
+    if stays or not parts.hostname:
+        _check_host(core, parts.hostname, field)
 
 
 def check_web_socket(core: Core, url: str, field: str, *, plain: bool, query: bool) -> None:

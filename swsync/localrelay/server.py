@@ -20,6 +20,7 @@ from .journal import Journal
 from .links import WebSocketLink
 from .listening import bind, make_tls, wants_tls
 from .memory import MemoryLink
+from .messages import LocalMessage
 from .net import Net
 from .places import is_loopback
 from .scenario import Behaviour, scripted
@@ -305,6 +306,43 @@ class LocalRelay:
         call = LocalCall(self._core, caller, direction="inbound", device=device, project=project, context=context)
         Offer(self._core, call, rings_for).make()
         return call
+
+    def place_message(
+        self,
+        context: str = "default",
+        body: str = "",
+        *,
+        from_: str = CALLER,
+        to: str = CALLED,
+        media: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        project: str = "",
+    ) -> LocalMessage:
+        """Let somebody send a message in. One client that listens on the context gets it, at once or when it comes.
+
+        Args:
+            context: The context that clients must listen on.
+            body: The text.
+            from_: The sender's number.
+            to: The number that it is sent to.
+            media: URLs of its pictures.
+            tags: Words of your own.
+            project: Only to clients of this project; "" is for any.
+        """
+        params = {
+            "context": context,
+            "body": body,
+            "from_number": from_,
+            "to_number": to,
+            "media": list(media),
+            "tags": list(tags),
+        }
+        return self._core.loop.ask(self._core.messages.place, project, params)
+
+    @property
+    def messages(self) -> list[LocalMessage]:
+        """The messages so far in both directions, oldest first; the last 10,000 are kept."""
+        return self._core.loop.ask(list, self._core.messages.history)
 
     def wait_for_subscriber(self, context: str, timeout: float | None = 10.0) -> bool:
         """Wait until a client listens on a context; false after ``timeout`` seconds."""

@@ -6,11 +6,20 @@ import re
 from typing import TYPE_CHECKING
 
 from . import schema
-from .dialing import Dial, check_devices
+from .agents import AgentVerbs
+from .conferences import ConferenceVerbs
+from .connecting import ConnectVerbs
+from .dialing import NUMBERS, Begin, Dial, check_device, check_devices
 from .digits import SendDigitsAction, check_digits
+from .effects import EffectVerbs
+from .faxing import FaxVerbs
+from .handing import HandVerbs
 from .mediaout import StreamAction, TapAction
+from .messages import MessageVerbs
+from .paying import PayVerbs
 from .places import check_rtp_address, check_web_socket
 from .playback import PlayAction, check_media, check_volume
+from .queues import QueueVerbs
 from .recording import RecordVerbs
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
@@ -67,6 +76,7 @@ class _Verbs(Requests):
             "signalwire.unreceive": self.unreceive,
             "calling.receive": self.receive_legacy,
             "calling.dial": self.dial,
+            "calling.begin": self.begin,
             "calling.answer": self.answer,
             "calling.end": self.end,
             "calling.pass": self.pass_,
@@ -110,12 +120,21 @@ class _Verbs(Requests):
         self.after(dial.next_step)
         return {"code": "200", "message": "Dialing"}
 
+    def begin(self, session: Session, params: Params) -> Result:
+        check_device(params["device"], "device", NUMBERS)
+        hunt = Begin(self.core, session, params)
+        leg = hunt.leg()
+        self.after(hunt.ring)
+        return self.accepted(params, "Call started", call_id=leg.call_id, node_id=leg.node_id)
+
     def answer(self, session: Session, params: Params) -> Result:
         call = self.core.call_of(session, params)
-        if call.direction != "inbound" or call.state not in ("created", "ringing"):
+        if self.core.offers.pop(call.call_id, None) is None:
             raise Failed("409", "Conflict: the call is answered already")
+        if call.answered_at is not None:  # it was transferred here
+            self.after(call.set_state, "answered")
+            return self.accepted(params, "Answered")
         call.max_duration = 60.0 * (params.get("max_duration") or 0)
-        self.core.offers.pop(call.call_id, None)
         self.after(call.answer)
         return self.accepted(params, "Answered")
 
@@ -217,7 +236,20 @@ class _Verbs(Requests):
         return self.accepted(params, "Streaming")
 
 
-CAPABILITIES: tuple[type[Requests], ...] = (_Verbs, InputVerbs, RecordVerbs)
+CAPABILITIES: tuple[type[Requests], ...] = (
+    _Verbs,
+    InputVerbs,
+    RecordVerbs,
+    ConnectVerbs,
+    QueueVerbs,
+    ConferenceVerbs,
+    EffectVerbs,
+    HandVerbs,
+    FaxVerbs,
+    PayVerbs,
+    AgentVerbs,
+    MessageVerbs,
+)
 
 
 def verbs_of(core: Core) -> dict[str, Verb]:

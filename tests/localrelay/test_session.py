@@ -64,7 +64,7 @@ def test_contexts(wire: Wire, relay: LocalRelay) -> None:
 
 def test_unknown_methods(wire: Wire) -> None:
     """What RELAY has and the relay has not says so; what RELAY has not is not found."""
-    code, text = wire.error("calling.pay", call_id="x", node_id="y")
+    code, text = wire.error("signalwire.execute")
     assert -32601 == code
     assert "not simulated yet" in text
     assert (-32601, "Method not found: calling.dance") == wire.error("calling.dance")
