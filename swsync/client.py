@@ -18,7 +18,7 @@ from swsync.call import Call
 from swsync.clock import REAL, Clock
 from swsync.configuration import read_settings
 from swsync.connection import Connection
-from swsync.devices import as_wire, check_devices, compact, phone, sip
+from swsync.devices import Device, as_wire, check_devices, compact, phone, sip
 from swsync.dialing import SLACK, Dial, arrange, ring_time
 from swsync.dispatcher import Dispatcher
 from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 H = TypeVar("H", bound=Callable[..., Any])
 Listeners = Mapping[str, Callable[[Any], Any]]
+One = Device | Mapping[str, Any]
+Devices = Sequence[Sequence[One] | One] | One
 
 
 class _Terminated(BaseException):
@@ -432,7 +434,7 @@ class RelayClient:
 
     def dial(
         self,
-        devices: Any,
+        devices: Devices,
         *,
         tag: str | None = None,
         max_duration: int | None = None,

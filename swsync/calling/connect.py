@@ -117,7 +117,7 @@ class ConnectVerbs(Verbs):
             on_completed: Called with the event that ended it.
 
         Returns:
-            At RELAY's reply, a handle: ``wait_connected()`` gives the peer, ``wait_disconnected()`` the end.
+            A handle, at RELAY's reply; ``wait_connected()`` gives the peer, ``wait_disconnected()`` the end.
 
         Raises:
             ConfigurationError: A destination that this client must not reach.

@@ -197,6 +197,9 @@ def name_packetize(call: Call) -> None:
 
 
 def type_dial(client: RelayClient) -> None:
+    client.dial("+12025550100")  # wrong
+    client.dial([["+12025550100"]])  # wrong
+    client.dial([[devices.tts("Hello")]])  # wrong
     client.dial_phone(12025550100)  # wrong
     client.dial_phone("+12025550100", from_number=12025550199)  # wrong
     client.dial_phone("+12025550100", timeout="30")  # wrong

@@ -105,6 +105,8 @@ def main() -> None:
     with swsync.LocalRelay(clock=clock) as relay, RelayClient(**relay.settings) as other:
         call = other.dial([[devices.phone("+12025550100")], [devices.sip("sip:a@b", headers={"X-A": "1"})]], tag="t")
         assert_type(call, Call)
+        other.dial([[{"type": "phone", "params": {"to_number": "+12025550100"}}]], dial_timeout=20)
+        other.dial(devices.phone("+12025550100"), listen={"on_state_changed": lambda call: print(call.state)})
         assert_type(relay.callees["+12025550100"].heard, memoryview)
         remove = call.on("calling.call.play", lambda event: print(event.state))
         remove()
