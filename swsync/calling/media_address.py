@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, MediaError
 
 __all__ = [
     "StreamTarget",
@@ -59,8 +59,16 @@ class StreamTarget(Protocol):
 
 
 def receiver_of(device: Any) -> Any:
-    """The object itself if it is a receiver (it has ``device`` or ``url``, and ``end``), or None for plain data."""
-    return device if callable(getattr(device, "end", None)) else None
+    """The object itself if it is a receiver (it has ``device`` or ``url``, and ``end``), or None for plain data.
+
+    Raises:
+        MediaError: It has ended: what is sent to it would go nowhere, or to whoever has its port by then.
+    """
+    if not callable(getattr(device, "end", None)):
+        return None
+    if getattr(device, "ended", False):
+        raise MediaError(f"{device!r} has ended with its last tap or stream, or was closed: make a new one for each")
+    return device
 
 
 def tap_device(device: Any) -> dict[str, Any]:

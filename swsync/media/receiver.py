@@ -166,6 +166,11 @@ class Receiver:
         return self._closed
 
     @property
+    def ended(self) -> bool:
+        """Whether no more audio is expected: the end of its tap or stream, ``end`` or ``close``."""
+        return self._has_ended
+
+    @property
     def stats(self) -> Any:
         """``ReceiverStats`` of the track; with two tracks a dict of them by name."""
         tracks = self.tracks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -47,12 +48,14 @@ class WavWriter:
         self.path = Path(path)
         if not self.path.name:
             raise MediaError(f"a recording needs the name of a file, not {os.fspath(path)!r}")
-        self.part = self.path.with_name(self.path.name + ".part")
         self.channels = channels
         self.rate = rate
         self.frames = 0  # written so far
         self._closed = False
         try:
+            # The process may go to another directory before the end.
+            self.path = self.path.absolute()
+            self.part = self.path.with_name(self.path.name + ".part")
             if self.path.is_dir():
                 raise IsADirectoryError(21, "it is a directory")
             _check_regular(self.path)
@@ -93,25 +96,27 @@ class WavWriter:
             swapped = array.array("h", data.tobytes())
             swapped.byteswap()
             data = memoryview(swapped).cast("B")
-        at = HEADER + self.frames * 2 * self.channels
-        if at + len(data) > LARGEST:
+        end = HEADER + self.frames * 2 * self.channels
+        if end + len(data) > LARGEST:
             raise MediaError(f"the recording {self.path} has reached the 4 GiB that a WAV can hold")
         try:
             while data:
-                written = os.pwrite(self._fd, data, at)
-                at, data = at + written, data[written:]
+                written = os.pwrite(self._fd, data, end)
+                end, data = end + written, data[written:]
         except OSError as error:
             raise self._failure(error) from None
-        # The samples first: a header that promises less than there is, is valid.
-        self.frames = (at - HEADER) // (2 * self.channels)
-        self._write_header()
+        finally:
+            # What fitted on a full disk counts. The header comes last: one that promises less than there is, is valid.
+            self.frames = (end - HEADER) // (2 * self.channels)
+            self._write_header()
 
     def _write_header(self) -> None:
         octets, align = self.frames * 2 * self.channels, 2 * self.channels
         form = struct.pack("<HHIIHH", 1, self.channels, self.rate, self.rate * align, align, 16)
         riff = b"RIFF" + struct.pack("<I", HEADER - 8 + octets) + b"WAVEfmt " + struct.pack("<I", 16) + form
         try:
-            os.pwrite(self._fd, riff + b"data" + struct.pack("<I", octets), 0)
+            if os.pwrite(self._fd, riff + b"data" + struct.pack("<I", octets), 0) < HEADER:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise self._failure(error) from None
 
@@ -125,11 +130,10 @@ class WavWriter:
             return
         self._closed = True
         try:
-            try:
+            with contextlib.suppress(OSError):
                 # A write that failed half way may have left more than the header tells of.
                 os.ftruncate(self._fd, HEADER + self.frames * 2 * self.channels)
-            finally:
-                os.close(self._fd)
+            os.close(self._fd)
             os.replace(self.part, self.path)
         except OSError as error:
             raise self._failure(error) from None

@@ -78,7 +78,7 @@ def test_a_receiver_gives_address_and_token():
     tell(call, "calling.call.stream", control_id=stream.id, state="finished")
     assert 1 == receiver.ended
 
-    call.stream(receiver, authorization_bearer_token="mine")
+    call.stream(FakeReceiver(url=URL, token="secret"), authorization_bearer_token="mine")
     assert "mine" == call.session.last[1]["authorization_bearer_token"]
 
 

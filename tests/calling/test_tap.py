@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from fake_session import FakeReceiver, FakeSession, make_call, tell, tell_state
 
+from swsync import media
 from swsync.calling.tap import CallTap, TapAction
-from swsync.errors import ActionFailed, CallEnded, ConfigurationError, RelayError
+from swsync.errors import ActionFailed, CallEnded, ConfigurationError, MediaError, RelayError
 
 AUDIO = {"type": "audio", "params": {"direction": "both"}}
 WS = {"type": "ws", "params": {"uri": "wss://example.com/tap/secret", "codec": "PCMU", "rate": 8000}}
@@ -317,3 +318,16 @@ def test_call_tap_is_the_nodes_name():
     tap = start(make_call())
     assert ("call-1", "node-1", tap.control_id) == (tap.call_id, tap.node_id, tap.id)
     assert not tap.has_ended
+
+
+@pytest.mark.parametrize("kind", [media.RtpReceiver, media.TapReceiver, media.StreamReceiver])
+def test_a_receiver_that_has_ended_is_refused(kind):
+    """Before any request: its port may be somebody else's by then."""
+    call = make_call(FakeSession(is_local_host=True))
+    with kind() as receiver:
+        pass
+
+    with pytest.raises(MediaError, match="ended"):
+        call.stream(receiver) if kind is media.StreamReceiver else start(call, device=receiver)
+
+    assert [] == call.session.sent

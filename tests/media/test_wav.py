@@ -87,6 +87,39 @@ def test_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_disk_that_fills_up_keeps_what_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole frames of it, and nothing behind them; a header that does not fit is no recording at all."""
+    real, room = os.pwrite, 44 + 30
+
+    def pwrite(fd: int, data: bytes, at: int) -> int:
+        if at >= room:
+            raise OSError(28, "No space left on device")
+        return real(fd, memoryview(data)[: room - at], at)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    path = tmp_path / "a.wav"
+    writer = WavWriter(path, channels=2)
+    writer.write(bytes(16))
+    with pytest.raises(MediaError, match="space"):
+        writer.write(b"\1" * 16)
+    writer.close()
+    assert (2, 8000, bytes(16) + b"\1" * 12) == read(path)
+    assert 44 + 28 == path.stat().st_size
+    room = 10
+    with pytest.raises(MediaError, match="space"):
+        WavWriter(tmp_path / "b.wav")
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_relative_path_is_of_the_directory_at_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may change it while it records."""
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with WavWriter("a.wav"):
+        monkeypatch.chdir(tmp_path / "other")
+    assert (1, 8000, b"") == read(tmp_path / "a.wav")
+
+
 def test_names_that_no_file_can_have(tmp_path: Path) -> None:
     """Empty, with a NUL, not encodable: the same error as for any other place that cannot be written."""
     for name in ("", "/", "a\0b", "a\ud800"):
