@@ -38,8 +38,6 @@ HEADERS = ("json", "bare", "none")
 class LocalRelay:
     """A RELAY server with simulated people, for clients of any kind; their audio is real.
 
-    ::
-
         with swsync.LocalRelay() as relay, swsync.RelayClient(**relay.settings) as client:
             call = client.dial_phone(to="+12025550100", from_number="+12025550199")
 
@@ -271,7 +269,7 @@ class LocalRelay:
             project: Only to clients of this project; "" is for any.
 
         Returns:
-            The call: ``wait_for_answered()``, ``said``, ``heard``, ``press()``, ``say()``, ``hang_up()``.
+            The call, with ``wait_for_answered()``, ``said``, ``heard``, ``press()``, ``say()``, ``hang_up()``.
 
         Raises:
             TimeoutError: No client listened on the context in time; the caller has hung up.
