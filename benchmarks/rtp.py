@@ -65,6 +65,7 @@ class _Receiver:
         octets = 12 + FRAME
         self.count = len(datagrams)
         self.joined = bytearray(b"".join(datagrams))
+        self.input = ffi.from_buffer(self.joined)
         self.sequence_numbers = np.ndarray(self.count, ">u2", self.joined, 2, (octets,))
         self.timestamps = np.ndarray(self.count, ">u4", self.joined, 4, (octets,))
         self.arrivals = np.arange(1, self.count + 1, dtype=np.int64) * PTIME
@@ -77,12 +78,13 @@ class _Receiver:
         self.reader, self.used, self.spans = ffi.new("sw_reader *"), ffi.new("int32_t *"), ffi.new("sw_span[]", 4)
         self.reader.position = FRAME * self.count  # go_on() comes before the first run
         self.pcm = bytearray(2 * FRAME * self.count)
+        self.output = ffi.from_buffer(self.pcm)
 
     def run(self) -> bytearray:
         """Parse, order, decode and place all datagrams, then read every sample."""
-        joined, arrivals = ffi.from_buffer(self.joined), ffi.from_buffer("int64_t[]", self.arrivals)
-        lib.sw_rx_feed(self.rx, joined, len(joined), 0, self.lengths, arrivals, self.count, self.sender)
-        target, done, wanted = ffi.from_buffer(self.pcm), 0, FRAME * self.count
+        arrivals = ffi.from_buffer("int64_t[]", self.arrivals)
+        lib.sw_rx_feed(self.rx, self.input, len(self.input), 0, self.lengths, arrivals, self.count, self.sender)
+        target, done, wanted = self.output, 0, FRAME * self.count
         until = self.reader.position + wanted
         while done < wanted:
             room = target + 2 * done

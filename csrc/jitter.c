@@ -135,21 +135,24 @@ static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t 
 }
 
 /* Decode and write at the head. The ring is claimed before, head moves after. */
-static void push(sw_track *t, const uint8_t *payload, int64_t n)
+static inline void push_part(sw_track *t, const uint8_t *payload, int64_t n)
 {
-    int64_t head = load64(&t->head), most = (int64_t)(t->ring.capacity >> 3);
-    while (n > 0) {
-        int64_t part = n < most ? n : most;
-        atomic_store_explicit(&t->claimed, head + part, memory_order_relaxed);
-        atomic_thread_fence(memory_order_release);
-        sw_ring_decode(&t->ring, head, t->codec, payload, part);
-        sw_ring_mark_audio(&t->ring, head, head + part);
-        head += part;
-        atomic_store_explicit(&t->head, head, memory_order_release);
-        count(t, SW_TRACK_SAMPLES, (uint64_t)part);
-        payload += (size_t)part << t->wide;
-        n -= part;
-    }
+    int64_t head = load64(&t->head);
+    atomic_store_explicit(&t->claimed, head + n, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    sw_ring_decode(&t->ring, head, t->codec, payload, n);
+    sw_ring_mark_audio(&t->ring, head, head + n);
+    atomic_store_explicit(&t->head, head + n, memory_order_release);
+    count(t, SW_TRACK_SAMPLES, (uint64_t)n);
+}
+
+/* The same of any length: never so much at once that a reader near the oldest sample loses all that it has. */
+static inline void push(sw_track *t, const uint8_t *payload, int64_t n)
+{
+    int64_t most = (int64_t)(t->ring.capacity >> 3);
+    for (; n > most; n -= most, payload += most << t->wide)
+        push_part(t, payload, most);
+    push_part(t, payload, n);
 }
 
 static void begin(sw_track *t, int64_t position, int64_t arrival)

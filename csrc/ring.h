@@ -63,53 +63,49 @@ static inline size_t sw_ring_before_end(const sw_ring *ring, uint64_t at, int64_
     return (uint64_t)count < ring->capacity - at ? (size_t)count : (size_t)(ring->capacity - at);
 }
 
-/* Decode `count` samples of a payload to where they belong. */
+/* Decode `count` samples of a payload to one piece of the ring; returns where the payload goes on. */
+static inline const uint8_t *sw_ring_decode_piece(const sw_ring *ring, uint64_t at, int codec, const uint8_t *payload,
+                                                  size_t count)
+{
+    unsigned char *to = ring->pcm + 2 * at;
+    if (codec == SW_CODEC_PCMU) {
+        sw_ulaw_decode(payload, count, to);
+        return payload + count;
+    }
+    if (codec == SW_CODEC_PCMA) {
+        sw_alaw_decode(payload, count, to);
+        return payload + count;
+    }
+    (void)sw_decode(codec, payload, 2 * count, to, count);
+    return payload + 2 * count;
+}
+
+/* The same to where they belong: one piece, or two at the ring's end. `count` is at most the capacity, here and below. */
 static inline void sw_ring_decode(const sw_ring *ring, int64_t position, int codec, const uint8_t *payload, int64_t count)
 {
-    while (count > 0) {
-        uint64_t at = (uint64_t)position & ring->mask;
-        size_t n = sw_ring_before_end(ring, at, count), octets = n;
-        unsigned char *to = ring->pcm + 2 * at;
-        if (codec == SW_CODEC_PCMU) {
-            sw_ulaw_decode(payload, n, to);
-        } else if (codec == SW_CODEC_PCMA) {
-            sw_alaw_decode(payload, n, to);
-        } else {
-            octets = 2 * n;
-            (void)sw_decode(codec, payload, octets, to, n);
-        }
-        payload += octets;
-        position += (int64_t)n;
-        count -= (int64_t)n;
-    }
+    uint64_t at = (uint64_t)position & ring->mask;
+    size_t n = sw_ring_before_end(ring, at, count);
+    payload = sw_ring_decode_piece(ring, at, codec, payload, n);
+    if (n < (size_t)count)
+        (void)sw_ring_decode_piece(ring, 0, codec, payload, (size_t)count - n);
 }
 
 /* Copy samples to the ring. */
 static inline void sw_ring_store(const sw_ring *ring, int64_t position, const void *samples, int64_t count)
 {
-    const unsigned char *from = samples;
-    while (count > 0) {
-        uint64_t at = (uint64_t)position & ring->mask;
-        size_t n = sw_ring_before_end(ring, at, count);
-        memcpy(ring->pcm + 2 * at, from, 2 * n);
-        from += 2 * n;
-        position += (int64_t)n;
-        count -= (int64_t)n;
-    }
+    uint64_t at = (uint64_t)position & ring->mask;
+    size_t n = sw_ring_before_end(ring, at, count);
+    memcpy(ring->pcm + 2 * at, samples, 2 * n);
+    memcpy(ring->pcm, (const unsigned char *)samples + 2 * n, 2 * ((size_t)count - n));
 }
 
 /* Copy samples out of it. */
 static inline void sw_ring_load(const sw_ring *ring, int64_t position, void *samples, int64_t count)
 {
-    unsigned char *to = samples;
-    while (count > 0) {
-        uint64_t at = (uint64_t)position & ring->mask;
-        size_t n = sw_ring_before_end(ring, at, count);
-        sw_ring_copy_out(to, ring->pcm + 2 * at, 2 * n);
-        to += 2 * n;
-        position += (int64_t)n;
-        count -= (int64_t)n;
-    }
+    uint64_t at = (uint64_t)position & ring->mask;
+    size_t n = sw_ring_before_end(ring, at, count);
+    sw_ring_copy_out(samples, ring->pcm + 2 * at, 2 * n);
+    sw_ring_copy_out((unsigned char *)samples + 2 * n, ring->pcm, 2 * ((size_t)count - n));
 }
 
 /* ---- whether they are there ------------------------------------------------------------------------------- */

@@ -36,13 +36,15 @@ static inline void sw_put32(uint8_t *p, uint32_t v)
 /* What sw_rtp_clock does, for those who do it once a packet. */
 static inline uint32_t sw_clock(int64_t nanoseconds, uint32_t clock_rate)
 {
-    const int64_t second = 1000000000;
-    int64_t whole = nanoseconds / second, part = nanoseconds % second;
-    if (part < 0) { /* times before the clock's zero round down as well */
-        part += second;
-        whole -= 1;
+    const uint64_t second = 1000000000;
+    uint64_t whole, part;
+    if (nanoseconds < 0) { /* times before the clock's zero round down as well: count from a second that is before */
+        uint64_t before = (0 - (uint64_t)nanoseconds) / second + 1;
+        return sw_clock((int64_t)((uint64_t)nanoseconds + before * second), clock_rate) - (uint32_t)before * clock_rate;
     }
-    return (uint32_t)((uint64_t)whole * clock_rate + (uint64_t)part * clock_rate / (uint64_t)second);
+    whole = (uint64_t)nanoseconds / second;
+    part = (uint64_t)nanoseconds % second;
+    return (uint32_t)(whole * clock_rate + part * clock_rate / second);
 }
 
 #endif
