@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from swsync.calling._base import Action, Session
+from swsync.calling._base import Session
 from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling.ai import AIVerbs
 from swsync.calling.callqueue import QueueVerbs
@@ -282,27 +282,29 @@ class Call(
                 self._move(event, afterwards)
             elif isinstance(event, ConnectEvent):
                 self._bridge(event, afterwards)
+                self._tell_connects(event, afterwards)
             action = self._actions.get(event.control_id) if event.control_id else None
             if action is not None and action._observe(event, afterwards):
                 self._actions.pop(action.control_id, None)
-            for other in self._observers(event):
-                if other._observe(event, afterwards):
-                    self._actions.pop(other.control_id, None)
             for waiter in self._waiters:
                 if waiter.match.event_type == event.event_type:
                     waiter.events.append(event)
             for listener in self._listeners.get(event.event_type, ()):
                 if listener.wants(event):
-                    subject = {"action": action or event, "call": self}.get(listener.match.subject, event)
+                    subject: Any = event
+                    if listener.match.subject != "event":
+                        subject = self if listener.match.subject == "call" else action or event
                     afterwards.append(partial(self._call_back, listener, subject))
             self._condition.notify_all()
         run_afterwards(afterwards)
 
-    def _observers(self, event: RelayEvent) -> list[Action[Any]]:
-        """The actions whose events carry no control_id: connects; requires _condition."""
-        if event.control_id or not isinstance(event, ConnectEvent):
-            return []
-        return [action for action in self._actions.values() if action._event_type == event.event_type]
+    def _tell_connects(self, event: ConnectEvent, afterwards: Afterwards) -> None:
+        """Tell the actions whose events carry no control_id: connects; requires _condition."""
+        if event.control_id:
+            return
+        for action in [action for action in self._actions.values() if action._event_type == event.event_type]:
+            if action._observe(event, afterwards):
+                self._actions.pop(action.control_id, None)
 
     def _move(self, event: CallStateEvent, afterwards: Afterwards) -> None:
         """Take a new state in; requires _condition."""

@@ -454,7 +454,7 @@ class Connection:
         transport.send(self.session.ping())
 
     def _read(self, transport: Transport, wait: float) -> None:
-        """Handle what comes within ``wait`` seconds, all that is there, and the timers that are due."""
+        """Run the timers that are due, then handle what comes within ``wait`` seconds, all that is there."""
         wait = min(wait, self._run_timers())
         if not hasattr(transport, "wake"):
             wait = min(wait, TICK)
@@ -465,7 +465,6 @@ class Connection:
                 self._take_burst(transport, text)
             finally:
                 self._callbacks.release()
-        self._run_timers()
 
     def _take_burst(self, transport: Transport, text: str | None) -> None:
         handled = 0

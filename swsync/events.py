@@ -190,13 +190,15 @@ class RelayEvent:
         values: dict[str, Any] = {}
         for name, key, paths, read in _columns(cls):
             value = params.get(key) if key else _find(params, paths, read)
-            if value is not None:
+            # Nearly every field is text, and is; a call of _read_text costs as much as all else here.
+            if value is not None and not (read is _read_text and value.__class__ is str):
                 value = read(value)
-                if value is not None:
-                    values[name] = value
-        stamp = _read_number(payload.get("timestamp"))
-        if stamp is None:
-            stamp = _read_number(params.get("timestamp"))
+            if value is not None:
+                values[name] = value
+        stamp = payload.get("timestamp")
+        if stamp.__class__ is not float:
+            stamp = _read_number(stamp)
+            stamp = _read_number(params.get("timestamp")) if stamp is None else stamp
         return cls(
             event_type=_read_text(payload.get("event_type")) or "", params=params, timestamp=stamp or 0.0, **values
         )

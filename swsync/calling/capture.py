@@ -13,12 +13,13 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swsync.errors import CallEnded, MediaError, OutcomeUnknown, SwsyncError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from swsync.call import Call
     from swsync.calling._base import Action
     from swsync.media.capture import Capture
@@ -51,7 +52,9 @@ class CallCapture:
         if via not in WAYS:
             raise ValueError(f"via must be one of {', '.join(WAYS)}, not {via!r}")
         self.call = call
-        self.path = Path(path)
+        from pathlib import Path  # with what it needs, the largest import of this package
+
+        self.path: Path = Path(path)
         self.via = via
         self.actions: Sequence[Action[Any]] = ()
         self._codec = codec

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swsync.calling._base import CanPause, CanStop, Completed, Verbs
 from swsync.devices import compact
 from swsync.errors import MediaError
 from swsync.events import RecordEvent
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["ALLOWED_HOSTS", "MAX_SIZE", "RecordAction", "RecordVerbs"]
 
