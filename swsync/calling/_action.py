@@ -129,7 +129,7 @@ class Action(Completion[E_co]):
 
     def _never_began(self) -> str:
         if self._address:
-            return f"it ended before it began: SignalWire could not reach {self._address}"
+            return f"it ended before it began: SignalWire could not reach {self._address}, or the call ended"
         return "it ended before it began"
 
     def _command(self, command: str, **params: Any) -> dict[str, Any]:

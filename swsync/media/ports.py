@@ -18,6 +18,7 @@ __all__ = ["bind_udp", "give_back", "parse_source", "port_range"]
 DEFAULT_RANGE = (16384, 32766)
 REST = 10.0  # seconds before a port is used again: late packets of its last stream must not reach the next one
 ATTEMPTS = 100
+_WANTED = "set SWSYNC_BIND_HOST or host= to an address of this machine, or to 0.0.0.0 for all"
 
 _random = random.SystemRandom()  # a port that cannot be guessed is harder to send to
 _lock = threading.Lock()
@@ -52,7 +53,7 @@ def bind_udp(host: str, port: int = 0) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
-        raise MediaError(f"cannot receive RTP on {host!r}: {error}") from None
+        raise MediaError(f"cannot receive RTP on {host!r}: {error}; {_WANTED}") from None
     if port:
         return _bind(family, (address[0], port, *address[2:]))
     low, high = port_range()
@@ -85,7 +86,8 @@ def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
     except OSError as error:
         sock.close()
         reason = error.strerror or str(error)
-        raise MediaError(f"cannot receive RTP on {address[0]} port {address[1]}: {reason}") from error
+        hint = f"; {_WANTED}" if error.errno == errno.EADDRNOTAVAIL else ""
+        raise MediaError(f"cannot receive RTP on {address[0]} port {address[1]}: {reason}{hint}") from error
     return sock
 
 

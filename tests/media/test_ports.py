@@ -40,6 +40,13 @@ def test_a_range_that_is_used_up_is_explained(monkeypatch: pytest.MonkeyPatch) -
     sock.close()
 
 
+@pytest.mark.parametrize("host", ["nonsense.invalid", "192.0.2.1", "a\0b"])
+def test_a_host_that_is_not_ours(host: str) -> None:
+    """The sentence names the variable that may have brought it."""
+    with pytest.raises(MediaError, match="SWSYNC_BIND_HOST"):
+        ports.bind_udp(host)
+
+
 @pytest.mark.parametrize("port", [-1, 65536, 70000])
 def test_a_port_that_is_none(port: int) -> None:
     """A sentence with the number, as for every other address that cannot be bound."""
