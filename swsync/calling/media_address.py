@@ -178,6 +178,6 @@ def _check_rtp(host: str) -> None:
     if address is None or address.version != 4 or not address.is_global or address.is_multicast:
         raise ConfigurationError(
             f"tap: SignalWire sends RTP to public IPv4 addresses only, and {host or 'nothing'} is none: set "
-            "SWSYNC_PUBLIC_HOST to the one that leads here (and SWSYNC_BIND_HOST=0.0.0.0, SWSYNC_RTP_PORTS), or tap over "
-            "WebSocket"
+            "SWSYNC_PUBLIC_HOST to the one that leads here (and SWSYNC_BIND_HOST=0.0.0.0, SWSYNC_RTP_PORTS), or tap "
+            "over WebSocket"
         )
