@@ -9,9 +9,7 @@ TO = os.environ.get("TO", "+12025550100")
 FROM = os.environ.get("FROM", "+12025550199")
 
 with swsync.RelayClient() as client:
-    call = client.dial(
-        devices=[[{"type": "phone", "params": {"to_number": TO, "from_number": FROM, "timeout": 30}}]]
-    )
+    call = client.dial(devices=[[{"type": "phone", "params": {"to_number": TO, "from_number": FROM, "timeout": 30}}]])
     action = call.stream(STREAM_URL, track="inbound", codec="PCMU", custom_parameters={"session_id": "abc123"})
     call.play_tts("Hello, this is a reminder.").wait()
     action.stop()

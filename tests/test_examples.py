@@ -138,5 +138,6 @@ def test_inbound_tap(relay: swsync.LocalRelay, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_every_example_has_a_test(path: Path) -> None:
-    """No example is left that nobody runs."""
-    assert f"def test_{path.stem}(" in Path(__file__).read_text()
+    """No example is left that nobody runs; the recipes have a module of their own."""
+    tests = [Path(__file__), Path(__file__).with_name("test_recipes.py")]
+    assert any(f"def test_{path.stem}(" in test.read_text() for test in tests)

@@ -1,0 +1,115 @@
+"""The recipes in examples/ as whole programs against LocalRelay: who hears what, and that no call is left on."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_examples import EXAMPLES, run, settings
+
+import swsync
+from swsync.localrelay import LocalCall
+
+AGENT, TO, CALLER = "+12025550100", "+12025550100", "+12025550123"
+LONG = 30.0
+
+
+@pytest.fixture
+def relay() -> Iterator[swsync.LocalRelay]:
+    """A relay whose calls go four times as fast. When a test is over, so is every call."""
+    with swsync.LocalRelay(speed=4) as relay:
+        yield relay
+        for callee in relay.callees.values():
+            for call in callee.calls:
+                call.wait_for_ended(LONG)
+
+
+@contextlib.contextmanager
+def program(name: str, relay: swsync.LocalRelay, directory: Path, **more: str) -> Iterator[list[str]]:
+    """Run an example that serves until Ctrl-C; gives the list that fills with the lines that it prints."""
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name)], env=settings(relay, **more), cwd=directory, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    kill = threading.Timer(60, process.kill)
+    kill.start()
+    lines: list[str] = []
+    try:
+        yield lines
+        process.send_signal(signal.SIGINT)
+        printed, errors = process.communicate(timeout=20)
+        lines += printed.splitlines()
+        assert ("", 0) == (errors, process.returncode)
+    finally:
+        kill.cancel()
+        kill.join()
+        process.kill()
+        process.communicate()
+
+
+def agent_call(relay: swsync.LocalRelay) -> LocalCall:
+    """The agent's only call."""
+    (call,) = relay.callees[AGENT].calls
+    return call
+
+
+def test_warm_transfer(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The agent is told first; then each hears the other; when the agent leaves, the caller's call is over too."""
+    relay.callee(AGENT, hangs_up_after=12)
+    with program("warm_transfer.py", relay, tmp_path) as lines:
+        caller = relay.place_call(from_=CALLER, timeout=LONG)
+        caller.wait_for_ended(LONG)
+    assert ["joined", "over"] == lines
+    methods = [(entry.method, entry.params.get("call_id")) for entry in relay.journal.requests()]
+    agent = agent_call(relay).call_id
+    told, joined = methods.index(("calling.play", agent)), methods.index(("calling.connect", caller.call_id))
+    assert told < joined
+    assert max(agent_call(relay).heard) > 1000
+
+
+def test_warm_transfer_without_an_agent(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The caller is told, and let go."""
+    relay.callee(AGENT, outcome="busy")
+    with program("warm_transfer.py", relay, tmp_path) as lines:
+        relay.place_call(from_=CALLER, timeout=LONG).wait_for_ended(LONG)
+    assert ["no agent: busy"] == lines
+
+
+def test_whisper(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """What is whispered is played to the agent's leg, and to no other."""
+    relay.callee(AGENT, speech=b"", hangs_up_after=12)
+    with program("whisper.py", relay, tmp_path) as lines:
+        caller = relay.place_call(from_=CALLER, speech=b"", timeout=LONG)
+        caller.wait_for_ended(LONG)
+    assert ["whispered", "over"] == lines
+    assert [agent_call(relay).call_id] == [entry.params["call_id"] for entry in relay.journal.requests("calling.play")]
+    assert max(agent_call(relay).heard) > 1000
+    assert max(caller.heard, default=0) < 100
+
+
+@pytest.mark.parametrize("kind", ["human", "machine"])
+def test_voicemail_drop(relay: swsync.LocalRelay, tmp_path: Path, kind: str) -> None:
+    """A machine is left its message after the greeting and the beep; a person is talked to."""
+    relay.callee(TO, kind=kind)
+    printed = run("voicemail_drop.py", settings(relay), tmp_path)
+    assert f"answered by {kind.upper()}\n" == printed
+    (play,) = relay.journal.requests("calling.play")
+    assert ("parcel is ready to be fetched" in str(play.params)) == (kind == "machine")
+
+
+def test_call_queue(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """Two callers are served one after the other, in their order, by an agent who does not answer at first."""
+    relay.callee(AGENT, outcomes=["busy", "answers"], hangs_up_after=8)
+    with program("call_queue.py", relay, tmp_path, AGAIN="0.2") as lines:
+        callers = [relay.place_call(from_=number, timeout=LONG) for number in (CALLER, "+12025550124")]
+        for call in callers:
+            call.wait_for_ended(LONG)
+    numbers = {call.call_id: call.device["params"]["from_number"] for call in callers}
+    entered = [numbers[entry.params["call_id"]] for entry in relay.journal.requests("calling.queue.enter")]
+    assert entered == [line.split()[1] for line in lines if line.startswith("serving")]
