@@ -138,18 +138,19 @@ static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *hea
     return arrival;
 }
 
-static void take(const sw_engine *e, sw_socket *s, struct msghdr *header, size_t octets)
+/* Hand it on. Returns when it came. */
+static int64_t take(const sw_engine *e, sw_socket *s, struct msghdr *header, size_t octets)
 {
-    int64_t arrival = read_control(e, s, header);
+    int64_t came = read_control(e, s, header);
+    int64_t arrival = s->speed == 1.0 ? came : (int64_t)((double)came * s->speed);
     sw_address from;
     if (header->msg_flags & MSG_TRUNC) {
         sw_rx_oversize(s->rx);
-        return;
+        return came;
     }
-    if (s->speed != 1.0)
-        arrival = (int64_t)((double)arrival * s->speed);
     read_address(header->msg_name, &from);
     sw_rx_datagram(s->rx, header->msg_iov->iov_base, octets, arrival, &from);
+    return came;
 }
 
 /* ---- one socket ------------------------------------------------------------------------------------------- */
@@ -180,12 +181,22 @@ static int receive_plain(sw_engine *e, sw_socket *s, int limit)
         if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
         if (octets >= 0) /* else an ICMP error that belongs to nothing we sent: it is cleared by being read */
-            take(e, s, &header, (size_t)octets);
+            (void)take(e, s, &header, (size_t)octets);
     }
     return n;
 }
 
 #if HAVE_BATCHES
+static int64_t take_batched(sw_engine *e, sw_socket *s, int i, size_t octets)
+{
+    struct msghdr *header = &e->messages[i].msg_hdr;
+    int64_t came = take(e, s, header, octets);
+    header->msg_namelen = sizeof e->names[i];
+    header->msg_controllen = CONTROL;
+    header->msg_flags = 0;
+    return came;
+}
+
 static int receive_batch(sw_engine *e, sw_socket *s, int limit)
 {
     int total = 0;
@@ -197,17 +208,25 @@ static int receive_batch(sw_engine *e, sw_socket *s, int limit)
             total++; /* as above; the budget ends what repeats */
             continue;
         }
-        for (int i = 0; i < n; i++) {
-            take(e, s, &e->messages[i].msg_hdr, e->messages[i].msg_len);
-            e->messages[i].msg_hdr.msg_namelen = sizeof e->names[i];
-            e->messages[i].msg_hdr.msg_controllen = CONTROL;
-            e->messages[i].msg_hdr.msg_flags = 0;
-        }
+        for (int i = 0; i < n; i++)
+            (void)take_batched(e, s, i, e->messages[i].msg_len);
         total += n;
         if (n < BATCH)
             break;
     }
     return total;
+}
+
+/* A stream at its pace has one datagram: take that, and do not pay for asking whether there is another. If it has
+   waited for longer than a tick there may be more behind it; if not, but there is, epoll says so at the next tick. */
+static int receive_paced(sw_engine *e, sw_socket *s, int limit)
+{
+    ssize_t octets = recvmsg(s->fd, &e->messages[0].msg_hdr, MSG_DONTWAIT);
+    if (octets < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : 1; /* an error is cleared by being read */
+    if (take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick)
+        return 1;
+    return 1 + receive_batch(e, s, limit - 1);
 }
 #endif
 
@@ -215,12 +234,10 @@ static int drain(sw_engine *e, sw_socket *s, int limit)
 {
     int n;
 #if HAVE_BATCHES
-    n = e->portable ? receive_plain(e, s, limit) : receive_batch(e, s, limit);
-    if (n >= limit && s->is_open && !e->portable) {
-        /* Its budget is used up and there may be more: ask for another edge. */
-        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.ptr = s}};
-        (void)epoll_ctl(e->epoll, EPOLL_CTL_MOD, s->fd, &event);
-    }
+    if (e->portable)
+        n = receive_plain(e, s, limit);
+    else
+        n = s->is_open ? receive_paced(e, s, limit) : receive_batch(e, s, limit);
 #else
     n = receive_plain(e, s, limit);
 #endif
@@ -235,8 +252,7 @@ static void open_socket(sw_engine *e, sw_socket *s)
         return;
 #if HAVE_BATCHES
     if (!e->portable) {
-        /* By edges: a socket that was drained is not looked at again until more comes. */
-        struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data = {.ptr = s}};
+        struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = s}};
         (void)epoll_ctl(e->epoll, EPOLL_CTL_ADD, s->fd, &event);
     }
 #endif
