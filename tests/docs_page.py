@@ -52,7 +52,11 @@ def main(page: Path) -> None:
         os.environ["SIGNALWIRE_API_TOKEN"] = settings["token"]
         os.environ["SIGNALWIRE_SPACE"] = settings["host"]
         os.environ["SIGNALWIRE_RELAY_CA_FILE"] = settings["ca_file"]
-        run = swsync.RelayClient.run
+        run, init = swsync.RelayClient.run, swsync.RelayClient.__init__
+
+        def patient(client: swsync.RelayClient, *args: Any, **settings: Any) -> None:
+            # Its seconds pass as fast as its relay's, but this machine may be slow.
+            init(client, *args, **{"connect_timeout": 15 * SPEED, "request_timeout": 10 * SPEED, **settings})
 
         def run_for_one_call(client: swsync.RelayClient) -> None:
             caller = threading.Thread(target=serve_one_call, args=(relay, client))
@@ -62,6 +66,7 @@ def main(page: Path) -> None:
 
         patched: Any = swsync
         patched.RelayClient.run = run_for_one_call
+        patched.RelayClient.__init__ = patient
         patched.LocalRelay = functools.partial(LocalRelay, speed=SPEED)
         exec(compile(code_of(page.read_text()), str(page), "exec"), {"__name__": "__main__"})
 
