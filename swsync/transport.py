@@ -84,6 +84,7 @@ class _Wire:
         self._sock = sock
         sock.setblocking(False)
         self.buffer = bytearray()  # the reading thread's
+        self._may_hold_more = True  # the socket, of a TLS record that was read in part: at first what connecting left
         self.allowed = 0  # octets of it that websocket-client may take: one frame; the reading thread's
         self._reader = select.poll()  # the reading thread's
         self._reader.register(sock.fileno(), select.POLLIN)
@@ -167,7 +168,7 @@ class _Wire:
                         self._waiting = batch
                         self._handed_over = True
                         break
-                self._write(b"".join([_framed(item) for item in batch]))
+                self._write(_framed(batch))
                 done += 1
         except BaseException as error:
             # Half a frame may be out, whatever interrupted it: nobody can go on after that.
@@ -211,7 +212,7 @@ class _Wire:
             ConnectionLost: There will be no more.
         """
         try:
-            if not self._is_decrypted():
+            if not (self._may_hold_more and self._is_decrypted()):
                 ready = self._reader.poll(seconds * 1000)
                 if not ready:
                     return False
@@ -225,6 +226,7 @@ class _Wire:
         if not data:
             raise ConnectionLost(f"the server ended the link{self.broken and ': '}{self.broken}")
         self.buffer += data
+        self._may_hold_more = len(data) >= BLOCK  # more than a TLS record
         if len(data) >= RECORD:
             self._fill_more()
         return True
@@ -280,26 +282,30 @@ class _Wire:
             sock.close()
 
 
-def _framed(item: str | bytes) -> bytes:
-    """Frame a text message (RFC 6455 5.2, 5.3); bytes are a frame already.
+def _framed(batch: list[str | bytes]) -> bytes:
+    """Frame text messages (RFC 6455 5.2, 5.3); bytes are whole frames already.
 
     websocket-client's ABNF would do, at four times the cost: with it, framing acknowledgements takes longer than
     parsing the events they are for.
     """
-    if isinstance(item, bytes):
-        return item
-    data = item.encode()
-    length = len(data)
-    if length < 126:
-        head = struct.pack("!BB", 0x81, 0x80 | length)
-    elif length < 65536:
-        head = struct.pack("!BBH", 0x81, 0x80 | 126, length)
-    else:
-        head = struct.pack("!BBQ", 0x81, 0x80 | 127, length)
-    mask = os.urandom(4)
-    key = (mask * (length // 4 + 1))[:length]
-    masked = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
-    return head + mask + masked.to_bytes(length, "little")
+    masks, frames = os.urandom(4 * len(batch)), []
+    for i, item in enumerate(batch):
+        if isinstance(item, bytes):
+            frames.append(item)
+            continue
+        data = item.encode()
+        length = len(data)
+        if length < 126:
+            head = struct.pack("!BB", 0x81, 0x80 | length)
+        elif length < 65536:
+            head = struct.pack("!BBH", 0x81, 0x80 | 126, length)
+        else:
+            head = struct.pack("!BBQ", 0x81, 0x80 | 127, length)
+        mask = masks[4 * i : 4 * i + 4]
+        key = (mask * (length // 4 + 1))[:length]
+        masked = int.from_bytes(data, "little") ^ int.from_bytes(key, "little")
+        frames.append(head + mask + masked.to_bytes(length, "little"))
+    return b"".join(frames)
 
 
 class WebSocketTransport:
