@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from .call import LocalCall
 from .callee import Callee
+from .faults import Fault, Faults
 from .journal import Entry, Journal
 from .messages import LocalMessage
 from .scenario import TABLE, Behaviour
 from .server import LocalRelay
 
-__all__ = ["TABLE", "Behaviour", "Callee", "Entry", "Journal", "LocalCall", "LocalMessage", "LocalRelay"]
+__all__ = [
+    "TABLE",
+    "Behaviour",
+    "Callee",
+    "Entry",
+    "Fault",
+    "Faults",
+    "Journal",
+    "LocalCall",
+    "LocalMessage",
+    "LocalRelay",
+]

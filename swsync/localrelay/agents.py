@@ -7,8 +7,9 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 from . import schema
+from .action import Action
 from .audio import RATE
-from .call import Action, LocalCall
+from .call import LocalCall
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import schema
-from .call import Action, LocalCall
+from .action import Action
+from .call import LocalCall
 from .playback import PlayAction
 from .sound import Spoken
 

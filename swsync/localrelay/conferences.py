@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import schema
+from .action import Action
 from .audio import Sound
-from .call import Action, LocalCall
+from .call import LocalCall
 from .live import Mix
 from .requests import Params, Requests, Result, Verb
 from .session import Failed

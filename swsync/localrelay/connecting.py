@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .action import Action
 from .audio import Sound
-from .call import Action, LocalCall
+from .call import LocalCall
 from .dialing import Hunt, check_devices
 from .live import Bridge
 from .playback import check_media, prepare

@@ -17,13 +17,15 @@ from swsync.clock import Clock, Thread
 from .call import LocalCall
 from .callee import Callee
 from .conferences import Conference, Room
+from .connection import Connection
 from .dialing import Dial, Offer
+from .faults import Faults
 from .journal import Journal
 from .loop import Loop
 from .messages import Messages
 from .queues import Queues
 from .scenario import behaviour_of
-from .session import Connection, Failed, Session
+from .session import Failed, Session
 from .verbs import verbs_of
 from .webhooks import Webhooks
 
@@ -73,6 +75,7 @@ class Core:
         self.callees: dict[str, Callee] = {}  # by number
         self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
         self.offers: dict[str, Offer] = {}  # by call_id
+        self.faults = Faults(seed)
         self.queues = Queues(self)
         self.messages = Messages(self)
         self.conferences: dict[tuple[str, str], Conference] = {}  # by project and name

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from . import schema
+from .action import Action
 from .audio import RATE
-from .call import Action, LocalCall
+from .call import LocalCall
 from .voices import BEEP_SECONDS, CED_SECONDS, CNG_SECONDS, greeting_of
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from . import schema
+from .action import Action
 from .audio import RATE, Segment, Sound
-from .call import Action, LocalCall
+from .call import LocalCall
 from .sound import tone
 
 if TYPE_CHECKING:

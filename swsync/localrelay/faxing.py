@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from swsync.errors import SwsyncError
 
-from .call import Action, LocalCall
+from .action import Action
+from .call import LocalCall
 from .places import check_http
 from .playback import fetch
 from .requests import Params, Requests, Result, Verb

@@ -12,8 +12,9 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from .action import Action
 from .audio import RATE, both, payload
-from .call import Action, LocalCall
+from .call import LocalCall
 
 if TYPE_CHECKING:
     from .core import Core

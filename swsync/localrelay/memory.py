@@ -11,7 +11,7 @@ from collections.abc import Callable
 from swsync.clock import Clock
 from swsync.errors import ConnectionLost
 
-from .session import Connection
+from .connection import Connection
 
 __all__ = ["MemoryLink"]
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from swsync.errors import MediaError, SwsyncError
 
 from . import schema
+from .action import Action
 from .audio import RATE, Segment, Sound
-from .call import Action, LocalCall
+from .call import LocalCall
 from .places import check_http
 from .sound import RINGTONES, read_wav, ringtone, speak
 

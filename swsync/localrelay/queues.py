@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .call import Action, LocalCall
+from .action import Action
+from .call import LocalCall
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
 

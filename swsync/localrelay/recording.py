@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from swsync.media.codec import decode
 
 from . import schema
+from .action import Action
 from .audio import RATE, SILENT, Sound, both
-from .call import Action, LocalCall
+from .call import LocalCall
 from .requests import Params, Requests, Result, Verb
 from .sound import tone
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .call import Action, LocalCall
+from .action import Action
+from .call import LocalCall
 from .session import Failed
 
 if TYPE_CHECKING:

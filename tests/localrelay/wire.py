@@ -76,9 +76,9 @@ class Wire:
         """Return the inner params of the next event of that kind; those before it are dropped."""
         while True:
             frame = self.events.popleft() if self.events else self.read()
-            params = frame["params"]
-            inner: dict[str, Any] = params["params"]
-            if params["event_type"] == event_type and all(inner.get(k) == v for k, v in fields.items()):
+            params = frame.get("params", {})  # a reply that comes twice has none
+            inner: dict[str, Any] = params.get("params", {})
+            if params.get("event_type") == event_type and all(inner.get(k) == v for k, v in fields.items()):
                 return inner
 
     def connect(self, **params: Any) -> dict[str, Any]:
