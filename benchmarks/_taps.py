@@ -151,7 +151,7 @@ def ticks() -> None:
     from swsync import media
     from swsync.media.engine import tick_lateness
 
-    stop = []
+    stop: list[bool] = []
 
     def busy() -> None:
         while not stop:

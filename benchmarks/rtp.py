@@ -120,7 +120,7 @@ def _receive(pcm: bytes, rounds: int) -> Line:
     def theirs() -> list[bytes]:
         buffer, decoded = JitterBuffer(CAPACITY, PREFETCH), []
         for packet in (*map(TheirPacket.parse, datagrams), *flush):
-            packet._data = packet.payload
+            packet._data = packet.payload  # type: ignore[attr-defined] # as its receiver does
             _, frame = buffer.add(packet)
             if frame is not None:
                 decoded.append(audioop.alaw2lin(frame.data, 2))

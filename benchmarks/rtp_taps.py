@@ -63,7 +63,7 @@ def _cpu(kind: str) -> float:
         ports = _ask(receiver)["ports"]
         _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
         result = _ask(receiver, "stop")
-    sent, got = TAPS * PACKETS, result["packets"]
+    sent, got = TAPS * PACKETS, int(result["packets"])
     # A peer that cannot keep up is measured by what it did receive; ours has to receive all of it.
     if got * 160 != result["samples"] or got > sent or got < (sent if kind == "swsync" else 0.8 * sent):
         raise Unequal(f"{kind}: {got} of {sent} packets, {result['samples']} samples")
