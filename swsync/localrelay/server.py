@@ -33,8 +33,6 @@ HEADERS = ("json", "bare", "none")
 class LocalRelay(People):
     """A RELAY server with simulated people, for clients of any kind; their audio is real.
 
-    ::
-
         with swsync.LocalRelay() as relay, swsync.RelayClient(**relay.settings) as client:
             call = client.dial_phone(to="+12025550100", from_number="+12025550199")
 
