@@ -84,11 +84,17 @@ class _Side:
         return lost
 
     def _note_overtaken(self, begin: int) -> None:
-        """Count samples that have come for a stretch which the file had passed without them."""
-        if self.track is not None and self.seen < begin:
-            reached = min(int(self.track.report().head), begin)
-            self.overtaken += max(0, reached - self.seen)
-            self.seen = max(self.seen, reached)
+        """Count samples that have come for a stretch which the file had passed without them; a pause has none."""
+        if self.track is None or self.reader is None or self.seen >= begin:
+            return
+        reached = min(int(self.track.report().head), begin)
+        self.reader.move(self.seen)
+        while self.reader.position < reached:
+            block = self.reader.take(min(BLOCK, reached - self.reader.position), reached)
+            if not len(block.samples):
+                break
+            self.overtaken += len(block.samples) - sum(span.samples for span in block.spans)
+        self.seen = max(self.seen, reached)
 
 
 class Capture:
@@ -352,17 +358,27 @@ class Capture:
             if self._error is not None:
                 return
             try:
-                try:
-                    self._drain(is_final=True)
-                finally:
-                    self._name_file()
+                self._write_all()
             except MediaError as error:
                 self._error = error
-            else:
-                if self._first_audio is None:
-                    self._error = MediaError(
-                        f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
-                    )
+
+    def _write_all(self) -> None:
+        """The last of it, and what there is to say about it; requires _lock."""
+        assert self._lock.locked()
+        try:
+            self._drain(is_final=True)
+        finally:
+            self._name_file()
+        for side, samples in self.overtaken.items():
+            if samples:
+                seconds = samples / self._wav.rate
+                logger.warning(
+                    "%s: %.2f s of what was %s came too late and are not in it", self._wav.path, seconds, side
+                )
+        if self._first_audio is None:
+            raise MediaError(
+                f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
+            )
 
     def _name_file(self) -> None:
         """Give the file its name; requires _lock. An empty one takes nobody's place."""

@@ -160,6 +160,22 @@ def test_a_side_that_falls_silent_does_not_hold_the_file_for_ever(tmp_path: Path
     assert tail[-2 * kept :] == right.tobytes()[(450 * 160 - kept) * 2 : 450 * 320]
 
 
+def test_a_pause_is_not_counted_as_late(tmp_path: Path, clock: Steps, caplog: pytest.LogCaptureFixture) -> None:
+    """A side that pauses for eight seconds, its clock going on, loses nothing; a clock that stood still is told of."""
+    paused = [*even(50), *((9.0 + (i - 450) * TICK, 160 * i, payload(i)) for i in range(450, 500))]
+    frozen = [*even(50), *((9.0 + (i - 50) * TICK, 160 * i, payload(i)) for i in range(50, 100))]
+    for name, items, lost in (("a.wav", paused, 0), ("b.wav", frozen, 50 * 160)):
+        began = clock.now()
+        said, heard = Track("s", clock=clock), Track("h", clock=clock)
+        with Capture(tmp_path / name, said, heard, clock=clock, is_live=False) as capture:
+            moved = iter([(began + at, position, data) for at, position, data in items])
+            run(capture, clock, began + 11.0, (said, even(500, start=began)), (heard, moved))
+        assert {"said": 0, "heard": lost} == capture.overtaken
+    assert pcm(*range(450, 500)) == channels(tmp_path / "a.wav")[1].tobytes()[450 * 320 : 500 * 320]
+    assert ["b.wav"] == [record.getMessage().split(":")[0].split("/")[-1] for record in caplog.records]
+    assert "1.00 s of what was heard" in caplog.text
+
+
 def test_different_rates_are_refused(tmp_path: Path, clock: Steps) -> None:
     """A WAV has one rate; the error names both."""
     said, heard = Track("s", clock=clock), Track("h", "L16", 16000, clock=clock)
