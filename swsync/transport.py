@@ -155,7 +155,10 @@ class _Wire:
                 self._drain(0)
 
     def _drain(self, rounds: int) -> None:
-        """Write until nothing waits, or for that many rounds (0: all). Requires that this thread set _writing."""
+        """Write until nothing waits, or for that many rounds (0: all). Requires that this thread set _writing.
+
+        With rounds this is a sender with a timeout of its own: when the other side takes no more, the reader waits.
+        """
         done = 0
         try:
             while True:
@@ -168,7 +171,12 @@ class _Wire:
                         self._waiting = batch
                         self._handed_over = True
                         break
-                self._write(_framed(batch))
+                rest = self._write(_framed(batch), must_wait=not rounds)
+                if rest:
+                    with self._lock:
+                        self._waiting.insert(0, rest)
+                        self._handed_over = True
+                    break
                 done += 1
         except BaseException as error:
             # Half a frame may be out, whatever interrupted it: nobody can go on after that.
@@ -178,7 +186,8 @@ class _Wire:
             raise
         self.wake()
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes, must_wait: bool) -> bytes:
+        """Write it all, or return what the other side does not take now."""
         view = memoryview(data)
         while True:
             try:
@@ -188,13 +197,15 @@ class _Wire:
                     with self._tls:
                         sent = self._sock.send(view)
             except (BlockingIOError, ssl.SSLWantWriteError):
+                if not must_wait:
+                    return bytes(view)
                 self._await(select.POLLOUT)
                 continue
             except ssl.SSLWantReadError:
                 self._await(select.POLLIN)
                 continue
             if sent == len(view):
-                return
+                return b""
             view = view[sent:]
 
     def _await(self, what: int) -> None:
