@@ -7,60 +7,14 @@
  * still be filled while it is within the reorder window.
  *
  * Readers and the writer meet as in a sequence lock. The writer announces in `claimed` how far it will write before
- * it overwrites anything; a reader copies, then looks at `claimed`, and throws away what may have changed under it.
- * Every shared word is a C11 atomic, so this is no data race, and on the machines we know it costs plain moves.
+ * it overwrites anything; a reader (trackread.c) copies, then looks at `claimed`, and throws away what may have changed
+ * under it. All shared words but the samples are C11 atomics; of the samples, ring.h tells.
  */
+#include "track.h"
 
-#include <stdatomic.h>
-#include <string.h>
-
-#include "ring.h"
-
-#define SLOTS 8    /* readers of one track that may block at once */
 #define BLOCK 2048 /* samples decoded at a time, on the stack */
 #define NANO INT64_C(1000000000)
 #define MILLI INT64_C(1000000)
-
-enum { LISTENER_FREE, LISTENER_IDLE, LISTENER_ARMED };
-
-typedef struct listener {
-    _Atomic int32_t state;
-    _Atomic int32_t fd;
-    _Atomic int64_t want; /* wake when head reaches this */
-} listener;
-
-struct sw_track {
-    /* Written by sw_track_init only. */
-    sw_ring ring;
-    int64_t window, snap;
-    int64_t nano_per_sample; /* 0 if it is no whole number: then there is dividing to do */
-    int32_t rate, codec, wide; /* wide: two octets a sample */
-
-    /* Written by the one writer, read by all. */
-    _Atomic int64_t origin;  /* position of the first packet placed */
-    _Atomic int64_t start;   /* the lowest position placed */
-    _Atomic int64_t head;    /* one past the highest */
-    _Atomic int64_t claimed; /* head, but stored before the ring is touched */
-    _Atomic int64_t anchor;  /* the smallest (arrival - media time) of late: when `origin` was sent by this clock */
-    _Atomic int64_t last_arrival;
-    _Atomic uint32_t started, ended, listening; /* listening: somebody has waited once */
-    _Atomic uint64_t counters[SW_TRACK_COUNTERS];
-
-    /* The writer's own. */
-    int64_t shift;      /* what rebasing has added to the wire's positions */
-    int64_t last_count; /* samples of the newest packet */
-    int64_t bucket_since, bucket, bucket_before; /* smallest difference of these two seconds, and of those before */
-    int64_t baseline;               /* sw_track_append: the smallest difference of all, slowly forgotten */
-    int64_t deficit_since, deficit; /* the same: a stall that has not caught up yet */
-    uint32_t in_deficit;
-
-    listener listeners[SLOTS];
-};
-
-static int64_t load64(const _Atomic int64_t *value)
-{
-    return atomic_load_explicit(value, memory_order_relaxed);
-}
 
 static void count(sw_track *t, int counter, uint64_t by)
 {
@@ -108,7 +62,7 @@ int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int 
 /* Move head to `to`; what lies between is quiet or missing. */
 static void extend(sw_track *t, int64_t to, int quiet)
 {
-    int64_t head = load64(&t->head);
+    int64_t head = sw_track_load(&t->head);
     int64_t from = to - head > (int64_t)t->ring.capacity ? to - (int64_t)t->ring.capacity : head;
     if (to <= head)
         return;
@@ -137,7 +91,7 @@ static void fill(sw_track *t, int64_t position, const int16_t *samples, int64_t 
 /* Decode and write at the head. The ring is claimed before, head moves after. */
 static inline void push_part(sw_track *t, const uint8_t *payload, int64_t n)
 {
-    int64_t head = load64(&t->head);
+    int64_t head = sw_track_load(&t->head);
     atomic_store_explicit(&t->claimed, head + n, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
     sw_ring_decode(&t->ring, head, t->codec, payload, n);
@@ -185,14 +139,14 @@ static int64_t to_nano(const sw_track *t, int64_t samples)
 
 static int64_t since_last(const sw_track *t, int64_t arrival)
 {
-    int64_t elapsed = arrival - load64(&t->last_arrival);
+    int64_t elapsed = arrival - sw_track_load(&t->last_arrival);
     return elapsed > 0 ? elapsed : 0;
 }
 
 /* When the media clock cannot be believed, the time between arrivals says how much silence lies between. */
 static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
 {
-    int64_t head = load64(&t->head);
+    int64_t head = sw_track_load(&t->head);
     int64_t gap = to_samples(t, since_last(t, arrival)) - t->last_count;
     if (gap < t->rate / 10) /* jitter, not a pause */
         gap = 0;
@@ -204,7 +158,7 @@ static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
 /* The smallest difference of a few seconds, not of all: clocks drift, and what matters is how they stand now. */
 static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arrival)
 {
-    int64_t difference = arrival - to_nano(t, position + n - load64(&t->origin));
+    int64_t difference = arrival - to_nano(t, position + n - sw_track_load(&t->origin));
     if (arrival - t->bucket_since >= 2 * NANO) {
         t->bucket_before = arrival - t->bucket_since < 4 * NANO ? t->bucket : INT64_MAX;
         t->bucket = INT64_MAX;
@@ -220,7 +174,7 @@ static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arriv
 static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t position)
 {
     int16_t block[BLOCK];
-    int64_t head = load64(&t->head), start = load64(&t->start);
+    int64_t head = sw_track_load(&t->head), start = sw_track_load(&t->start);
     int kind;
     if (position < head - t->window || position + n > head) {
         count(t, SW_TRACK_LATE, 1);
@@ -244,7 +198,7 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
 /* The position in the ring of a packet that is not behind: by its clock where that can be true, else rebased. */
 static int64_t settle(sw_track *t, int64_t position, int64_t arrival, int order, int *rebased)
 {
-    int64_t head = load64(&t->head);
+    int64_t head = sw_track_load(&t->head);
     int64_t ahead = position - head;
     if (ahead >= -t->snap && ahead <= t->snap)
         return head;
@@ -271,7 +225,7 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
         return SW_OK;
     if (!atomic_load_explicit(&t->started, memory_order_relaxed))
         begin(t, position, arrival);
-    head = load64(&t->head);
+    head = sw_track_load(&t->head);
     at = position + t->shift;
     if (order == SW_ORDER_OLDER)
         return put_behind(t, payload, n, at);
@@ -290,8 +244,8 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
 /* A stall that has caught up within two seconds was only a stall; what is still missing then was never sent. */
 static void fill_deficit(sw_track *t, int64_t n, int64_t arrival)
 {
-    int64_t head = load64(&t->head);
-    int64_t sent = arrival - to_nano(t, head + n - load64(&t->origin)), late;
+    int64_t head = sw_track_load(&t->head);
+    int64_t sent = arrival - to_nano(t, head + n - sw_track_load(&t->origin)), late;
     if (t->baseline == INT64_MAX) {
         t->baseline = sent;
         return;
@@ -331,7 +285,7 @@ int sw_track_append(sw_track *t, const uint8_t *payload, size_t octets, int64_t 
     if (!atomic_load_explicit(&t->started, memory_order_relaxed))
         begin(t, 0, arrival);
     fill_deficit(t, n, arrival);
-    int64_t head = load64(&t->head);
+    int64_t head = sw_track_load(&t->head);
     push(t, payload, n);
     note_arrival(t, head, n, arrival);
     return SW_OK;
@@ -341,133 +295,3 @@ void sw_track_end(sw_track *t)
 {
     atomic_store_explicit(&t->ended, 1, memory_order_seq_cst);
 }
-
-/* ---- reading ---------------------------------------------------------------------------------------------- */
-
-int64_t sw_track_oldest(const sw_track *t)
-{
-    int64_t start = atomic_load_explicit(&t->start, memory_order_acquire);
-    int64_t kept = load64(&t->claimed) - (int64_t)(t->ring.capacity - t->ring.capacity / 8);
-    return start > kept ? start : kept;
-}
-
-static int64_t copy(const sw_track *t, int64_t from, int64_t to, unsigned char *pcm, sw_span *spans, int32_t room,
-                    int32_t *used)
-{
-    int64_t at = from, start = load64(&t->start);
-    *used = 0;
-    while (at < to) {
-        int kind = SW_SPAN_MISSING;
-        int64_t n = at < start ? (to < start ? to : start) - at : sw_ring_run(&t->ring, at, to, &kind);
-        if (kind == 0) {
-            sw_ring_load(&t->ring, at, pcm + (at - from) * 2, n);
-        } else if (*used == room) {
-            break; /* no room to say so: the rest is for the next call */
-        } else {
-            memset(pcm + (at - from) * 2, 0, (size_t)n * 2);
-            spans[*used] = (sw_span){.position = at, .samples = n, .kind = kind};
-            ++*used;
-        }
-        at += n;
-    }
-    return at - from;
-}
-
-int64_t sw_track_read(const sw_track *t, sw_reader *reader, int64_t samples, int64_t until, void *pcm, sw_span *spans,
-                      int32_t room, int32_t *used)
-{
-    *used = 0;
-    if (samples < 0 || room < 1)
-        return SW_EINVAL;
-    if (!atomic_load_explicit(&t->started, memory_order_acquire))
-        return 0;
-    for (int attempt = 0; attempt < 8; attempt++) {
-        int64_t head = atomic_load_explicit(&t->head, memory_order_acquire);
-        int64_t end = until < head ? until : head, n, lost;
-        if (end - reader->position > samples)
-            end = reader->position + samples;
-        if (end <= reader->position)
-            return 0;
-        lost = load64(&t->claimed) - (int64_t)t->ring.capacity - reader->position;
-        n = lost > 0 ? 0 : copy(t, reader->position, end, pcm, spans, room, used);
-        atomic_thread_fence(memory_order_acquire);
-        lost = load64(&t->claimed) - (int64_t)t->ring.capacity - reader->position;
-        if (lost <= 0) {
-            reader->position += n;
-            return n;
-        }
-        lost += (int64_t)t->ring.capacity / 8; /* and some distance, or it happens again at once */
-        reader->position += lost;
-        reader->overruns += (uint64_t)lost;
-    }
-    *used = 0;
-    return 0;
-}
-
-void sw_track_report(const sw_track *t, sw_track_state *out)
-{
-    out->started = (int32_t)atomic_load_explicit(&t->started, memory_order_acquire);
-    /* In this order: if ended is set, head is the last one. */
-    out->ended = (int32_t)atomic_load_explicit(&t->ended, memory_order_seq_cst);
-    out->head = atomic_load_explicit(&t->head, memory_order_acquire);
-    out->start = load64(&t->start);
-    out->origin = load64(&t->origin);
-    out->anchor = load64(&t->anchor);
-    out->last_arrival = load64(&t->last_arrival);
-    for (int i = 0; i < SW_TRACK_COUNTERS; i++)
-        out->counters[i] = atomic_load_explicit(&t->counters[i], memory_order_relaxed);
-}
-
-/* ---- waiting: a reader names a descriptor, the writer's side writes to it (sw_track_wake) ------------------- */
-
-int sw_track_listen(sw_track *t, int fd)
-{
-    for (int slot = 0; slot < SLOTS; slot++) {
-        int32_t is_free = LISTENER_FREE;
-        if (atomic_compare_exchange_strong(&t->listeners[slot].state, &is_free, LISTENER_IDLE)) {
-            atomic_store(&t->listeners[slot].fd, fd);
-            atomic_store(&t->listening, 1);
-            return slot;
-        }
-    }
-    return SW_EROOM;
-}
-
-void sw_track_unlisten(sw_track *t, int slot)
-{
-    if (slot >= 0 && slot < SLOTS)
-        atomic_store(&t->listeners[slot].state, LISTENER_FREE);
-}
-
-int sw_track_arm(sw_track *t, int slot, int64_t want)
-{
-    if (slot < 0 || slot >= SLOTS)
-        return SW_EINVAL;
-    atomic_store(&t->listeners[slot].want, want);
-    atomic_store(&t->listeners[slot].state, LISTENER_ARMED);
-    /* Armed first, then looked: the writer moves head first, then looks who is armed. One of the two sees the other. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load(&t->ended))
-        return 1;
-    return atomic_load(&t->started) && atomic_load(&t->head) >= want;
-}
-
-int sw_track_due(sw_track *t, int32_t *fds, int room)
-{
-    int due = 0, slots;
-    atomic_thread_fence(memory_order_seq_cst);
-    slots = atomic_load_explicit(&t->listening, memory_order_relaxed) ? SLOTS : 0;
-    for (int slot = 0; slot < slots && due < room; slot++) {
-        listener *l = &t->listeners[slot];
-        int32_t armed = LISTENER_ARMED;
-        if (atomic_load_explicit(&l->state, memory_order_relaxed) != LISTENER_ARMED)
-            continue;
-        if (!atomic_load(&t->ended) && atomic_load(&t->head) < atomic_load(&l->want))
-            continue;
-        if (atomic_compare_exchange_strong(&l->state, &armed, LISTENER_IDLE))
-            fds[due++] = atomic_load(&l->fd);
-    }
-    return due;
-}
-
-_Static_assert(SW_TRACK_COUNTERS == sizeof(((sw_track_state *)0)->counters) / sizeof(uint64_t), "counters");

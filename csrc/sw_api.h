@@ -211,7 +211,7 @@ uint32_t sw_rtp_stats_jitter(const sw_rtp_stats *stats);
 /* The fraction lost since the last call, in 1/256, as receiver reports carry it; 0 if packets came twice. */
 uint32_t sw_rtp_stats_fraction(sw_rtp_stats *stats);
 
-/* ---- jitter.c: the timeline of one direction of audio ----------------------------------------------------- */
+/* ---- jitter.c, trackread.c: the timeline of one direction of audio ---------------------------------------- */
 
 /* A ring of decoded samples placed by the media clock. One thread writes, any number read. It lives in memory of
    the caller's (zeroed, aligned to 64 octets), which outlives every call on it. */

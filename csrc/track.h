@@ -1,0 +1,50 @@
+/* What a track is, for the file that writes it (jitter.c) and the one that reads it (trackread.c). */
+#ifndef SW_TRACK_H
+#define SW_TRACK_H
+
+#include "ring.h"
+
+#define SW_TRACK_SLOTS 8 /* readers of one track that may block at once */
+
+enum { SW_LISTENER_FREE, SW_LISTENER_IDLE, SW_LISTENER_ARMED };
+
+typedef struct {
+    _Atomic int32_t state;
+    _Atomic int32_t fd;
+    _Atomic int64_t want; /* wake when head reaches this */
+} sw_listener;
+
+struct sw_track {
+    /* Written by sw_track_init only. */
+    sw_ring ring;
+    int64_t window, snap;
+    int64_t nano_per_sample; /* 0 if it is no whole number: then there is dividing to do */
+    int32_t rate, codec, wide; /* wide: two octets a sample */
+
+    /* Written by the one writer, read by all. */
+    _Atomic int64_t origin;  /* position of the first packet placed */
+    _Atomic int64_t start;   /* the lowest position placed */
+    _Atomic int64_t head;    /* one past the highest */
+    _Atomic int64_t claimed; /* head, but stored before the ring is touched */
+    _Atomic int64_t anchor;  /* the smallest (arrival - media time) of late: when `origin` was sent by this clock */
+    _Atomic int64_t last_arrival;
+    _Atomic uint32_t started, ended, listening; /* listening: somebody has waited once */
+    _Atomic uint64_t counters[SW_TRACK_COUNTERS];
+
+    /* The writer's own. */
+    int64_t shift;      /* what rebasing has added to the wire's positions */
+    int64_t last_count; /* samples of the newest packet */
+    int64_t bucket_since, bucket, bucket_before; /* smallest difference of these two seconds, and of those before */
+    int64_t baseline;               /* sw_track_append: the smallest difference of all, slowly forgotten */
+    int64_t deficit_since, deficit; /* the same: a stall that has not caught up yet */
+    uint32_t in_deficit;
+
+    sw_listener listeners[SW_TRACK_SLOTS];
+};
+
+static inline int64_t sw_track_load(const _Atomic int64_t *value)
+{
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+#endif
