@@ -7,6 +7,7 @@ are ten times as fast as life as well. ``client.run()`` gets one call and then c
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 import threading
@@ -46,6 +47,7 @@ def serve_one_call(relay: LocalRelay, client: swsync.RelayClient) -> None:
 
 def main(page: Path) -> None:
     """Run one page."""
+    logging.basicConfig(stream=sys.stdout)  # stderr is for what nobody handles
     with LocalRelay(speed=SPEED) as relay:
         settings = relay.settings
         os.environ["SIGNALWIRE_PROJECT_ID"] = settings["project"]
