@@ -91,6 +91,30 @@ static void check_ring(void)
     free(t);
 }
 
+/* What lies before the first packet is missing until an older one fills it, with nothing said of what is between. */
+static void check_before_the_first(void)
+{
+    sw_track *t = new_track(256, SW_CODEC_L16);
+    sw_reader reader = {0, 0};
+    sw_span spans[4];
+    int32_t used;
+    uint8_t data[40];
+    int16_t pcm[200];
+    fill(data, 100, 20);
+    CHECK(sw_track_put(t, data, sizeof data, 100, TICK, SW_ORDER_NEXT) == SW_OK);
+    CHECK(sw_track_read(t, &reader, 200, INT64_MAX, pcm, spans, 4, &used) == 120 && used == 1);
+    CHECK(spans[0].position == 0 && spans[0].samples == 100 && spans[0].kind == SW_SPAN_MISSING && pcm[99] == 0);
+    CHECK(is_right(pcm + 100, 100, 20));
+    fill(data, 60, 20);
+    CHECK(sw_track_put(t, data, sizeof data, 60, TICK, SW_ORDER_OLDER) == SW_OK);
+    CHECK(sw_track_put(t, data, sizeof data, 60, TICK, SW_ORDER_OLDER) == SW_PUT_DUPLICATE);
+    reader.position = 50;
+    CHECK(sw_track_read(t, &reader, 200, INT64_MAX, pcm, spans, 4, &used) == 70 && used == 2);
+    CHECK(spans[0].position == 50 && spans[0].samples == 10 && spans[1].position == 80 && spans[1].samples == 20);
+    CHECK(is_right(pcm + 10, 60, 20) && pcm[35] == 0 && is_right(pcm + 50, 100, 20));
+    free(t);
+}
+
 static size_t build(uint8_t *out, uint32_t i, uint32_t ssrc)
 {
     out[0] = 0x80;
@@ -300,6 +324,7 @@ int main(void)
     CHECK(sw_cpu_select(SW_CPU_AUTO) == SW_OK); /* chosen before there are threads */
     check_refusals();
     check_ring();
+    check_before_the_first();
     check_rubbish();
     check_one_writer_many_readers();
     check_engine(0);
