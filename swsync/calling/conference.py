@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swsync.calling._base import Verbs
+from swsync.calling.media_address import check_stream_url
 
 __all__ = ["ConferenceVerbs"]
 
@@ -65,7 +66,12 @@ class ConferenceVerbs(Verbs):
 
         Returns:
             RELAY's reply, with ``conference_id``.
+
+        Raises:
+            ConfigurationError: A stream's address that SignalWire could not reach.
         """
+        if stream_obj is not None and "url" in stream_obj:
+            check_stream_url(str(stream_obj["url"]), self.session.is_local_host)
         with self._handing_to("join_conference"):
             return self.request("join_conference", name=name, muted=muted, beep=beep, start_on_enter=start_on_enter,
                                 end_on_exit=end_on_exit, wait_url=wait_url, max_participants=max_participants,

@@ -9,6 +9,7 @@ import attrs
 
 from swsync.calling._base import Action, Completed, Verbs
 from swsync.calling._completion import Afterwards
+from swsync.calling.media_address import check_stream_url
 from swsync.devices import Device, Media, as_wire, check_devices, check_media, phone, sip
 from swsync.errors import CallEnded, ConnectFailed, ProtocolError
 from swsync.events import ConnectEvent, RelayEvent
@@ -120,18 +121,25 @@ class ConnectVerbs(Verbs):
             A handle, at RELAY's reply; ``wait_connected()`` gives the peer, ``wait_disconnected()`` the end.
 
         Raises:
-            ConfigurationError: A destination that this client must not reach.
+            ConfigurationError: A destination that this client must not reach, or a stream that SignalWire could not.
             ValueError: A line break or NUL in a SIP header or name.
         """
         wire = [[as_wire(device) for device in group] for group in devices]
         check_devices(wire)
         check_media(ringback)
         self.session.check_destinations(wire)
+        self._check_streams(wire)
         self._forget_peer()
         with self._handing_to("connect"):
             return self._begin(ConnectAction, "connect", None, on_completed, devices=wire, ringback=ringback, tag=tag,
                                max_duration=max_duration, max_price_per_minute=max_price_per_minute,
                                status_url=status_url)  # fmt: skip
+
+    def _check_streams(self, wire: list[list[Any]]) -> None:
+        for device in (device for group in wire for device in group):
+            params = device.get("params") if isinstance(device, Mapping) and device.get("type") == "stream" else None
+            if isinstance(params, Mapping) and "url" in params:
+                check_stream_url(str(params["url"]), self.session.is_local_host)
 
     def connect_phone(
         self,

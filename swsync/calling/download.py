@@ -25,7 +25,10 @@ def check_url(url: str, allowed_hosts: Sequence[str], is_local_host: bool) -> No
     Raises:
         MediaError: Not https, or a host that is not allowed. Plain http is for a local relay on loopback only.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise MediaError(f"{url!r} is not an address: {error}") from None
     host = (parts.hostname or "").lower().rstrip(".")
     if is_local_host and parts.scheme in ("http", "https") and _is_loopback(host):
         return
@@ -86,7 +89,7 @@ def fetch(
         with opener.open(url, timeout=timeout) as answer, open(part, "wb") as file:
             _copy(answer, file, max_size)
         os.replace(part, target)
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a header that is no number
         part.unlink(missing_ok=True)
         raise MediaError(f"the recording {url} could not be fetched into {target}: {error}") from error
     except BaseException:

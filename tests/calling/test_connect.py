@@ -112,6 +112,21 @@ def test_a_connection_without_a_named_peer():
         handle.wait_connected(0)
 
 
+@pytest.mark.parametrize("url", ["ws://example.com/x", "wss://localhost/x", "wss://example.com/x?a=1", "wss://[x"])
+def test_streams_that_could_not_be_reached_are_refused_before_the_request(url):
+    """As for stream(): a device of connect, and what joins a conference."""
+    call = make_call()
+
+    for way in (
+        lambda: call.connect([[devices.stream(url)]]),
+        lambda: call.join_conference("c", stream_obj={"url": url}),
+    ):
+        with pytest.raises(ConfigurationError, match="stream"):
+            way()
+    assert [] == call.session.sent
+    assert call.connect([[devices.stream("wss://example.com/x")]])
+
+
 def test_destinations_are_checked_before_the_request():
     """The client's guard sees every device in the form of the wire."""
     call = make_call()

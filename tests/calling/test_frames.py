@@ -182,7 +182,7 @@ FRAMES = {
             status_callback_event="e", status_callback_event_type="relay", status_callback_method="POST",
             recording_status_callback="https://r", recording_status_callback_event="f",
             recording_status_callback_event_type="cxml", recording_status_callback_method="GET",
-            stream_obj={"url": "u"},
+            stream_obj={"url": "wss://e.com/x"},
         ),
         "join_conference",
         {
@@ -192,7 +192,7 @@ FRAMES = {
             "status_callback_event_type": "relay", "status_callback_method": "POST",
             "recording_status_callback": "https://r", "recording_status_callback_event": "f",
             "recording_status_callback_event_type": "cxml", "recording_status_callback_method": "GET",
-            "stream": {"url": "u"},
+            "stream": {"url": "wss://e.com/x"},
         },
     ),
     "leave_conference": (lambda c: c.leave_conference("id"), "leave_conference", {"conference_id": "id"}),

@@ -27,7 +27,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT) + (100 if self.path == "/broken" else 0)))
+        size = {"/broken": len(CONTENT) + 100, "/wrong": "many"}.get(self.path, len(CONTENT))
+        self.send_header("Content-Length", str(size))
         self.end_headers()
         self.wfile.write(CONTENT)
 
@@ -70,10 +71,11 @@ def test_a_recording_is_fetched(server, tmp_path):
         ("/away", {}, "elsewhere"),
         ("/missing", {}, "404"),
         ("/broken", {}, "broke off|IncompleteRead"),
+        ("/wrong", {}, "many"),
     ],
 )
 def test_a_failed_fetch_leaves_nothing(server, tmp_path, page, settings, message):
-    """Too large, redirected to another host, missing, broken off: an old file stays as it was."""
+    """Too large, redirected to another host, missing, broken off, nonsense: an old file stays as it was."""
     path = tmp_path / "r.wav"
     path.write_bytes(b"old")
 
@@ -101,7 +103,7 @@ def test_signalwires_hosts_are_allowed(url):
 @pytest.mark.parametrize(
     "url",
     ["http://files.swire.io/x", "https://swire.io.example/x", "https://notswire.io/x", "https://127.0.0.1/x",
-     "file:///etc/passwd", "", "https://swire.io@evil.example/x"],
+     "file:///etc/passwd", "", "https://swire.io@evil.example/x", "https://[swire.io/x"],
 )  # fmt: skip
 def test_others_are_not(url):
     """By scheme or by host."""
