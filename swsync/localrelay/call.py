@@ -157,7 +157,8 @@ class LocalCall:
 
     def described(self) -> dict[str, Any]:
         """Return what events of other calls say of this one."""
-        return {"call_id": self.call_id, "node_id": self.node_id, "tag": self.tag, "device": self.device}
+        about: dict[str, Any] = {"call_id": self.call_id, "node_id": self.node_id, "device": self.device}
+        return {**about, "tag": self.tag} if self.tag else about
 
     @property
     def is_active(self) -> bool:

@@ -45,7 +45,7 @@ class _Search(Hunt):
     """The devices of one connect."""
 
     def __init__(self, connect: ConnectAction, core: Core, session: Session, params: Params) -> None:
-        super().__init__(core, session, params["devices"], params.get("tag") or connect.call.tag)
+        super().__init__(core, session, params["devices"], params.get("tag") or "")
         self._connect = connect
         self.peer = connect.call.described()
 
