@@ -175,7 +175,7 @@ USES: list[list[Any]] = [
             "recording_status_callback_event": "f",
             "recording_status_callback_event_type": "cxml",
             "recording_status_callback_method": "GET",
-            "stream_obj": {"url": "u"},
+            "stream_obj": {"url": "wss://e.com/x"},
         },
         [],
     ],
