@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 from docs_page import SKIP, code_of
 
+import swsync
+from swsync import errors, media
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 WITH_CODE = [page for page in PAGES if code_of(page.read_text()).strip()]
 MOST_SKIPPED = 4
+FOR_TESTS = {"SWSYNC_RTP_PLAIN"}  # variables that nobody else needs
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.stem)
@@ -49,3 +54,25 @@ def test_blocks_are_found_by_their_fences() -> None:
 def test_every_page_is_in_the_site(page: Path) -> None:
     """mkdocs leaves out of the menu what its list does not name."""
     assert f" {page.name}\n" in (ROOT / "mkdocs.yml").read_text()
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_is_explained(name: str) -> None:
+    """The page of errors says of each what happened and what to do."""
+    if name != "SwsyncError":
+        assert f"| `{name}`" in (ROOT / "docs" / "errors.md").read_text()
+
+
+def test_every_variable_is_explained() -> None:
+    """What can be set from outside stands in a guide."""
+    source = "".join(path.read_text() for path in (ROOT / "swsync").rglob("*.py"))
+    guides = "".join(page.read_text() for page in PAGES)
+    variables = set(re.findall(r"\b(?:SWSYNC|SIGNALWIRE)_[A-Z_]+\b", source)) - FOR_TESTS
+    assert set() == {name for name in variables if name not in guides}
+
+
+@pytest.mark.parametrize("name", sorted({*swsync._HOMES, *media.__all__}))
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    """Those of events, errors and constants are there by the module."""
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    assert re.search(rf"\b{name}\b", pages)
