@@ -220,9 +220,9 @@ def connected(bench: Bench) -> Iterator[Line]:
 
 def population(bench: Bench) -> Iterator[Line]:
     """Many calls, each with an unfinished tap that nobody waits for."""
-    what = f"{POPULATION:,} calls, each with an unfinished tap"
+    what = f"{POPULATION:,} calls with a tap each"
     threads: list[float] = []
-    for at_once, name in ((True, "dialed at once: resident a call"), (False, "one by one: allocated a call")):
+    for at_once, name in ((True, "at once: resident/call"), (False, "in turn: allocated/call")):
         found: tuple[list[Any], list[Any]] = ([], [])
         for _ in range(max(3, bench.rounds // 3)):
             with bench.sides() as sides:
@@ -232,7 +232,7 @@ def population(bench: Bench) -> Iterator[Line]:
                 values.append(result)
             threads.append(float(results[0]["threads"]))
         yield compare(f"{what}, {name}", found, "octets", 0.7, at_most=True, note=kibibytes)
-    yield Line(f"{what}: threads for them", "number", 0, tuple(threads), at_most=True, note="absolute")
+    yield Line(f"{what}: more threads", "number", 0, tuple(threads), at_most=True, note="absolute")
 
 
 def blocked(bench: Bench) -> Iterator[Line]:
