@@ -323,7 +323,10 @@ class RelayClient:
                 self.close()
 
     def drain(self, timeout: float) -> bool:
-        """Take no more calls and wait until those there are have ended; False if they have not in time."""
+        """Take no more calls and wait until those there are have ended; False if they have not in time.
+
+        Calls that were handed on (transfer, connect, conference, queue, ai, ``leave()``) are not waited for.
+        """
         self._connection.check_process()
         deadline = self.clock.now() + timeout
         contexts = self.contexts
@@ -333,7 +336,7 @@ class RelayClient:
         self._inbound.close()
 
         def is_idle() -> bool:
-            return not self._inbound.threads() and not self._router.calls()
+            return not self._inbound.threads() and not any(call.is_owned for call in self._router.calls())
 
         while not is_idle() and not self._connection.is_over:
             left = deadline - self.clock.now()
@@ -349,7 +352,8 @@ class RelayClient:
             return
 
         def terminate(*_: object) -> None:
-            raise _Terminated
+            if not self._is_closing:  # a second one must not keep it from ending its calls
+                raise _Terminated
 
         before = signal.signal(signal.SIGTERM, terminate)
         try:

@@ -872,6 +872,46 @@ def test_a_program_that_forgets_to_close_ends_and_ends_its_call() -> None:
         assert "c1" == server.wait_for("calling.end", timeout=WAIT)["call_id"]
 
 
+def test_draining_does_not_wait_for_calls_that_were_handed_on(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Somebody else carries them on."""
+    server.link.offer("c1")
+    call = client.next_call(5)
+    call.answer()
+    call.transfer("context:other")
+    before = clock.now()
+    assert client.drain(60)
+    assert clock.now() - before < 5
+
+
+def test_a_second_sigterm_does_not_keep_run_from_ending_its_calls() -> None:
+    """It comes while the client closes, and waits for RELAY's word on the end of a call."""
+    with on_socket() as (server, port):
+        on_dial(server, answer)
+
+        def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            link.reply(frame, OK)
+            link.state("c1", "ended")
+            return SILENT
+
+        server.answers["calling.end"] = end
+        process = program(
+            port,
+            """
+            client.connect()
+            client.dial_phone("+12025550100")
+            threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            client.run(drain_timeout=0.3)
+            print("over")
+            """,
+        )
+        out, err = finish(process, 20)
+        assert ("over", 0) == (out.strip(), process.returncode), err
+
+
 def test_sigterm_drains_run() -> None:
     """No more calls are taken, the one there is may finish, then the program ends; the old handler is back."""
     with on_socket() as (server, port):
