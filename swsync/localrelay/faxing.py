@@ -106,8 +106,8 @@ class FaxAction(Action):
             self._success, self._text = True, "OK"
             self.finish()
 
-    def _tell(self, kind: str, params: dict[str, Any]) -> None:
-        self.emit(control_id=self.control_id, fax={"type": kind, "params": params})
+    def _tell(self, kind: str, params: dict[str, Any], **fields: Any) -> None:
+        self.emit(control_id=self.control_id, **fields, fax={"type": kind, "params": params})
 
     def tell(self, state: str, **fields: Any) -> None:
         about = {
@@ -121,7 +121,7 @@ class FaxAction(Action):
             "result_text": self._text,
             "format": "pdf",
         }
-        self._tell(state, about)
+        self._tell("finished", about, state=state)  # the official SDK looks for the state outside of fax
 
     def release(self) -> None:
         if self._timer is not None:

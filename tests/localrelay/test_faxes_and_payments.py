@@ -24,8 +24,9 @@ def faxes(wire: Wire) -> list[tuple[str, dict[str, Any]]]:
     """Return the events of a fax to its last."""
     told: list[tuple[str, dict[str, Any]]] = []
     while not told or told[-1][0] == "page":
-        fax = wire.event("calling.call.fax", control_id="f")["fax"]
-        told.append((fax["type"], fax["params"]))
+        event = wire.event("calling.call.fax", control_id="f")
+        assert ("state" in event) == (event["fax"]["type"] == "finished")
+        told.append((event.get("state", "page"), event["fax"]["params"]))
     return told
 
 
