@@ -227,12 +227,12 @@ class Call(
 
     # Events
 
-    def on(self, event: str, handler: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
+    def on(self, event_type: str, handler: Callable[[Any], Any] | None = None) -> Callable[..., Any]:
         """Have a function called with every event of a type. It runs off the I/O thread, in the order of this call.
 
         Args:
-            event: RELAY's event type, such as ``calling.call.play``: the function is given the event. Or a short name
-                of the older SDKs, such as ``tap.started``: it is given the action (the call for ``call.state``).
+            event_type: RELAY's event type, such as ``calling.call.play``: the function is given the event. Or a short
+                name of the older SDKs, such as ``tap.started``: it is given the action (the call for ``call.state``).
             handler: The function. Without it this is a decorator.
 
         Returns:
@@ -241,11 +241,11 @@ class Call(
         if handler is None:
 
             def decorate(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-                self.on(event, function)
+                self.on(event_type, function)
                 return function
 
             return decorate
-        listener = Listener(match_for(event), handler)
+        listener = Listener(match_for(event_type), handler)
         with self._condition:
             self._listeners.setdefault(listener.match.event_type, []).append(listener)
         return partial(self._remove_listener, listener)

@@ -482,7 +482,7 @@ class RelayClient:
             {
                 "tag": dial.tag,
                 "devices": steps,
-                "max_duration": max_duration,
+                "max_duration": max_duration or None,
                 "region": region,
                 "max_price_per_minute": max_price_per_minute,
                 "node_id": node_id,
@@ -589,8 +589,8 @@ class RelayClient:
         if not body and not media:
             raise ValueError("a message needs a body or media")
         wanted = context or self._connection.session.protocol or "default"
-        params = {"context": wanted, "to_number": to_number, "from_number": from_number,
-                  "body": body, "media": media, "tags": tags, "region": region}  # fmt: skip
+        params = {"context": wanted, "to_number": to_number, "from_number": from_number, "body": body or None,
+                  "media": media or None, "tags": tags or None, "region": region or None}  # fmt: skip
         reply = self._connection.request("messaging.send", compact(params))
         message = Message(
             self._router, message_id=str(reply.get("message_id", "")), context=wanted, direction="outbound",

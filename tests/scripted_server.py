@@ -78,6 +78,7 @@ class ScriptedServer:
         requests: Every request so far, as (method, params).
         replies: The ids of what clients acknowledged.
         refuse: How many attempts to connect fail.
+        closings: How links on sockets ended: WebSocket close codes, 1006 for a connection that broke.
     """
 
     def __init__(self, clock: Clock = REAL) -> None:
@@ -92,6 +93,7 @@ class ScriptedServer:
         self.frames: list[dict[str, Any]] = []
         self.replies: list[Any] = []
         self.links: list[Link] = []
+        self.closings: dict[Link, int] = {}
         self._ends: list[MemoryTransport] = []
 
     def welcome(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
@@ -203,6 +205,9 @@ def on_socket(
         with contextlib.suppress(WebSocketClosed):
             for text in connection:
                 scripted.handle(link, text if isinstance(text, str) else text.decode())
+        with scripted.changed:
+            scripted.closings[link] = connection.close_code or 1006
+            scripted.changed.notify_all()
 
     with serve(serve_one, "127.0.0.1", 0, ssl=context, compression=None, ping_interval=None) as server:
         thread = threading.Thread(target=server.serve_forever, name="scripted-socket-server", daemon=True)

@@ -37,7 +37,7 @@ class RecordAction(CanStop[RecordEvent], CanPause[RecordEvent]):
         Args:
             behavior: What the pause leaves in the file: ``skip`` (nothing; the service's default) or ``silence``.
         """
-        return self._command("record.pause", behavior=behavior)
+        return self._command("record.pause", behavior=behavior or None)
 
     @property
     def url(self) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 VERSION = "3.7.5"
 VARIABLE = "SWSYNC_OFFICIAL_SDK"
+PROGRAMS = Path(__file__).parent / "programs"
 
 
 def official_python(cache: Path | None = None) -> str:
@@ -37,3 +41,14 @@ def installed_version(python: str) -> str:
     """The version of the official SDK that a Python would import."""
     command = [python, "-c", "from importlib.metadata import version; print(version('signalwire-sdk'))"]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+@functools.cache
+def official_surface(asked: str = '{"swaig": [], "events": []}') -> dict[str, Any]:
+    """What ``programs/official_surface.py`` finds: names, signatures, constants, and the answers to what is asked."""
+    found = subprocess.run(
+        [official_python(), str(PROGRAMS / "official_surface.py")],
+        input=asked, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert 0 == found.returncode, found.stderr
+    return dict(json.loads(found.stdout))
