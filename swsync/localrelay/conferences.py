@@ -51,7 +51,8 @@ class Conference:
 
     def leave(self, member: ConferenceAction) -> None:
         """Let somebody out; the conference ends with its last party, or with one that ends it."""
-        if member not in self.members:
+        if member not in self.members:  # its call ended before it was answered
+            self._forget_if_empty()
             return
         self._mix.remove(member.call)
         self.tell("participant-leave", member.call, size=len(self.members) - 1)
@@ -62,7 +63,12 @@ class Conference:
                 self._core.loop.call_soon(other.finish)
         if not self.members:
             self.tell("conference-end", to=member)
-            self._core.conferences.pop((self._project, self.name), None)
+        self._forget_if_empty()
+
+    def _forget_if_empty(self) -> None:
+        key = (self._project, self.name)
+        if not self.members and self._core.conferences.get(key) is self:
+            del self._core.conferences[key]
 
     def _beep(self, member: ConferenceAction, when: str) -> None:
         if member.beep in ("true", when) and self._is_started:

@@ -218,7 +218,7 @@ class Offer:
                 call.end("noAnswer")
             return
         if not self._asked:
-            call.later(self._rings_for, self._give_up)
+            call.later(self._rings_for, self.give_up)
         session = min(candidates, key=rounds)
         self._asked[session.protocol] = rounds(session) + 1
         call.session = session
@@ -239,7 +239,8 @@ class Offer:
         self._call.session = None
         self._core.loop.call_soon(self.make)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
+        """The caller hangs up, unless somebody has taken the call."""
         if self._call.call_id in self._core.offers:
             self._call.end("noAnswer")
 

@@ -11,6 +11,7 @@ from .digits import check_digits
 from .live import Live
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
+from .webhooks import check_webhooks
 
 if TYPE_CHECKING:
     from .core import Core
@@ -89,6 +90,7 @@ class BindingAction(Action):
             return
         try:
             schema.check_params(self._method, params)
+            check_webhooks(params)
             self._core.verbs[self._method](session, params)
         except (schema.Refused, Failed) as error:
             self._core.note(f"bind_digit: {self._method} failed: {error.message}")

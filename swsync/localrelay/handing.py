@@ -94,7 +94,9 @@ class HandVerbs(Requests):
         """Offer the call to whoever listens there, answered as it is."""
         self._away(call)
         call.context = context
-        Offer(self.core, call, RINGS_FOR).make()
+        offer = Offer(self.core, call, RINGS_FOR)
+        offer.make()
+        call.later(RINGS_FOR, offer.give_up)  # even if nobody ever listens there
 
 
 def _is_swml(text: str) -> bool:

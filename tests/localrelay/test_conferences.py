@@ -94,6 +94,16 @@ def test_the_end_for_all_and_the_limit(wire: Wire, calls: list[dict[str, Any]]) 
     assert conference != join(wire, calls[2])
 
 
+def test_an_empty_conference_is_forgotten(wire: Wire, relay: LocalRelay) -> None:
+    """Also when its only call ended before it was answered."""
+    wire.result("signalwire.receive", contexts=["in"])
+    caller = relay.place_call("in", timeout=5)
+    offered = wire.event("calling.call.receive")
+    join(wire, {"call_id": offered["call_id"], "node_id": offered["node_id"]})
+    caller.hang_up()
+    assert {} == relay._core.conferences
+
+
 def test_a_beep(wire: Wire, relay: LocalRelay, clock: VirtualClock, calls: list[dict[str, Any]]) -> None:
     """Those inside hear that somebody comes."""
     join(wire, calls[0])

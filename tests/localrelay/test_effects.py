@@ -119,6 +119,14 @@ def test_transfer_to_a_context(wire: Wire, relay: LocalRelay) -> None:
         assert "200" == other.result("calling.denoise", **call)["code"]
 
 
+def test_a_transfer_that_nobody_takes(wire: Wire, relay: LocalRelay) -> None:
+    """The party hangs up after a minute."""
+    call = wire.dial()
+    wire.result("calling.transfer", **call, dest="context:nobody")
+    relay.calls[0].wait_for_ended(timeout=61)
+    assert "noAnswer" == relay.calls[0].end_reason
+
+
 @pytest.mark.parametrize(
     ("dest", "good"),
     [("https://example.com/swml", True), ('{"version": "1.0.0"}', True), ("version: 1.0.0\nsections: {}", True),
