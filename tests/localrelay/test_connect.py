@@ -58,6 +58,19 @@ def test_each_hears_the_other(wire: Wire, relay: LocalRelay, clock: VirtualClock
     assert bytes(second.heard) == bytes(first.said)[8000:]
 
 
+def test_on_a_real_clock(real_wire: Wire, real_relay: LocalRelay) -> None:
+    """Answers fall between two samples there: nothing is lost or doubled all the same."""
+    for number, speech in ((ANN, ANN_SAYS), (BOB, BOB_SAYS)):
+        real_relay.callee(number, speech=speech, speaks_after=10.0)  # a second of real time
+    connect(real_wire, real_wire.dial(ANN))
+    first, second = real_relay.calls
+    real_wire.result("calling.play", call_id=second.call_id, node_id=second.node_id, control_id="p",
+                     play=[{"type": "silence", "params": {"duration": 14}}])  # fmt: skip
+    real_wire.event("calling.call.play", state="finished")
+    assert codec(BOB_SAYS) in bytes(first.heard)
+    assert codec(ANN_SAYS) in bytes(second.heard)
+
+
 def test_the_order_of_the_events(wire: Wire, ann: dict[str, Any]) -> None:
     """connecting, the states of the new leg with its peer, connected; then disconnected, and the first call goes on."""
     wire.log.clear()
