@@ -730,23 +730,27 @@ def test_opening_and_closing_leaves_nothing() -> None:
         assert after[1] <= before[1]
 
 
+def says_fork_in_a_child(function: Any) -> bool:
+    """Whether a function, called in a forked child, raises an error that explains it."""
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)  # a hang ends the child by a signal
+        code = 1
+        try:
+            function()
+        except ConnectionClosed as error:
+            code = 0 if "fork" in str(error) else 2
+        finally:
+            os._exit(code)
+    return 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_a_forked_child_gets_a_clear_error_and_the_parent_goes_on() -> None:
     """The child may also close or drop the client without harm, and make one of its own."""
     with on_socket() as (server, port), swsync.RelayClient(**settings(port)) as client:
         for _ in range(20):
-            pid = os.fork()
-            if pid == 0:
-                code = 1
-                try:
-                    try:
-                        client.execute("calling.x", {})
-                    except ConnectionClosed as error:
-                        code = 0 if "fork" in str(error) else 2
-                    client.close()
-                finally:
-                    os._exit(code)
-            assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            assert says_fork_in_a_child(lambda: client.close() or client.execute("calling.x", {}))
             assert OK == client.execute("calling.x", {})
         assert 1 == len(server.links)
 
@@ -757,16 +761,7 @@ def test_a_forked_child_writes_nothing_on_its_parents_socket() -> None:
     with on_socket() as (server, port), swsync.RelayClient(**settings(port)) as client:
         on_dial(server, answer)
         call = client.dial_phone("+12025550100")
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                call.session.post("calling.play.stop", {"call_id": call.call_id})
-            except ConnectionClosed as error:
-                code = 0 if "fork" in str(error) else 2
-            finally:
-                os._exit(code)
-        assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        assert says_fork_in_a_child(lambda: call.session.post("calling.play.stop", {"call_id": call.call_id}))
         assert OK == client.execute("calling.x", {})
         assert 1 == len(server.links)
 
@@ -785,18 +780,7 @@ def test_no_wait_hangs_in_a_forked_child() -> None:
             call.wait_for_ended, lambda: call.wait_for("calling.call.play"), lambda: swsync.wait([play]),
             lambda: list(swsync.as_completed([play])), client.next_call, client.run, lambda: client.drain(60),
         ]  # fmt: skip
-        for number, wait in enumerate(waits):
-            pid = os.fork()
-            if pid == 0:
-                signal.alarm(10)  # a hang ends the child by a signal
-                code = 1
-                try:
-                    wait()
-                except ConnectionClosed as error:
-                    code = 0 if "fork" in str(error) else 2
-                finally:
-                    os._exit(code)
-            assert 0 == os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), number
+        assert [] == [number for number, wait in enumerate(waits) if not says_fork_in_a_child(wait)]
 
 
 PROGRAM = """
