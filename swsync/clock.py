@@ -72,6 +72,11 @@ class Clock(Protocol):
         ...
 
 
+def _seconds(timeout: float) -> float:
+    """A timeout that a lock takes: not below zero, and some 300 years for what is longer."""
+    return max(0.0, min(timeout, threading.TIMEOUT_MAX))
+
+
 class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
     """A condition variable that is its own lock: ``threading.Condition`` at a tenth of the memory, entered in C.
 
@@ -92,7 +97,7 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
         depth = self._release_save()  # raises if nobody holds it
         notified = False
         try:
-            notified = waiter.acquire(True, -1 if timeout is None else max(0.0, timeout / self._speed))
+            notified = waiter.acquire(True, -1 if timeout is None else _seconds(timeout / self._speed))
         finally:
             self._acquire_restore(depth)
             if not notified:
@@ -109,7 +114,7 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
                 self.wait()
             else:
                 left = deadline - time.monotonic()
-                if left <= 0:
+                if not left > 0:  # NaN is no time at all
                     break
                 self.wait(left * self._speed)
             result = predicate()
@@ -119,7 +124,10 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
         if not self._is_owned():
             raise RuntimeError("cannot notify on a condition that this thread does not hold")
         for waiter in self._waiters[:n]:
-            waiter.release()
+            try:
+                waiter.release()
+            except RuntimeError:
+                pass  # Ctrl-C struck in here before: it was released and is still listed
         self._waiters = self._waiters[n:]
 
     def notify_all(self) -> None:

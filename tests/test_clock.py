@@ -42,6 +42,45 @@ def test_a_condition_times_out_and_is_notified(make: Callable[[], Clock]) -> Non
         assert not thread.is_alive()
 
 
+@pytest.mark.parametrize("speed", [1.0, 50.0])
+def test_a_timeout_may_be_any_number(speed: float) -> None:
+    """Infinity waits until the end comes; NaN is no time at all, rather than a loop without end."""
+    condition = RealClock(speed).condition()
+    flag: list[int] = []
+
+    def notify() -> None:
+        with condition:
+            flag.append(1)
+            condition.notify_all()
+
+    with condition:
+        thread = REAL.start(notify, "notifier")
+        assert condition.wait_for(lambda: flag, float("inf"))
+        assert not condition.wait_for(lambda: False, float("nan"))
+        assert not condition.wait_for(lambda: False, -1)
+    thread.join(WAIT)
+
+
+def test_an_interrupted_notification_does_not_spoil_the_next() -> None:
+    """Ctrl-C between the release of a waiter and its removal: it is released twice, and the others once."""
+    condition = RealClock().condition()
+    woken = threading.Semaphore(0)
+
+    def wait() -> None:
+        with condition:
+            condition.wait(WAIT)
+        woken.release()
+
+    thread = REAL.start(wait, "waiter")
+    while not condition._waiters:  # type: ignore[attr-defined]
+        time.sleep(0.001)
+    with condition:
+        condition._waiters[0].release()  # type: ignore[attr-defined]
+        condition.notify_all()
+    assert woken.acquire(timeout=WAIT)
+    thread.join(WAIT)
+
+
 @pytest.mark.parametrize("make", CLOCKS, ids=["real", "fast", "virtual"])
 def test_a_plain_lock_serves_a_condition(make: Callable[[], Clock]) -> None:
     """It need not be reentrant."""
