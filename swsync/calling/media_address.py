@@ -8,6 +8,7 @@ any request. While the RELAY host is this machine itself (``LocalRelay``), all o
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
@@ -24,6 +25,7 @@ __all__ = [
     "tap_device",
 ]
 
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|0[0-7]{0,11}|[1-9][0-9]{0,9}", re.ASCII)
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
@@ -153,10 +155,27 @@ def _split(url: str, verb: str) -> SplitResult:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """What a host means as an address, in all the forms that resolvers take; None for a name.
+
+    What a name stands for is the service's resolver's business.
+    """
+    text = host.rstrip(".")
     try:
-        return ipaddress.ip_address(host)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return None  # a name: what it stands for is the service's resolver's business
+        return _classful(text)
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _classful(text: str) -> ipaddress.IPv4Address | None:
+    """The forms of ``inet_aton``: one to four numbers, decimal, octal or hexadecimal; the last fills what is left."""
+    parts = text.split(".")
+    if len(parts) > 4 or not all(_NUMBER.fullmatch(part) for part in parts):
+        return None
+    *leading, last = (int(part, 16 if part[:2] in ("0x", "0X") else 8 if part[0] == "0" else 10) for part in parts)
+    if any(number > 255 for number in leading) or last >= 256 ** (4 - len(leading)):
+        return None
+    return ipaddress.IPv4Address(bytes(leading) + last.to_bytes(4 - len(leading), "big"))
 
 
 def _check_not_loopback(host: str, verb: str, setting: str) -> None:
@@ -174,7 +193,7 @@ def _check_not_loopback(host: str, verb: str, setting: str) -> None:
 
 
 def _check_rtp(host: str) -> None:
-    address = _address(host)
+    address = _address(host) if host.count(".") == 3 and ":" not in host else None  # SignalWire takes four numbers
     if address is None or address.version != 4 or not address.is_global or address.is_multicast:
         raise ConfigurationError(
             f"tap: SignalWire sends RTP to public IPv4 addresses only, and {host or 'nothing'} is none: set "

@@ -96,6 +96,8 @@ def test_something_else_is_no_address():
         "wss://example.com/x?",
         "wss://localhost/x",
         "wss://127.0.0.1/x",
+        "wss://127.1/x",
+        "wss://[::ffff:127.0.0.1]/x",
         "example.com",
         "",
     ],

@@ -267,7 +267,7 @@ def test_a_receiver_whose_end_fails_disturbs_nobody(caplog):
 
 RTP = [{"type": "rtp", "params": {"addr": addr, "port": 5004}} for addr in (
     "127.0.0.1", "10.0.0.1", "192.168.1.2", "172.16.0.1", "100.64.0.1", "169.254.0.1", "0.0.0.0", "224.0.0.1", "::1",
-    "2606:4700::1", "example.com", "",
+    "2606:4700::1", "example.com", "", "127.1", "134744072", "::ffff:8.8.8.8",
 )]  # fmt: skip
 URIS = [
     "ws://localhost/x",
@@ -275,6 +275,17 @@ URIS = [
     "ws://[::1]/x",
     "ws://0.0.0.0/x",
     "wss://a.localhost/x",
+    "wss://localhost./x",
+    "wss://127.1/x",
+    "wss://127.0.0.1./x",
+    "wss://2130706433/x",
+    "wss://0x7f.1/x",
+    "wss://0X7F000001/x",
+    "wss://0177.0.0.1/x",
+    "wss://127.65535/x",
+    "wss://0/x",
+    "wss://[::ffff:127.0.0.1]/x",
+    "wss://[::ffff:0.0.0.0]/x",
     "http://e.com",
     "wss://",
     "ws://e.com:x/",
@@ -290,6 +301,18 @@ def test_an_address_that_signalwire_cannot_use_is_refused(device):
     with pytest.raises(ConfigurationError, match=r"SWSYNC_|address"):
         call.tap(AUDIO, device)
     assert [] == call.session.sent
+
+
+@pytest.mark.parametrize(
+    "host", ["8.8.8.8", "134744072", "8.8.2056", "e.com", "127.1.example", "256.1", "1.2.3.4.5", "08.8.8.8", "[2606:4700::1]"]
+)
+def test_other_addresses_in_other_forms_are_left_to_the_service(host):
+    """A number that is no loopback, a name that only begins like one, nonsense: whoever resolves it knows."""
+    call = make_call()
+
+    call.tap(AUDIO, {"type": "ws", "params": {"uri": f"wss://{host}/x"}})
+
+    assert 1 == len(call.session.sent)
 
 
 @pytest.mark.parametrize("device", LOCAL[:1] + LOCAL[len(RTP) : len(RTP) + 2])
