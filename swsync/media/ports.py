@@ -13,7 +13,7 @@ from typing import Any
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 
-__all__ = ["bind_udp", "give_back", "parse_source", "port_range"]
+__all__ = ["bind_host", "bind_udp", "give_back", "parse_source", "port_range"]
 
 DEFAULT_RANGE = (16384, 32766)
 REST = 10.0  # seconds before a port is used again: late packets of its last stream must not reach the next one
@@ -40,6 +40,19 @@ def port_range() -> tuple[int, int]:
         if 1024 <= first <= last <= 65535:
             return first, last
     raise ConfigurationError(f"SWSYNC_RTP_PORTS must be LOW-HIGH with ports of 1024 to 65535, not {text!r}")
+
+
+def bind_host(public_host: str | None) -> str:
+    """Where to listen if nobody says: loopback, unless others are told of an address that leads here."""
+    if not public_host or public_host.lower().rstrip(".") == "localhost":
+        return "127.0.0.1"
+    try:
+        address = ipaddress.ip_address(public_host)
+    except ValueError:
+        return "0.0.0.0"
+    if address.is_loopback:
+        return public_host
+    return "0.0.0.0" if address.version == 4 else "::"
 
 
 def bind_udp(host: str, port: int = 0) -> socket.socket:

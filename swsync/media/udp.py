@@ -12,7 +12,7 @@ from swsync._media import ffi, lib
 from swsync.clock import REAL, RealClock
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media import engine
-from swsync.media.ports import bind_udp, give_back, parse_source
+from swsync.media.ports import bind_host, bind_udp, give_back, parse_source
 from swsync.media.receiver import Receiver
 from swsync.media.track import Track, codec_number
 from swsync.states import Codec
@@ -148,7 +148,8 @@ class RtpReceiver(Receiver):
     """Receives one RTP stream on a port of its own.
 
     Args:
-        host: Address to bind; ``SWSYNC_BIND_HOST`` or 127.0.0.1 by default.
+        host: Address to bind; ``SWSYNC_BIND_HOST`` by default, else all addresses if there is a public host that is
+            not this machine to itself, else 127.0.0.1.
         port: 0 takes a random even one of ``SWSYNC_RTP_PORTS`` (``low-high``).
         codec: ``PCMU``, ``PCMA`` or ``L16``.
         ptime: Milliseconds a packet, for the device; what comes may have any length.
@@ -191,8 +192,8 @@ class RtpReceiver(Receiver):
         super().__init__(clock=clock)
         track = Track(self.TRACK, codec, rate, byteorder=byteorder, buffer=buffer, clock=clock, snap=0.0)
         self.codec, self.ptime, self.rate = track.codec, ptime, rate
-        self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or "127.0.0.1"
         self._public_host = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
+        self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self._public_host)
         self._public_port = public_port
         self._socket = bind_udp(self.host, port)
         try:

@@ -518,3 +518,26 @@ def test_receivers_come_and_go_from_many_threads() -> None:
 def test_samples_of_a_packet_is_what_tests_assume() -> None:
     """Packets in these tests carry 20 ms."""
     assert TICK * 8000 == SAMPLES
+
+
+@pytest.mark.parametrize(
+    ("public", "bound"),
+    [
+        ("203.0.113.5", "0.0.0.0"), ("rtp.example.com", "0.0.0.0"), ("127.0.0.1", "127.0.0.1"),
+        ("127.0.0.2", "127.0.0.2"), ("localhost", "127.0.0.1"), ("", "127.0.0.1"), (" ", "127.0.0.1"),
+    ],
+)  # fmt: skip
+def test_a_public_host_alone_opens_all_addresses(monkeypatch: pytest.MonkeyPatch, public: str, bound: str) -> None:
+    """What others are told must be able to arrive; who binds something else says so, and loopback stays loopback."""
+    monkeypatch.delenv("SWSYNC_BIND_HOST", raising=False)
+    monkeypatch.setenv("SWSYNC_PUBLIC_HOST", public)
+    with media.RtpReceiver() as rx:
+        assert (bound, public.strip() or "127.0.0.1") == (rx.host, rx.device["params"]["addr"])
+    with media.RtpReceiver("127.0.0.1") as rx:
+        assert "127.0.0.1" == rx.host
+    monkeypatch.delenv("SWSYNC_PUBLIC_HOST")
+    with media.RtpReceiver(public_host=public.strip() or None) as rx:
+        assert bound == rx.host
+    monkeypatch.setenv("SWSYNC_BIND_HOST", "127.0.0.3")
+    with media.RtpReceiver(public_host="203.0.113.5") as rx:
+        assert "127.0.0.3" == rx.host

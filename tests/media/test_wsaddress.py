@@ -80,3 +80,8 @@ def test_wrong_host(value: str) -> None:
 def test_masked() -> None:
     """The last segment is hidden."""
     assert "wss://media.example.com/base/****" == masked("wss://media.example.com/base/0123456789abcdef")
+
+
+def test_a_public_url_alone_stays_on_loopback() -> None:
+    """What it leads to is usually a proxy on this machine."""
+    assert "127.0.0.1" == address(None, None, None, {"SWSYNC_MEDIA_URL": "wss://media.example.com/x"}).host
