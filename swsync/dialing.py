@@ -210,13 +210,21 @@ class Dial:
             self._mark_seen()
             self._decide(event)
             return True
-        if not isinstance(event, CallStateEvent) or not event.call_id:
+        if not isinstance(event, CallStateEvent) or not event.call_id or self._is_bridged(event):
             return False
         self._mark_seen()
         leg = self._leg(event.call_id, event.node_id, event.params)
         leg._receive(event)
         self._watch(leg)
         return True
+
+    def _is_bridged(self, event: CallStateEvent) -> bool:
+        """Whether it is of a call that the winner was connected to, which may carry the dial's tag: no loser."""
+        with self._changed:
+            if self._winner is None or event.call_id == self._winner.call_id or not event.params.get("peer"):
+                return False
+            self._legs.pop(event.call_id, None)
+            return True
 
     def _mark_seen(self) -> None:
         with self._changed:
@@ -252,7 +260,16 @@ class Dial:
         if abandoned:
             self._end(leg)
         elif winner is not None or failed:
-            self._router.call_later(LOSERS, self._end, leg)
+            self._router.call_later(LOSERS, self._end_loser, leg)
+
+    def _end_loser(self, leg: Call) -> None:
+        """End a leg that the service has not ended by itself, unless it turned out to be the winner's peer."""
+        with self._changed:
+            winner = self._winner
+            is_loser = leg.call_id in self._legs
+        peer = winner.peer if winner is not None else None
+        if is_loser and (peer is None or peer.call_id != leg.call_id):
+            self._end(leg)
 
     def _end(self, leg: Call) -> None:
         """End a leg that is not the winner, without waiting. A leg is asked once; the request outlives the link."""

@@ -226,6 +226,24 @@ def test_losers_of_a_parallel_dial_that_linger_are_ended(
     assert "answered" == call.state
 
 
+def test_a_call_that_the_winner_is_connected_to_is_no_loser(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """It may carry the dial's tag: its own events name its peer, or the connect event of the winner names it."""
+    on_dial(server, lambda link, tag: answer(link, tag, "winner"))
+    call = client.dial_phone(TO)
+    connecting = call.connect([[devices.phone(FROM)]])
+    server.link.state("told", "ringing", tag=call.tag)
+    server.link.state("told", "answered", tag=call.tag, peer={"call_id": "winner", "node_id": "node-1"})
+    server.link.state("named", "answered", tag=call.tag)
+    peer = {"call_id": "named", "node_id": "node-1", "tag": call.tag}
+    server.link.event("calling.call.connect", call_id="winner", node_id="node-1", connect_state="connected", peer=peer)
+    assert "named" == connecting.wait_connected(5).call_id
+    server.link.state("loser", "answered", tag=call.tag)
+    clock.sleep(10)
+    assert ["loser"] == [params["call_id"] for params in server.params("calling.end")]
+
+
 def test_a_tag_in_use_is_refused(client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock) -> None:
     """Of two dials with one tag the second is not sent."""
     first = Background(clock, client.dial_phone, TO, tag="t")
