@@ -112,6 +112,7 @@ class RelayClient:
         self._router = Router(
             self.clock,
             self._callbacks,
+            project=settings.project,
             is_local_host=settings.is_local,
             allowed_destinations=allowed_destinations,
             on_offer=self._offer,

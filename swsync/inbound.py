@@ -136,7 +136,7 @@ class InboundCalls:
         call = Call(
             self._router, call_id=call_id, node_id=event.node_id, direction=event.direction or "inbound",
             device=device, context=event.context, tag=event.tag, state=event.call_state or "created",
-            project_id=event.project_id, segment_id=event.segment_id,
+            project_id=event.project_id or self._router.project, segment_id=event.segment_id,
         )  # fmt: skip
         self._router.replace(call)
         with self._changed:

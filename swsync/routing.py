@@ -59,6 +59,7 @@ class Router:
         clock: Clock,
         callbacks: Dispatcher,
         *,
+        project: str = "",
         is_local_host: bool,
         allowed_destinations: Sequence[str] | None,
         on_offer: Callable[[CallReceiveEvent], None],
@@ -67,6 +68,7 @@ class Router:
         self.clock = clock
         self.callbacks = callbacks
         self.is_local_host = is_local_host
+        self.project = project
         self.connection: Connection  # set once by the client, before anything runs
         self._allowed_destinations = None if allowed_destinations is None else tuple(allowed_destinations)
         self._on_offer = on_offer
@@ -143,7 +145,8 @@ class Router:
 
     def make_call(self, **fields: Any) -> Call:
         """Make a call and route its events to it; one that is known already is returned instead."""
-        return self.adopt(Call(self, **fields))
+        project_id = fields.pop("project_id", "") or self.project  # RELAY does not always say what goes without saying
+        return self.adopt(Call(self, project_id=project_id, **fields))
 
     def add_dial(self, dial: Dial) -> None:
         """Route the events of its tag to it.

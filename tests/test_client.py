@@ -427,6 +427,22 @@ def test_a_message_is_sent_and_its_states_find_it(
         client.send_message(to_number="+1", from_number="+2")
 
 
+def test_a_call_whose_project_is_not_told_is_of_this_one(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """As with the official SDK."""
+    client.receive(["office"])
+    server.link.offer("c1")
+    server.link.offer("c2", project_id="another")
+
+    assert [client.project, "another"] == [client.next_call(5).project_id for _ in range(2)]
+
+
+def test_empty_fields_of_a_message_are_not_sent(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """As with the official SDK: a picture without a text has no body."""
+    client.send_message(to_number="+1", from_number="+2", context="c", body="", media=["https://m"], tags=[], region="")
+
+    assert {"context", "to_number", "from_number", "media"} == set(server.params("messaging.send")[0])
+
+
 def test_messages_that_come_in(client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock) -> None:
     """In order, each once; a handler that raises costs one."""
     seen: list[str] = []

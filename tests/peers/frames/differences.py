@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ATTRIBUTES", "CONNECT", "CONSTANTS", "METHODS", "NOT_DRIVEN", "NO_WORD_FOR", "OUTCOMES", "PARAMETERS", "RETURNS",
-    "SILENT",
+    "SILENT", "VALUES",
 ]  # fmt: skip
 
 # Frames.
@@ -34,6 +34,11 @@ OUTCOMES = {
     "send_digits": "a handle in place of the reply (its .reply), so that one can wait until the digits are out",
 }
 """Methods that return something else."""
+
+VALUES = {
+    ("Call", "context"): "the context that the call came in on; the official SDK has the session's protocol there"
+}
+"""(class, attribute) with another value."""
 
 # Names and signatures.
 

@@ -22,6 +22,10 @@ __all__ = ["Both", "context_of", "drive", "without_ids"]
 
 PROGRAM = Path(__file__).parent.parent / "programs" / "frames_official.py"
 TIMEOUT = 60.0
+ATTRIBUTES = {
+    "Call": ("call_id", "node_id", "project_id", "context", "tag", "direction", "device", "state", "segment_id"),
+    "Message": ("message_id", "context", "direction", "from_number", "to_number", "body", "media", "segments", "tags"),
+}
 
 
 class Both(NamedTuple):
@@ -37,7 +41,7 @@ class Driven(NamedTuple):
     Attributes:
         recordings: What each client sent in the uses.
         again: What each sent when it was told to connect again.
-        outcomes: By the number of the use: what it and the controls after it returned.
+        outcomes: By the number of the use: the call it was done with, what it and the controls after it returned.
         closings: The WebSocket close codes of their last links.
     """
 
@@ -70,6 +74,8 @@ def drive(python: str) -> Driven:
                 pool.submit(_ours_again, host, ca_file),
             ]
             outcomes = [job.result() for job in jobs]
+            with recorder.changed:
+                recorder.changed.wait_for(lambda: len(recorder.closings) == len(recorder.links), 10)
         recorded = Both(recorder.recordings["official"], recorder.recordings["ours"])
         return Driven(
             recorded,
@@ -113,28 +119,41 @@ def _ours(host: str, ca_file: Path, uses: Iterable[Use]) -> list[Any]:
 
 def _do(client: swsync.RelayClient, calls: queue.Queue[swsync.Call], context: str, use: Use) -> list[Any]:
     client.receive([context])
-    subject: Any = client
-    if not use.on_client:
-        subject = calls.get(timeout=10)
-        if use.method not in ("answer", "pass_"):
-            subject.answer()
-    result = getattr(subject, use.method.removeprefix("client."))(*use.args, **use.kwargs)
-    outcomes = [_describe(result)]
-    for name, values in use.then:
-        outcomes.append(_outcome(name, getattr(result, name)(*values)))
+    outcomes: list[Any] = []
+    try:
+        _use_it(client, calls, outcomes, use)
+    except Exception as error:
+        outcomes.append({"error": f"{type(error).__name__}: {error}"})
     client.unreceive([context])
     return outcomes
 
 
-def _describe(result: Any) -> Any:
-    """A reply as it is, and of anything else its public type."""
+def _use_it(client: swsync.RelayClient, calls: queue.Queue[swsync.Call], outcomes: list[Any], use: Use) -> None:
+    subject: Any = client
+    if not use.on_client:
+        subject = calls.get(timeout=10)
+        outcomes.append(_describe(client, subject))
+        if use.method not in ("answer", "pass_"):
+            subject.answer()
+    result = getattr(subject, use.method.removeprefix("client."))(*use.args, **use.kwargs)
+    outcomes.append(_describe(client, result))
+    for name, values in use.then:
+        outcomes.append(_outcome(client, name, getattr(result, name)(*values)))
+
+
+def _describe(client: swsync.RelayClient, result: Any) -> Any:
+    """A reply as it is; what a call or a message says of itself; of anything else the public type."""
     if result is None or isinstance(result, dict):
         return result
-    return next(kind.__name__ for kind in type(result).__mro__ if not kind.__name__.startswith("_"))
+    name = next(kind.__name__ for kind in type(result).__mro__ if not kind.__name__.startswith("_"))
+    if name not in ATTRIBUTES:
+        return name
+    found = {each: getattr(result, each) for each in ATTRIBUTES[name]}
+    return {"is": name, **{each: "*" if value == client.project else value for each, value in found.items()}}
 
 
-def _outcome(name: str, value: Any) -> Any:
-    return [value.event_type, value.params.get("state")] if name == "wait" else _describe(value)
+def _outcome(client: swsync.RelayClient, name: str, value: Any) -> Any:
+    return [value.event_type, value.params.get("state")] if name == "wait" else _describe(client, value)
 
 
 def _ours_again(host: str, ca_file: Path) -> list[Any]:

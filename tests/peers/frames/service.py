@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from typing import Any
 
@@ -67,7 +66,6 @@ class Recorder(ScriptedServer):
         self._asked: dict[tuple[Link, Any], str] = {}
         # By link and call: what runs, as (method, control_id).
         self._calls: dict[tuple[Link, str], list[tuple[str, str]]] = {}
-        self._messages = itertools.count(1)
         self.answers |= {
             "signalwire.receive": self.receive,
             "signalwire.unreceive": self.unreceive,
@@ -128,7 +126,7 @@ class Recorder(ScriptedServer):
         for context in frame["params"]["contexts"]:
             if context.startswith(CALL):
                 self._calls[link, context] = []
-                link.offer(context, context, tag="")
+                link.offer(context, context, tag="", segment_id="segment-1", project_id="project-1")
         return SILENT
 
     def unreceive(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +219,7 @@ class Recorder(ScriptedServer):
     # Messages.
 
     def message(self, link: Link, frame: dict[str, Any]) -> dict[str, Any]:
-        name = f"message-{next(self._messages)}"
+        name = f"message of {self._of[link].current}"
         link.reply(frame, {"code": "200", "message": "Message accepted", "message_id": name})
         for state in ("queued", "sent", "delivered"):
             link.event("messaging.state", message_id=name, message_state=state, direction="outbound", **frame["params"])

@@ -10,29 +10,49 @@ import sys
 
 from signalwire.relay import RelayClient
 
-
-def describe(result):
-    """A reply as it is, and of anything else its type."""
-    return result if result is None or isinstance(result, dict) else type(result).__name__
-
-
-def outcome(name, value):
-    return [value.event_type, value.params.get("state")] if name == "wait" else describe(value)
+ATTRIBUTES = {
+    "Call": ("call_id", "node_id", "project_id", "context", "tag", "direction", "device", "state", "segment_id"),
+    "Message": ("message_id", "context", "direction", "from_number", "to_number", "body", "media", "segments", "tags"),
+}
 
 
-async def do(client, calls, context, method, args, kwargs, then):
+def describe(client, result):
+    """A reply as it is; what a call or a message says of itself; of anything else the type."""
+    if result is None or isinstance(result, dict):
+        return result
+    name = type(result).__name__
+    if name not in ATTRIBUTES:
+        return name
+    found = {each: getattr(result, each) for each in ATTRIBUTES[name]}
+    return {"is": name, **{each: "*" if value == client.project else value for each, value in found.items()}}
+
+
+def outcome(client, name, value):
+    return [value.event_type, value.params.get("state")] if name == "wait" else describe(client, value)
+
+
+async def do(client, calls, context, *use):
     await client.receive([context])
+    outcomes = []
+    try:
+        await use_it(client, calls, outcomes, *use)
+    except Exception as error:
+        outcomes.append({"error": f"{type(error).__name__}: {error}"})
+    await client.unreceive([context])
+    return outcomes
+
+
+async def use_it(client, calls, outcomes, method, args, kwargs, then):
     subject = client
     if not method.startswith("client."):
         subject = await asyncio.wait_for(calls.get(), 10)
+        outcomes.append(describe(client, subject))
         if method not in ("answer", "pass_"):
             await subject.answer()
     result = await getattr(subject, method.removeprefix("client."))(*args, **kwargs)
-    outcomes = [describe(result)]
+    outcomes.append(describe(client, result))
     for name, values in then:
-        outcomes.append(outcome(name, await getattr(result, name)(*values)))
-    await client.unreceive([context])
-    return outcomes
+        outcomes.append(outcome(client, name, await getattr(result, name)(*values)))
 
 
 async def main():
