@@ -26,8 +26,8 @@ from swsync.events import (
     MessageStateEvent,
     RelayEvent,
     parse_event,
-    share_kept,
 )
+from swsync.eventwords import share_kept
 from swsync.states import CallState
 
 if TYPE_CHECKING:

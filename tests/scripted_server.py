@@ -15,7 +15,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from swsync.clock import REAL, Clock
 from swsync.errors import ConnectionFailed, ConnectionLost
-from swsync.transport import MemoryTransport, memory_pair
+from swsync.memorytransport import MemoryTransport, memory_pair
 
 SILENT: dict[str, Any] = {"silent": True}
 """What an answer function returns when there is to be no reply."""

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from swsync import events
-from swsync.events import EVENT_CLASSES, RelayEvent, parse_event, share_kept, share_words
+from swsync.events import EVENT_CLASSES, RelayEvent, parse_event
+from swsync.eventwords import share_kept, share_words
 
 
 def test_each_of_the_23_types_has_its_class():

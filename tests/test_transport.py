@@ -20,8 +20,9 @@ from websockets.sync.server import ServerConnection, serve
 
 from swsync.clock import RealClock, VirtualClock
 from swsync.errors import ConfigurationError, ConnectionFailed, ConnectionLost, ProtocolError
+from swsync.memorytransport import memory_pair
 from swsync.protocol import MAX_MESSAGE
-from swsync.transport import WebSocketTransport, memory_pair
+from swsync.transport import WebSocketTransport
 
 WAIT = 10.0
 

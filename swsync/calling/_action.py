@@ -15,7 +15,8 @@ import attrs
 
 from swsync.calling._completion import Afterwards, Completion, E_co, run_afterwards
 from swsync.errors import ActionFailed, CallEnded, CallGone
-from swsync.events import RelayEvent, parse_event, share_words
+from swsync.events import RelayEvent, parse_event
+from swsync.eventwords import share_words
 
 if TYPE_CHECKING:
     from swsync.calling._base import Verbs
