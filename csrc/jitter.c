@@ -109,9 +109,10 @@ static inline void push(sw_track *t, const uint8_t *payload, int64_t n)
     push_part(t, payload, n);
 }
 
-static void begin(sw_track *t, int64_t position, int64_t arrival)
+static void begin(sw_track *t, int64_t wire, int64_t arrival)
 {
-    t->shift = 0;
+    int64_t position = t->is_afresh ? sw_track_load(&t->head) : wire;
+    t->shift = position - wire;
     atomic_store_explicit(&t->origin, position, memory_order_relaxed);
     atomic_store_explicit(&t->start, position, memory_order_relaxed);
     atomic_store_explicit(&t->claimed, position, memory_order_relaxed);
@@ -289,6 +290,23 @@ int sw_track_append(sw_track *t, const uint8_t *payload, size_t octets, int64_t 
     push(t, payload, n);
     note_arrival(t, head, n, arrival);
     return SW_OK;
+}
+
+uint64_t sw_track_forget(sw_track *t)
+{
+    int64_t head = sw_track_load(&t->head), from = sw_track_load(&t->start);
+    uint64_t packets = atomic_load_explicit(&t->counters[SW_TRACK_PACKETS], memory_order_relaxed);
+    if (!atomic_load_explicit(&t->started, memory_order_relaxed))
+        return 0;
+    atomic_store_explicit(&t->started, 0, memory_order_release);
+    if (head - from > (int64_t)t->ring.capacity)
+        from = head - (int64_t)t->ring.capacity;
+    sw_ring_mark_gap(&t->ring, from, head, 1);
+    atomic_store_explicit(&t->start, head, memory_order_release);
+    for (int i = 0; i < SW_TRACK_COUNTERS; i++)
+        atomic_store_explicit(&t->counters[i], 0, memory_order_relaxed);
+    t->is_afresh = 1;
+    return packets;
 }
 
 void sw_track_end(sw_track *t)

@@ -304,6 +304,7 @@ static void take_wishes(sw_engine *e)
     while (s) {
         sw_socket *next = s->next_queued;
         atomic_store(&s->queued, 0);
+        sw_rx_attend(s->rx);
         if (atomic_load(&s->wish) == WANT_OPEN)
             open_socket(e, s);
         else if (!atomic_load_explicit(&s->done, memory_order_relaxed))
@@ -484,15 +485,20 @@ int sw_socket_options(int fd)
     return SW_OK;
 }
 
-static void wish(sw_engine *e, sw_socket *s, int what)
+static void queue(sw_engine *e, sw_socket *s)
 {
     int32_t not_queued = 0;
-    atomic_store(&s->wish, what);
     if (!atomic_compare_exchange_strong(&s->queued, &not_queued, 1))
         return; /* the engine will see the newer wish */
     s->next_queued = atomic_load(&e->queue);
     while (!atomic_compare_exchange_weak(&e->queue, &s->next_queued, s))
         ;
+}
+
+static void wish(sw_engine *e, sw_socket *s, int what)
+{
+    atomic_store(&s->wish, what);
+    queue(e, s);
 }
 
 void sw_engine_open(sw_engine *e, sw_socket *s)
@@ -503,6 +509,11 @@ void sw_engine_open(sw_engine *e, sw_socket *s)
 void sw_engine_end(sw_engine *e, sw_socket *s)
 {
     wish(e, s, WANT_END);
+}
+
+void sw_engine_attend(sw_engine *e, sw_socket *s)
+{
+    queue(e, s);
 }
 
 int sw_socket_done(const sw_socket *s)

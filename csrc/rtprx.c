@@ -22,6 +22,8 @@
 #define MAX_DROPOUT 3000
 #define MAX_MISORDER 100
 #define NANO INT64_C(1000000000)
+#define YIELD (2 * NANO)
+enum { TOLD_NOTHING, TOLD, TAKEN_UP };
 #define SILENT (NANO / 20) /* the current stream counts as silent after 50 ms */
 
 typedef struct {
@@ -46,8 +48,15 @@ struct sw_rx {
     int has_filter, prefix, roaming;
     sw_address filter;
 
+    /* From sw_rx_expect to the receiving thread: an address as in `where`, and how far it has come. */
+    _Atomic uint64_t told[3];
+    _Atomic uint32_t tidings;
+
     /* The receiving thread's own. */
     int has_current;
+    int has_expected, has_met; /* met: the expected address itself has been believed */
+    sw_address expected;
+    int64_t yields_until; /* another port of the expected address may turn out to be a stranger until then */
     sw_address from;
     uint32_t ssrc;
     int64_t base, highest, floor; /* extended sequence numbers; below floor the clock was another one */
@@ -127,6 +136,8 @@ static int same_address(const sw_address *a, const sw_address *b)
 static int passes_filter(const sw_rx *rx, const sw_address *from)
 {
     int whole = rx->prefix / 8, rest = rx->prefix % 8;
+    if (rx->has_expected && !rx->roaming && !same_host(from, &rx->expected))
+        return 0;
     if (!rx->has_filter)
         return 1;
     if (from->family != rx->filter.family || (rx->filter.port && from->port != rx->filter.port))
@@ -331,17 +342,62 @@ static void believe(sw_rx *rx, candidate *c)
     c->count = c->oldest = 0;
 }
 
+/* The current stream was a stranger's: nothing of it remains but the count. */
+static void forget_current(sw_rx *rx)
+{
+    static const int gone[] = {SW_RX_EXPECTED, SW_RX_UNIQUE,   SW_RX_DUPLICATE, SW_RX_LATE,
+                               SW_RX_REORDERED, SW_RX_JITTER16, SW_RX_SSRC_NOW};
+    uint64_t packets = sw_track_forget(rx->track);
+    packets += atomic_load_explicit(&rx->counters[SW_RX_DUPLICATE], memory_order_relaxed);
+    packets += atomic_load_explicit(&rx->counters[SW_RX_LATE], memory_order_relaxed);
+    count(rx, SW_RX_SOURCE, packets);
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        set(rx, gone[i], 0);
+    rx->jitter16 = 0;
+    rx->has_current = 0;
+}
+
+static int is_expected(const sw_rx *rx, const sw_address *from)
+{
+    return rx->has_expected && same_address(from, &rx->expected);
+}
+
+/* How many packets in sequence it takes to be believed. */
+static int enough(const sw_rx *rx, const sw_address *from)
+{
+    return !rx->has_current && (rx->has_filter || is_expected(rx, from)) ? 1 : PROBATION;
+}
+
+/* Whether the current stream gives way: it is silent, or on a port beside the expected one. */
+static int may_follow(const sw_rx *rx, const candidate *c)
+{
+    return !rx->has_current || c->last_arrival - rx->last_arrival >= SILENT ||
+           (is_expected(rx, &c->from) && !same_address(&rx->from, &c->from));
+}
+
+static void consider_candidate(sw_rx *rx, candidate *c)
+{
+    if (c->count < enough(rx, &c->from) || !may_follow(rx, c))
+        return;
+    if (is_expected(rx, &c->from))
+        rx->has_met = 1;
+    else if (!rx->has_met && !rx->has_current)
+        rx->yields_until = c->last_arrival + YIELD;
+    believe(rx, c);
+}
+
 static void doubt(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, size_t octets, int64_t arrival,
                   const sw_address *from)
 {
     candidate *c;
     kept_packet *one;
-    int enough = rx->has_current || !rx->has_filter ? PROBATION : 1;
     if (p->payload_type != rx->payload_type) {
         count(rx, SW_RX_PAYLOAD_TYPE, 1);
         atomic_fetch_add_explicit(&rx->payload_types[p->payload_type], 1, memory_order_relaxed);
         return;
     }
+    if (rx->has_current && !rx->has_met && is_expected(rx, from) && arrival < rx->yields_until)
+        forget_current(rx);
     c = find(rx, p, arrival, from);
     if (!c->count) {
         c->from = *from;
@@ -358,8 +414,65 @@ static void doubt(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, si
     memcpy(one->data, datagram, octets);
     c->last_seq = p->sequence_number;
     c->last_arrival = arrival;
-    if (c->count >= enough && (!rx->has_current || arrival - rx->last_arrival >= SILENT))
-        believe(rx, c);
+    consider_candidate(rx, c);
+}
+
+/* ---- who is expected -------------------------------------------------------------------------------------- */
+
+int sw_rx_expect(sw_rx *rx, const sw_address *source)
+{
+    uint64_t half;
+    if (source->family != 4 && source->family != 6)
+        return SW_EINVAL;
+    if (rx->has_filter || atomic_load(&rx->tidings) != TOLD_NOTHING)
+        return SW_OK; /* the user's word, or the first one, holds */
+    for (int i = 0; i < 2; i++) {
+        memcpy(&half, source->octets + 8 * i, 8);
+        atomic_store_explicit(&rx->told[i], half, memory_order_relaxed);
+    }
+    atomic_store_explicit(&rx->told[2], ((uint64_t)source->family << 16) | source->port, memory_order_relaxed);
+    atomic_store_explicit(&rx->tidings, TOLD, memory_order_release);
+    return SW_OK;
+}
+
+int sw_rx_attended(const sw_rx *rx)
+{
+    return atomic_load_explicit(&rx->tidings, memory_order_acquire) != TOLD;
+}
+
+static void read_address(const _Atomic uint64_t *words, sw_address *out)
+{
+    uint64_t word;
+    for (int i = 0; i < 2; i++) {
+        word = atomic_load_explicit(&words[i], memory_order_relaxed);
+        memcpy(out->octets + 8 * i, &word, 8);
+    }
+    word = atomic_load_explicit(&words[2], memory_order_relaxed);
+    out->family = (uint16_t)(word >> 16);
+    out->port = (uint16_t)word;
+}
+
+void sw_rx_attend(sw_rx *rx)
+{
+    if (atomic_load_explicit(&rx->tidings, memory_order_acquire) != TOLD)
+        return;
+    read_address(rx->told, &rx->expected);
+    rx->has_expected = 1;
+    if (rx->has_current && !same_host(&rx->from, &rx->expected))
+        forget_current(rx);
+    rx->has_met = rx->has_current && is_expected(rx, &rx->from);
+    rx->yields_until = rx->last_arrival + YIELD;
+    for (int i = 0; i < CANDIDATES; i++) {
+        candidate *c = &rx->candidates[i];
+        if (c->count && !same_host(&c->from, &rx->expected) && !rx->roaming)
+            drop(rx, c);
+        if (c->count && is_expected(rx, &c->from)) {
+            if (rx->has_current && !rx->has_met)
+                forget_current(rx);
+            consider_candidate(rx, c);
+        }
+    }
+    atomic_store_explicit(&rx->tidings, TAKEN_UP, memory_order_release);
 }
 
 /* ---- the interface ---------------------------------------------------------------------------------------- */
@@ -401,6 +514,7 @@ static void consider(sw_rx *rx, const void *datagram, size_t octets, int64_t arr
 static inline void take(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
 {
     count(rx, SW_RX_DATAGRAMS, 1);
+    sw_rx_attend(rx);
     if (is_plain_next(rx, datagram, octets, from))
         accept_next(rx, datagram, octets, arrival);
     else
@@ -433,6 +547,7 @@ void sw_rx_flush(sw_rx *rx)
 {
     candidate *only = NULL;
     int candidates = 0;
+    sw_rx_attend(rx);
     for (int i = 0; i < CANDIDATES; i++) {
         if (rx->candidates[i].count) {
             only = &rx->candidates[i];
@@ -458,18 +573,12 @@ void sw_rx_kernel_drops(sw_rx *rx, uint32_t total)
 
 void sw_rx_report(const sw_rx *rx, sw_rx_state *out)
 {
-    uint64_t now, where;
+    uint64_t now;
     for (int i = 0; i < SW_RX_COUNTERS; i++)
         out->counters[i] = atomic_load_explicit(&rx->counters[i], memory_order_relaxed);
     for (int i = 0; i < 128; i++)
         out->payload_types[i] = atomic_load_explicit(&rx->payload_types[i], memory_order_relaxed);
-    for (int i = 0; i < 2; i++) {
-        where = atomic_load_explicit(&rx->where[i], memory_order_relaxed);
-        memcpy(out->source.octets + 8 * i, &where, 8);
-    }
-    where = atomic_load_explicit(&rx->where[2], memory_order_relaxed);
-    out->source.family = (uint16_t)(where >> 16);
-    out->source.port = (uint16_t)where;
+    read_address(rx->where, &out->source);
     now = out->counters[SW_RX_SSRC_NOW];
     out->ssrc = (uint32_t)now;
     out->has_source = now >> 32 ? 1 : 0;

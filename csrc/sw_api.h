@@ -281,6 +281,10 @@ int sw_track_put(sw_track *track, const uint8_t *payload, size_t octets, int64_t
    there after two seconds is filled once (SW_TRACK_ESTIMATED). SW_PUT_ENDED, SW_ECODEC. */
 int sw_track_append(sw_track *track, const uint8_t *payload, size_t octets, int64_t arrival);
 
+/* Forget all that was placed, as if nothing had come; for the one who writes. What a reader has taken already it has;
+   positions only go on. Returns how many packets it was. */
+uint64_t sw_track_forget(sw_track *track);
+
 /* No more will come. */
 void sw_track_end(sw_track *track);
 
@@ -357,6 +361,15 @@ int sw_rx_init(void *memory, size_t octets, sw_track *track, int codec, int rate
    whether the stream may move to another address. Before the first packet. SW_EINVAL. */
 int sw_rx_pin(sw_rx *rx, const sw_address *source, int prefix, int roaming);
 
+/* The same once it is known, at any time and by any thread: from the next datagram on, or sw_rx_attend, only this
+   address counts, and what another one has sent is forgotten, the track's too. Another port of it is in doubt like any
+   newcomer, and gives way when `source` itself comes. Without effect beside a source given to sw_rx_pin. SW_EINVAL. */
+int sw_rx_expect(sw_rx *rx, const sw_address *source);
+
+/* Take up what sw_rx_expect was told; the receiving thread. And whether that has happened. */
+void sw_rx_attend(sw_rx *rx);
+int sw_rx_attended(const sw_rx *rx);
+
 /* Take one datagram that came from `from`; `arrival` in nanoseconds. Whatever is wrong with it is counted. */
 void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
 
@@ -410,6 +423,9 @@ void sw_engine_open(sw_engine *engine, sw_socket *socket);
 
 /* Have it take what has come already, end the track, and let go. */
 void sw_engine_end(sw_engine *engine, sw_socket *socket);
+
+/* Have it call sw_rx_attend for a socket that was opened and not ended. */
+void sw_engine_attend(sw_engine *engine, sw_socket *socket);
 
 /* Whether the engine has let go of it. */
 int sw_socket_done(const sw_socket *socket);

@@ -32,6 +32,7 @@ struct sw_track {
     _Atomic uint64_t counters[SW_TRACK_COUNTERS];
 
     /* The writer's own. */
+    uint32_t is_afresh; /* sw_track_forget: positions go on where they were, nothing else does */
     int64_t shift;      /* what rebasing has added to the wire's positions */
     int64_t last_count; /* samples of the newest packet */
     int64_t bucket_since, bucket, bucket_before; /* smallest difference of these two seconds, and of those before */

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from swsync.calling.media_address import tell_source
 from swsync.errors import CallEnded, MediaError, OutcomeUnknown, SwsyncError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class CallCapture:
         self._timeout = timeout
         self._receivers: dict[str, Receiver] = {}  # written before anybody else has this object
         self._recording: Capture | None = None  # the same
+        self._told: set[str] = set()  # directions whose tap has been answered; only ever grows
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._is_closed = False  # guarded by _lock
@@ -214,9 +216,10 @@ class CallCapture:
                                 authorization_bearer_token=stream.token)  # fmt: skip
                 actions.append(self._begin("stream", start))
             else:
-                actions.append(
-                    self._begin("tap", partial(self.call.tap_audio, direction=direction, device=receiver.device))
-                )
+                tap: Any = self._begin("tap", partial(self.call.tap_audio, direction=direction, device=receiver.device))
+                actions.append(tap)
+                tell_source(receiver, tap.source_device, self.call.session.is_local_host)
+                self._told.add(direction)
         return actions
 
     def _begin(self, verb: str, start: Callable[..., Action[Any]]) -> Action[Any]:
@@ -234,7 +237,11 @@ class CallCapture:
 
         if self.via == "stream":
             return {side: partial(_track, self._receivers["both"], name) for name, side in TRACKS.items()}
-        return {side: partial(_track, self._receivers[direction], None) for direction, side in SIDES.items()}
+        return {side: partial(self._tapped, direction) for direction, side in SIDES.items()}
+
+    def _tapped(self, direction: str) -> Track | None:
+        """The track of a tap, once it is known who sends: what a stranger sent before that is not recorded."""
+        return _track(self._receivers[direction], None) if direction in self._told else None
 
 
 def _track(receiver: Receiver, name: str | None) -> Track | None:

@@ -8,6 +8,7 @@ any request. While the RELAY host is this machine itself (``LocalRelay``), all o
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -23,14 +24,20 @@ __all__ = [
     "describe",
     "receiver_of",
     "tap_device",
+    "tell_source",
 ]
+
+logger = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|0[0-7]{0,11}|[1-9][0-9]{0,9}", re.ASCII)
 _LOCAL_NAMES = ("localhost", "localhost.localdomain", "ip6-localhost")
 
 
 class TapTarget(Protocol):
-    """What a tap may be given as its device: a receiver of ``swsync.media``, or an object of yours that is like one."""
+    """What a tap may be given as its device: a receiver of ``swsync.media``, or an object of yours that is like one.
+
+    If it has ``expect(addr, port)`` too, that is called with the tap's ``source_device`` once it is known (RTP).
+    """
 
     @property
     def device(self) -> Mapping[str, Any]:
@@ -92,6 +99,34 @@ def tap_device(device: Any) -> dict[str, Any]:
     if "params" in found:
         return dict(found)
     return {"type": found["type"], "params": {name: value for name, value in found.items() if name != "type"}}
+
+
+def tell_source(receiver: Any, source_device: Mapping[str, Any], is_local_host: bool) -> None:
+    """Tell a receiver of RTP who will send to it, if RELAY said so and it can be true.
+
+    A private address is SignalWire's own view of a machine behind NAT: its packets arrive from another one, and
+    believing it would refuse them all. It is passed over, and the receiver believes whoever is first, as without it.
+
+    Args:
+        receiver: What has ``expect(addr, port)``; anything else is left alone.
+        source_device: As RELAY replied.
+        is_local_host: Whether the RELAY host is this machine, where every address can be true.
+    """
+    expect, params = getattr(receiver, "expect", None), source_device.get("params")
+    if not callable(expect) or source_device.get("type") != "rtp" or not isinstance(params, Mapping):
+        return
+    try:
+        address, port = ipaddress.ip_address(str(params.get("addr"))), int(params.get("port") or 0)
+        is_usable = address.version == 4 and address.is_global and not address.is_multicast
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port {port}")
+    except (ValueError, TypeError):
+        logger.warning("tap: the source_device %r has no address: its packets are believed by arrival", source_device)
+        return
+    if address.is_unspecified or not (is_usable or is_local_host):
+        logger.warning("tap: the source_device %s is no public address: its packets are believed by arrival", address)
+        return
+    expect(str(address), port)
 
 
 def describe(device: Mapping[str, Any]) -> str:

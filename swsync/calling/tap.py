@@ -7,7 +7,7 @@ from typing import Any
 
 from swsync.calling._base import CanStop, Completed, Listener, Verbs
 from swsync.calling.listening import split_listen
-from swsync.calling.media_address import TapTarget, check_tap_device, describe, receiver_of, tap_device
+from swsync.calling.media_address import TapTarget, check_tap_device, describe, receiver_of, tap_device, tell_source
 from swsync.events import TapEvent
 from swsync.states import TapDirection
 
@@ -117,9 +117,12 @@ class TapVerbs(Verbs):
         where = tap_device(device)
         check_tap_device(where, self.session.is_local_host)
         listeners = {"on_started": on_started, "on_ended": on_ended, **split_listen(listen)}
-        handle = {**listeners, "address": describe(where), "receiver": receiver_of(device)}
-        return self._begin(TapAction, "tap", control_id, on_completed, handle,
-                           tap=tap, device=where, status_url=status_url)  # fmt: skip
+        receiver = receiver_of(device)
+        handle = {**listeners, "address": describe(where), "receiver": receiver}
+        action = self._begin(TapAction, "tap", control_id, on_completed, handle,
+                             tap=tap, device=where, status_url=status_url)  # fmt: skip
+        tell_source(receiver, action.source_device, self.session.is_local_host)
+        return action
 
     def tap_audio(
         self,

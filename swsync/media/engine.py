@@ -160,11 +160,11 @@ def detach(link: Link) -> None:
         MediaError: The engine did not answer.
     """
     global _current
-    engine = link.engine
-    if engine is None:
-        return
-    link.engine = None
-    lib.sw_engine_end(engine.c, link.c)
+    with _lock:
+        engine, link.engine = link.engine, None
+        if engine is None:
+            return
+        lib.sw_engine_end(engine.c, link.c)
     engine.wake()
     _await_done(link)
     with _lock:
@@ -174,6 +174,19 @@ def detach(link: Link) -> None:
             _current = None
     if is_last:
         engine.stop()
+
+
+def attend(link: Link) -> None:
+    """Have the engine take up what ``sw_rx_expect`` was told, and wait until it has."""
+    with _lock:  # once the engine has let go of a link it must not be handed to it again
+        engine = link.engine
+        if engine is None:
+            return
+        lib.sw_engine_attend(engine.c, link.c)
+    engine.wake()
+    deadline = REAL.now() + PATIENCE
+    while not lib.sw_rx_attended(link.rx) and REAL.now() < deadline:
+        REAL.sleep(0.0005)  # as for _await_done
 
 
 def _await_done(link: Link) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from swsync.media.quality import ReceiverStats
 
 __all__ = ["RtpReceiver"]
+
+logger = logging.getLogger(__name__)
 
 # RFC 3551 section 6; L16 at 8 kHz has no static number.
 PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96}
@@ -83,6 +86,15 @@ class RtpStream:
         ffi.buffer(address.octets)[0 : len(packed)] = packed
         if lib.sw_rx_pin(self.c, address, prefix, roaming) != lib.SW_OK:
             raise ConfigurationError(f"source {source!r} cannot be used")
+
+    def expect(self, source: Any, is_ipv6: bool = False) -> None:
+        """Say whom to believe at any time, from any thread; ``sw_rx_attend`` takes it up."""
+        packed, family, _, port = parse_source(source)
+        if is_ipv6 and family == 4:
+            packed, family = b"\0" * 10 + b"\xff\xff" + packed, 6
+        address = ffi.new("sw_address *", {"family": family, "port": port})
+        ffi.buffer(address.octets)[0 : len(packed)] = packed
+        lib.sw_rx_expect(self.c, address)
 
     def feed(
         self, datagrams: list[bytes], arrivals: list[float], source: tuple[str, int] = ("127.0.0.1", 4000)
@@ -244,8 +256,26 @@ class RtpReceiver(Receiver):
         """SSRC of the current stream, once there is one."""
         return self._stream.ssrc
 
+    def expect(self, addr: str, port: int) -> None:
+        """Believe this sender from now on: a tap's ``source_device``, which its verb tells the receiver given to it.
+
+        What others have sent until now is dropped, and counted as ``rejected["source"]``; so is what they send later.
+        Another port of that address is believed after four valid packets, until the named one comes. With ``source=``
+        that holds instead, and with ``roaming=True`` the stream may move to another address. Only the first call
+        counts.
+
+        Raises:
+            ConfigurationError: That is no IP address, or no port.
+        """
+        self._check()
+        self._stream.expect((addr, port), self._socket.family == socket.AF_INET6)
+        engine.attend(self._link)
+
     def _finish(self) -> None:
         engine.detach(self._link)
+        refused = self._track.stats.rejected.get("source", 0)
+        if refused and not self._track.started:
+            logger.warning("%r: %d packets came, none from the address that is believed: see source=", self, refused)
 
     def _release(self) -> None:
         self._socket.close()

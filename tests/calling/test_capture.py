@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -61,6 +62,29 @@ class Service:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             for datagram in media.packetize(pcm, codec=codec, ptime=20, ssrc=1):
                 sock.sendto(datagram, (device["addr"], device["port"]))
+
+    def make_source(self, stack, is_strangers_first):
+        """Answer taps with a source_device; strangers may come before the answer."""
+        self.source = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        self.source.bind(("127.0.0.1", 0))
+        addr, port = self.source.getsockname()
+        plain = self.session.reply
+
+        def reply(method, params):
+            answer = plain(method, params)
+            if method == "calling.tap":
+                if is_strangers_first:
+                    self.send(params["tap"]["params"]["direction"], TONE)
+                answer["source_device"] = {"type": "rtp", "params": {"addr": addr, "port": port}}
+            return answer
+
+        self.session.reply = reply
+
+    def send_from_source(self, direction, pcm):
+        """RTP from where the reply said."""
+        device = self.devices[direction]
+        for datagram in media.packetize(pcm, codec="PCMU", ptime=20, ssrc=2):
+            self.source.sendto(datagram, (device["addr"], device["port"]))
 
     def stops(self):
         """The names of what was asked to stop."""
@@ -368,3 +392,21 @@ def test_there_are_three_ways():
     """Another one is a ValueError at once."""
     with pytest.raises(ValueError, match="via"):
         make_call().capture("call.wav", via="smoke")
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_a_stranger_before_the_first_packet_is_not_recorded(service, tmp_path, is_early):
+    """Four packets on each port, before the tap is answered or after: the source_device is believed, they are not."""
+    path = tmp_path / "call.wav"
+    with contextlib.ExitStack() as stack:
+        service.make_source(stack, is_early)
+        with service.call.capture(path, via="rtp") as capture:
+            if not is_early:
+                for direction in ("speak", "listen"):
+                    service.send(direction, bytes(range(256)) * 5)  # a stranger's: from another port
+            for direction in ("speak", "listen"):
+                service.send_from_source(direction, TONE * 5)
+            capture.wait_duration(0.39, timeout=10)
+        assert {"said": 20, "heard": 20} == {side: stats.packets for side, stats in capture.quality.items()}
+        assert {"said": 4, "heard": 4} == {side: stats.rejected["source"] for side, stats in capture.quality.items()}
+    assert 3200 <= frames(path)[1] < 3600

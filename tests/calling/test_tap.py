@@ -304,7 +304,7 @@ def test_an_address_that_signalwire_cannot_use_is_refused(device):
 
 
 @pytest.mark.parametrize(
-    "host", ["8.8.8.8", "134744072", "8.8.2056", "e.com", "127.1.example", "256.1", "1.2.3.4.5", "08.8.8.8", "[2606:4700::1]"]
+    "host", ["8.8.8.8", "134744072", "8.8.2056", "e.com", "127.1.example", "256.1", "1.2.3.4.5", "08.8.8.8", "[::2]"]
 )
 def test_other_addresses_in_other_forms_are_left_to_the_service(host):
     """A number that is no loopback, a name that only begins like one, nonsense: whoever resolves it knows."""
@@ -354,3 +354,56 @@ def test_a_receiver_that_has_ended_is_refused(kind):
         call.stream(receiver) if kind is media.StreamReceiver else start(call, device=receiver)
 
     assert [] == call.session.sent
+
+
+class Expecting(FakeReceiver):
+    """A receiver that wants to know who sends."""
+
+    def __init__(self):
+        super().__init__({"type": "rtp", "params": {"addr": "8.8.4.4", "port": 5004}})
+        self.told = []
+
+    def expect(self, addr, port):
+        self.told.append((addr, port))
+
+
+def source_told(source_device, is_local_host=False):
+    """What a receiver hears of this source_device."""
+    session = FakeSession(is_local_host=is_local_host)
+    session.reply = lambda method, params: {"code": "200", "source_device": source_device}
+    receiver = Expecting()
+    start(make_call(session), device=receiver)
+    return receiver.told
+
+
+@pytest.mark.parametrize("port", [4000, "4000"])
+def test_a_receiver_is_told_who_sends(port):
+    """As the reply's source_device says, whatever the type of its port."""
+    assert [("8.8.8.8", 4000)] == source_told({"type": "rtp", "params": {"addr": "8.8.8.8", "port": port}})
+
+
+@pytest.mark.parametrize(
+    ("addr", "port"),
+    [
+        ("10.0.0.1", 1), ("127.0.0.1", 1), ("0.0.0.0", 1), ("2606:4700::1", 1), ("x", 1), (None, 1),
+        ("8.8.8.8", 70000), ("8.8.8.8", "x"),
+    ],
+)  # fmt: skip
+def test_a_source_that_cannot_be_true_is_passed_over_and_logged(addr, port, caplog):
+    """Behind NAT packets come from elsewhere: believing it would refuse them all."""
+    assert [] == source_told({"type": "rtp", "params": {"addr": addr, "port": port}})
+    assert "source_device" in caplog.text
+
+
+@pytest.mark.parametrize("source", [{}, {"type": "ws", "params": {"codec": "PCMU"}}, {"type": "rtp"}, "x", None])
+def test_no_source_is_no_news(source, caplog):
+    """A WebSocket's, or none: nothing is told, nothing logged."""
+    assert [] == source_told(source)
+    assert "" == caplog.text
+
+
+def test_a_local_relay_sends_from_this_machine():
+    """There a private source is true; no address at all never is."""
+    device = {"type": "rtp", "params": {"addr": "127.0.0.1", "port": 7}}
+    assert [("127.0.0.1", 7)] == source_told(device, is_local_host=True)
+    assert [] == source_told({"type": "rtp", "params": {"addr": "0.0.0.0", "port": 7}}, is_local_host=True)

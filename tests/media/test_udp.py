@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtppackets import SAMPLES, TICK, everything, numbered, packet, payload, pcm, stream
+from swsync._media import lib
 
 from swsync import media
 from swsync.clock import REAL, RealClock
@@ -132,6 +133,96 @@ def test_the_first_source_is_believed_after_four_packets_which_are_kept() -> Non
     feed(rx, [3])
     assert (A, 7) == (rx.source, rx.ssrc)
     assert pcm(0, 1, 2, 3) == everything(rx.track)
+
+
+def attend(rx: RtpStream, source: tuple[str, int]) -> None:
+    """Say who is expected, as the engine takes it up."""
+    rx.expect(source)
+    lib.sw_rx_attend(rx.c)
+
+
+@pytest.mark.parametrize("strangers", [1, 3, 4, 30])
+@pytest.mark.parametrize("stranger", [B, ("192.0.2.1", 6000)])
+def test_who_is_expected_takes_the_place_of_strangers(stranger: tuple[str, int], strangers: int) -> None:
+    """Their audio is gone, whether they had been believed or not; every packet of theirs is counted."""
+    rx = stream()
+    feed(rx, list(range(strangers)), stranger, ssrc=9, first_ts=10**6)
+    attend(rx, A)
+    feed(rx, list(range(50)), start=strangers * TICK, first_ts=77)
+    feed(rx, list(range(strangers, strangers + 9)), stranger, ssrc=9, first_ts=10**6)
+    rx.flush()
+    stats = rx.track.stats
+    assert pcm(*range(50)) == everything(rx.track)
+    assert (A, 7, {"source": strangers + 9}) == (rx.source, rx.ssrc, stats.rejected)
+    assert (50, 50, 0, 0) == (stats.packets, stats.packets_expected, stats.packets_lost, stats.rebased)
+
+
+def test_what_the_expected_one_sent_before_is_kept() -> None:
+    """Believed or in doubt: the reply comes later than the first packets, often."""
+    for early in (1, 3, 4, 20):
+        rx = stream()
+        feed(rx, list(range(early)))
+        attend(rx, A)
+        feed(rx, list(range(early, 30)))
+        assert pcm(*range(30)) == everything(rx.track)
+        assert {} == rx.track.stats.rejected
+
+
+def test_a_forgotten_stranger_leaves_no_start() -> None:
+    """Until the expected one sends, nothing has come."""
+    rx = stream()
+    feed(rx, list(range(30)), B)
+    assert rx.track.started
+    attend(rx, A)
+    assert (False, b"", None, 0) == (rx.track.started, everything(rx.track), rx.source, rx.track.stats.samples)
+
+
+def test_another_port_of_the_expected_address_is_believed_after_four() -> None:
+    """As where a NAT has changed the port: nothing is lost."""
+    rx = stream()
+    attend(rx, ("192.0.2.1", 9))
+    feed(rx, [0, 1, 2])
+    assert 0 == rx.track.stats.samples
+    feed(rx, list(range(3, 200)))
+    assert pcm(*range(200)) == everything(rx.track)
+    assert (A, {}) == (rx.source, rx.track.stats.rejected)
+
+
+def test_the_expected_one_takes_over_late_without_wiping_what_was_heard() -> None:
+    """After two seconds another port of the address is no mistake any more: it has to give way, but its audio stays."""
+    rx = stream()
+    attend(rx, ("192.0.2.1", 9))
+    feed(rx, list(range(200)))
+    feed(rx, list(range(10)), ("192.0.2.1", 9), start=4.0, ssrc=9)
+    assert pcm(*range(200)) == everything(rx.track)[: 200 * 320]
+    assert ("192.0.2.1", 9) == rx.source
+
+
+def test_the_users_source_holds_against_the_expected_one() -> None:
+    """And of two expectations the first."""
+    rx = stream(source="192.0.2.2")
+    attend(rx, A)
+    feed(rx, list(range(5)), B)
+    assert B == rx.source
+    rx = stream()
+    attend(rx, A)
+    attend(rx, B)
+    feed(rx, list(range(5)), A)
+    assert A == rx.source
+
+
+def test_a_receiver_is_told_whom_to_expect() -> None:
+    """Through the engine: when expect returns, a stranger's audio is gone; ending and closing go on working."""
+    with media.RtpReceiver() as rx, media.RtpSender("127.0.0.1", rx.port) as stranger:
+        with media.RtpSender("127.0.0.1", rx.port, codec="PCMU", ssrc=5) as wanted:
+            stranger.send(bytes(3200))
+            assert rx.wait_audio(5)
+            rx.expect("127.0.0.9", 9)
+            assert (False, None) == (rx.wait_audio(0), rx.source)
+            wanted.send(bytes(3200))
+        rx.end()
+        rx.expect("127.0.0.8", 9)  # too late: without effect
+        assert ({"source": 20}, 0) == (dict(rx.stats.rejected), rx.stats.samples)
 
 
 def test_a_stranger_is_refused_before_and_after() -> None:
