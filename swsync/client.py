@@ -198,7 +198,12 @@ class RelayClient:
 
     @property
     def host(self) -> str:
-        """The URL that it connects to."""
+        """The host that it connects to, with its port if one was named."""
+        return self._settings.url.partition("://")[2]
+
+    @property
+    def url(self) -> str:
+        """The address that it connects to, ``wss://host``."""
         return self._settings.url
 
     @property

@@ -73,6 +73,13 @@ def client(server: ScriptedServer) -> Iterator[swsync.RelayClient]:
 # Inbound calls
 
 
+def test_it_tells_where_it_connects_to() -> None:
+    """``host`` is the bare host, as with the official SDK; ``url`` is the whole address."""
+    client = swsync.RelayClient(project="p", token="t", host="ws://localhost:8080")
+    assert ("localhost:8080", "ws://localhost:8080") == (client.host, client.url)
+    assert "example.signalwire.com" == swsync.RelayClient(project="p", token="t", host="example.signalwire.com").host
+
+
 def test_on_call_gets_each_call_on_a_thread_of_its_own(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
