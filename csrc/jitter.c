@@ -160,7 +160,10 @@ static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
 static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arrival)
 {
     int64_t difference = arrival - to_nano(t, position + n - sw_track_load(&t->origin));
-    if (arrival - t->bucket_since >= 2 * NANO) {
+    if (since_last(t, arrival) >= 2 * NANO) { /* a clock that stood still meanwhile must show at once */
+        t->bucket = t->bucket_before = INT64_MAX;
+        t->bucket_since = arrival;
+    } else if (arrival - t->bucket_since >= 2 * NANO) {
         t->bucket_before = arrival - t->bucket_since < 4 * NANO ? t->bucket : INT64_MAX;
         t->bucket = INT64_MAX;
         t->bucket_since = arrival;

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from swsync.clock import REAL
 from swsync.errors import MediaError
 from swsync.media.quality import Alignment, LostSpan, ReceiverStats
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 
 BLOCK = 8000  # frames written at a time
 HOLD_BACK = 3.0  # seconds that the file waits for a side that has gone silent, before it goes on without
+STALL = 2.0  # seconds by which a side may fall behind its arrival before its media clock is taken to have stood still
+PAUSE = 0.5  # seconds without a packet after which such a clock is looked at
+FOLLOW = 0.001  # seconds a second by which it may be slow without having stood still
 MOST_SPANS = 10_000
 CLOCK_ERROR = 0.001  # seconds: what timestamps in milliseconds leave open
 
@@ -46,6 +51,10 @@ class _Side:
         self.start = 0  # position of the track's first sample, then
         self.seen = 0  # up to this position samples have been read, or counted as overtaken
         self.overtaken = 0  # samples that came after the file had gone on
+        self.paused: int | None = None  # the head when nothing came for a while, until what follows has been judged
+        self.moves: tuple[int, int] | None = None  # from this position on, what `first` will be
+        self.estimated_gap = 0  # samples of silence put in because the media clock stood still
+        self._base = self._base_at = 0.0  # ns: the track's anchor when this side was laid beside the other; and now
 
     def resolve(self) -> Track | None:
         """The track, if it is there and has had audio."""
@@ -58,6 +67,51 @@ class _Side:
         self.first, self.start = first, self.track.report().start
         self.seen = max(self.first, self.start)
         self.reader = TrackReader(self.track)
+
+    def compare_from(self, now: float) -> None:
+        """How far the media clock is behind arrival at this moment counts as not at all."""
+        assert self.track is not None
+        self._base, self._base_at = float(self.track.report().anchor), now
+
+    def end(self, head: int) -> int:
+        """The file's frame of a position that nothing has reached yet."""
+        return head - (self.moves[1] if self.moves and head > self.moves[0] else self.first)
+
+    def judge(self, now: float, written: int, is_final: bool) -> None:
+        """See whether the media clock stood still during the last pause: then what follows belongs where it arrived.
+
+        Decided a second after the pause, when a network that had only held packets back has caught up; the file
+        stays behind that long.
+        """
+        if self.track is None or self.reader is None or self.moves:
+            return
+        state, rate = self.track.report(), self.track.rate
+        head, is_paused = int(state.head), now - state.last_arrival / 1e9 >= PAUSE
+        is_over = is_paused or is_final or state.ended or (head - (self.paused or 0)) >= int(WINDOW * rate)
+        if self.paused is not None and head > self.paused and is_over:
+            behind = round((state.anchor - self._base) / 1e9 * rate)
+            if behind > STALL * rate and self.seen <= self.paused:
+                behind = max(behind, written - (self.paused - self.first))
+                self.moves = self.paused, self.first - behind
+                self.estimated_gap += behind
+                self._base += behind / rate * 1e9
+            self.paused = None
+        if is_paused and self.moves is None:
+            self.paused = head
+        # The sender's clock may be slower than ours, which is no pause; faster it shows at once.
+        slack = max(0.0, now - self._base_at) * FOLLOW * 1e9
+        self._base, self._base_at = min(float(state.anchor), self._base + slack), now
+
+    def boundary(self, frame: int) -> int | None:
+        """The frame at which the place of what follows changes; at it, the change is made."""
+        if self.moves is None:
+            return None
+        position, first = self.moves
+        at = position - self.first
+        if frame < at:
+            return at
+        self.moves, self.first, self.start, self.seen = None, first, position, position
+        return None
 
     def fill(self, out: array.array[int], frame: int, frames: int) -> list[tuple[int, int]]:
         """Put the samples of file frames ``frame`` and on into ``out``; what never came, as file frames."""
@@ -95,6 +149,13 @@ class _Side:
                 break
             self.overtaken += len(block.samples) - sum(span.samples for span in block.spans)
         self.seen = max(self.seen, reached)
+
+
+def _stats(side: _Side) -> ReceiverStats:
+    if side.track is None:
+        return ReceiverStats()
+    stats = side.track.stats
+    return attrs.evolve(stats, estimated_gap=stats.estimated_gap + side.estimated_gap) if side.estimated_gap else stats
 
 
 class Capture:
@@ -169,13 +230,14 @@ class Capture:
                 continue
             head = track.report().head
             first = side.first if side.reader is not None else track.report().start
-            longest = max(longest, (head - first) / track.rate)
+            end = head - first if side.reader is None else side.end(head)
+            longest = max(longest, end / track.rate)
         return longest
 
     @property
     def quality(self) -> dict[str, ReceiverStats]:
         """Statistics of each side, by its name (``said``, ``heard``)."""
-        return {side.name: side.track.stats if side.track else ReceiverStats() for side in self._sides}
+        return {side.name: _stats(side) for side in self._sides}
 
     @property
     def alignment(self) -> Alignment:
@@ -250,9 +312,14 @@ class Capture:
         if now - self._first_audio < WINDOW and not is_final and not self._all_ended():
             return
         self._place(live)
+        if len(live) == 2:  # one side alone is never corrected
+            for side in live:
+                side.judge(now, self._wav.frames, is_final)
         target = self._target(live, now, is_final)
         while self._wav.frames < target:
-            self._write(min(BLOCK, target - self._wav.frames))
+            bounds = [side.boundary(self._wav.frames) for side in live]
+            until = min(target, self._wav.frames + BLOCK, *(bound for bound in bounds if bound is not None))
+            self._write(until - self._wav.frames)
 
     def _warn(self, now: float) -> None:
         if self._warn_after is not None and now - self._began >= self._warn_after:
@@ -265,7 +332,7 @@ class Capture:
         for side in live:
             assert side.track is not None
             state = side.track.report()
-            end = int(state.head) - side.first
+            end = side.end(int(state.head))
             silent = now - state.last_arrival / 1e9
             if is_final or state.ended or silent > HOLD_BACK:
                 ends.append(end)
@@ -323,6 +390,8 @@ class Capture:
             jitter = (track.stats.jitter_ms + other.stats.jitter_ms) / 1000
             method, error = "arrival", max(CLOCK_ERROR, jitter)
         side.place(first)
+        for each in (side, reference):
+            each.compare_from(self._clock.now())
         early = first - side.start  # by how much it began before the file does
         if early > 0 and not self._wav.frames:
             side.first -= early
