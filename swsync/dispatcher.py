@@ -74,6 +74,7 @@ class Dispatcher:
         self._threads: dict[int, Thread] = {}  # by number
         self._workers = 0  # started, or about to be
         self._idle = 0  # in wait(), or notified and not yet out of it
+        self._untold = False  # the log is to be told that all are busy; cleared without the lock, which does no harm
         self._is_coming = False  # a worker was notified or is being started, and has not looked at _ready yet
         self._held_by = 0  # the thread that has called hold()
         self._closed = False
@@ -100,8 +101,7 @@ class Dispatcher:
                 lane.jobs.append((function, args))
                 if len(lane.jobs) > MOST_WAITING:
                     overloaded = self._check_overload(key, lane)
-        if start:
-            self._start_worker()
+        self._go_on(start)
         if overloaded is not None:
             self._report(key, overloaded)
 
@@ -119,11 +119,7 @@ class Dispatcher:
             return False
         if self._workers >= self._max_threads:
             self.counters["exhausted"] += 1
-            count = self.counters["exhausted"]
-            if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
-                logger.warning(
-                    "all %d callback threads are busy; callbacks wait (%d times so far)", self._max_threads, count
-                )
+            self._untold = True
             return False
         self._is_coming = True
         self._workers += 1
@@ -142,8 +138,19 @@ class Dispatcher:
         if self._ready:
             with self._lock:
                 start = self._call_worker()
-            if start:
-                self._start_worker()
+            self._go_on(start)
+
+    def _go_on(self, start: bool) -> None:
+        """Do what ``_call_worker`` left for after the lock: a log's handler is somebody else's code."""
+        if start:
+            self._start_worker()
+        if self._untold:
+            self._untold = False
+            count = self.counters["exhausted"]
+            if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ... time
+                logger.warning(
+                    "all %d callback threads are busy; callbacks wait (%d times so far)", self._max_threads, count
+                )
 
     def _start_worker(self) -> None:
         number = next(self._names)
@@ -221,8 +228,7 @@ class Dispatcher:
                     lane = self._lanes[key]
                     lane.worker = threading.get_ident()
                     start = self._call_worker()
-                if start:
-                    self._start_worker()
+                self._go_on(start)
                 self._run_lane(lane)
                 with self._lock:
                     lane.running = None

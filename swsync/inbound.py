@@ -93,7 +93,7 @@ class InboundCalls:
         for call in list(self._offers):
             if call.state is CallState.ENDED:
                 self._offers.remove(call)
-                self._abandoned(call)
+                self._count_abandoned()
             elif context is None or call.context == context:
                 return call
         return None
@@ -170,7 +170,7 @@ class InboundCalls:
                 return
             self._offers.remove(call)
             if call.state is CallState.ENDED:
-                self._abandoned(call)
+                self._count_abandoned()
                 return
             self.counters["passed"] += 1
         logger.warning("call %s is passed on: nobody has taken it for %g s", call.call_id, OFFER_TIME)
@@ -181,10 +181,9 @@ class InboundCalls:
         self._router.post("calling.pass", {"node_id": call.node_id, "call_id": call.call_id})
         self._router.forget(call)
 
-    def _abandoned(self, call: Call) -> None:
-        """Requires _changed."""
+    def _count_abandoned(self) -> None:
+        """The call ended before anybody took it; requires _changed."""
         self.counters["abandoned"] += 1
-        logger.info("call %s ended before anybody took it", call.call_id)
 
     def _start(self, call: Call) -> None:
         with self._changed:
@@ -209,7 +208,7 @@ class InboundCalls:
                 handler = self._handler_for(call.context)
                 ended = call.state is CallState.ENDED
                 if ended:
-                    self._abandoned(call)
+                    self._count_abandoned()
                 else:
                     self.counters["handled"] += 1
             if not ended and handler is not None:

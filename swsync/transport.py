@@ -237,7 +237,9 @@ def _explain(url: str, error: Exception) -> Exception:
     elif isinstance(error, ssl.SSLError):
         reason = f"TLS failed ({error.reason or error}); is this a TLS port?"
     elif isinstance(error, (socket.gaierror, websocket.WebSocketAddressException)):
-        permanent = True
+        # "Try again" is what a machine says whose network is not up yet.
+        cause = error.args[0] if error.args and isinstance(error.args[0], OSError) else error
+        permanent = getattr(cause, "errno", None) != socket.EAI_AGAIN
         reason = "its name cannot be resolved; check host or SIGNALWIRE_SPACE, and the network"
     elif isinstance(error, websocket.WebSocketBadStatusException):
         permanent = error.status_code in (400, 401, 403, 404, 405, 410)

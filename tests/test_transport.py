@@ -191,11 +191,19 @@ def test_nobody_listens() -> None:
     assert not caught.value.permanent
 
 
-def test_a_name_that_does_not_exist() -> None:
-    """The sentence says what to check."""
+@pytest.mark.parametrize(("number", "permanent"), [(socket.EAI_AGAIN, False), (socket.EAI_NONAME, True)])
+def test_a_network_that_is_not_up_yet_is_no_wrong_name(
+    number: int, permanent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that starts with its machine waits for the resolver; a name that does not exist is said at once."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(number, "as the resolver says")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(ConnectionFailed, match="cannot be resolved") as caught:
-        WebSocketTransport("wss://no-such-host.invalid").connect(WAIT)
-    assert caught.value.permanent
+        WebSocketTransport("wss://relay.example.com").connect(1.0)
+    assert permanent == caught.value.permanent
 
 
 def test_accept_and_silence() -> None:
