@@ -609,3 +609,18 @@ def test_two_threads_connect_and_close_at_once(clock: VirtualClock, server: Scri
             thread.outcome()
         client.close()
         assert client.closed
+
+
+def test_an_event_is_acknowledged_before_it_is_handled(server: ScriptedServer) -> None:
+    """What its handling sends on the I/O thread comes after the acknowledgement: RELAY repeats what it thinks lost."""
+    acknowledged: list[Any] = []
+
+    def passed(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        acknowledged.extend(server.replies)
+        return OK
+
+    server.answers["calling.pass"] = passed
+    with swsync.RelayClient(**server.settings, contexts=["office"], max_active_calls=1):
+        taken, refused = server.link.offer("c1"), server.link.offer("c2")
+        assert "c2" == server.wait_for("calling.pass")["call_id"]
+    assert [taken, refused] == acknowledged[:2]

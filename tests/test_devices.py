@@ -115,3 +115,29 @@ def test_a_path_is_no_audio():
     """Explained when the value is built."""
     with pytest.raises(ValueError, match="web server"):
         devices.audio("hello.wav")
+
+
+@pytest.mark.parametrize("mark", ["\r", "\n", "\0"])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"to": "sip:a@example.com{mark}X: 1"},
+        {"to": "sip:a@example.com", "from_": "sip:b@example.com{mark}"},
+        {"to": "sip:a@example.com", "headers": [{"name": "X-A", "value": "1{mark}X-B: 2"}]},
+        {"to": "sip:a@example.com", "headers": [{"name": "X-A{mark}X-B", "value": "1"}]},
+    ],
+)
+def test_no_mark_that_ends_a_sip_header_gets_into_one(params, mark):
+    """Each of them, alone, in every text: built here or given as a plain dict."""
+
+    def marked(value):
+        if isinstance(value, list):
+            return [marked(item) for item in value]
+        if isinstance(value, dict):
+            return {name: marked(item) for name, item in value.items()}
+        return value.format(mark=mark)
+
+    with pytest.raises(ValueError, match="line break or NUL"):
+        devices.sip(**marked(params))
+    with pytest.raises(ValueError, match="line break or NUL"):
+        devices.check_devices([[{"type": "sip", "params": marked(params)}]])

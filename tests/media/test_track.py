@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rtppackets import everything, payload
+from swsync._media import ffi, lib
 
 from swsync import media
 from swsync.clock import REAL, VirtualClock
@@ -78,6 +79,20 @@ def test_a_gap_bomb_adds_no_more_than_a_second(jump: int) -> None:
     track.place(jump + 160, payload(2), 0.04)
     assert b"".join(decoded(payload(i)) for i in range(3)) == everything(track)
     assert 1 == track.stats.rebased
+
+
+@pytest.mark.parametrize("ahead", [-4000, 0, 4000, 2**40])
+def test_another_clock_is_never_believed_however_near_it_is(ahead: int) -> None:
+    """A new sender's clock may by chance lie where the old one could have been: arrival decides where it goes on."""
+    track = Track("t", snap=0.0)
+    for i in range(10):
+        track.place(100_000 + 160 * i, payload(i), i * 0.02)
+    data = ffi.from_buffer(payload(10))
+    arrival = int(10 * 0.02 * 1e9)
+    lib.sw_track_put(track._c, data, len(data), 101_600 + ahead, arrival, lib.SW_ORDER_RESTART)
+
+    assert b"".join(decoded(payload(i)) for i in range(11)) == everything(track)
+    assert (0 if ahead == 0 else 1, 0) == (track.stats.rebased, track.stats.quiet)
 
 
 def test_a_pause_is_believed_up_to_the_time_that_passed_and_a_second() -> None:

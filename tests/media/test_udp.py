@@ -392,6 +392,16 @@ def test_l16_in_network_order() -> None:
     assert {"malformed": 1} == rx.track.stats.rejected
 
 
+@pytest.mark.parametrize(("options", "order"), [({}, "!"), ({"byteorder": "little"}, "<")])
+def test_l16_on_a_socket_is_in_network_order_unless_it_is_said_otherwise(options: dict[str, str], order: str) -> None:
+    """RFC 3551 has it big-endian; the samples are the numbers that were sent, however the machine keeps them."""
+    sound = list(range(-80, 80))
+    data = struct.pack(f"{order}160h", *sound)
+    with media.RtpReceiver(codec="L16", payload_type=96, **options) as rx:
+        send(rx.port, [packet(i, 160 * i, data, payload_type=96) for i in range(4)])
+        assert sound * 4 == rx.read(640, timeout=10).tolist()
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
