@@ -1,0 +1,439 @@
+"""The mutants: for each guarantee the text that keeps it, what breaks it, and the test modules that must notice."""
+
+from __future__ import annotations
+
+import attrs
+
+
+@attrs.frozen
+class Mutant:
+    """One broken guarantee.
+
+    Attributes:
+        name: What is broken, in words.
+        file: From the repository's root.
+        edits: (old text, new text); each old text stands in the file exactly once.
+        tests: Modules that must notice, from ``tests/``, the quick ones first.
+    """
+
+    name: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    tests: tuple[str, ...]
+
+
+def _mutant(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+    return Mutant(name, file, ((old, new),), tests)
+
+
+_CONTROL = [
+    _mutant(
+        "an event that comes twice is acted on twice",
+        "swsync/protocol.py",
+        "if number is not None and self._is_duplicate(number):",
+        "if False:",
+        "test_protocol.py",
+    ),
+    _mutant(
+        "an inbound call that is offered twice is handled twice",
+        "swsync/inbound.py",
+        "if self._router.knows(call_id):",
+        "if False:",
+        "test_client.py",
+    ),
+    Mutant(
+        "an event is acknowledged after it was handled",
+        "swsync/connection.py",
+        (
+            (
+                "        if frame.answer:\n"
+                "            # Acknowledged on receipt, in one write with those of the whole burst.\n"
+                '            getattr(transport, "send_later", transport.send)(frame.answer)\n',
+                "",
+            ),
+            (
+                '            self.counters["duplicates"] += 1\n',
+                '            self.counters["duplicates"] += 1\n'
+                "        if frame.answer:\n"
+                '            getattr(transport, "send_later", transport.send)(frame.answer)\n',
+            ),
+        ),
+        ("test_connection.py", "test_client.py"),
+    ),
+    _mutant(
+        "a request waits on after close()",
+        "swsync/pending.py",
+        "                request.settle(None, why())",
+        "                pass",
+        "test_connection.py",
+        "test_client.py",
+    ),
+    _mutant(
+        "a wait of a call goes on when its session is lost",
+        "swsync/routing.py",
+        "            call._abandon(lambda: CallEnded(reason))",
+        "            pass",
+        "test_client.py",
+    ),
+    _mutant(
+        "a dial goes on when its session is lost",
+        "swsync/routing.py",
+        "        for dial in dials:\n            dial.lose()\n",
+        "",
+        "test_dialing.py",
+    ),
+    _mutant(
+        "an action that ends with its call gets no finished event",
+        "swsync/calling/_action.py",
+        "if failure is None and self._ends_with_call:",
+        "if False:",
+        "calling/test_tap.py",
+    ),
+    _mutant(
+        "a hangup that finds no call raises",
+        "swsync/call.py",
+        "        except CallGone:\n            # It has ended;",
+        "        except ZeroDivisionError:\n            # It has ended;",
+        "test_call.py",
+    ),
+    _mutant(
+        "a leg that shows itself after its dial timed out is left on",
+        "swsync/dialing.py",
+        "        if abandoned:\n            self._end(leg)\n        elif",
+        "        if abandoned:\n            pass\n        elif",
+        "test_dialing.py",
+    ),
+    _mutant(
+        "the legs that ring when a dial times out are left on",
+        "swsync/dialing.py",
+        "            legs = list(self._legs.values())\n        for leg in legs:\n            self._end(leg)\n",
+        "",
+        "test_dialing.py",
+    ),
+    _mutant(
+        "a verb that may have acted is sent again after a lost link",
+        "swsync/pending.py",
+        "        self.idempotent = idempotent\n",
+        "        self.idempotent = True\n",
+        "test_connection.py",
+    ),
+    _mutant(
+        "clients that lost their link come back in step",
+        "swsync/connection.py",
+        "random.uniform(SHORTEST_DELAY, delay)",
+        "delay",
+        "test_connection.py",
+    ),
+    _mutant(
+        "a listener that raises stops the others",
+        "swsync/dispatcher.py",
+        '            except Exception:\n                self.counters["failed"]',
+        '            except ZeroDivisionError:\n                self.counters["failed"]',
+        "test_dispatcher.py",
+    ),
+    _mutant(
+        "a listener runs on the I/O thread",
+        "swsync/calling/_base.py",
+        "self.session.callbacks.submit(self.call_id, function, *args)",
+        "function(*args)",
+        "calling/test_listening.py",
+        "test_client.py",
+    ),
+]
+
+_SECURITY = [
+    _mutant(
+        "any certificate is taken",
+        "swsync/transport.py",
+        "        context = ssl.create_default_context()\n        if self._ca_file",
+        "        context = ssl._create_unverified_context()\n        if self._ca_file",
+        "test_transport.py",
+    ),
+    _mutant(
+        "the name in a certificate is not compared",
+        "swsync/transport.py",
+        "        context = ssl.create_default_context()\n        if self._ca_file",
+        "        context = ssl.create_default_context()\n"
+        "        context.check_hostname = False\n"
+        "        if self._ca_file",
+        "test_transport.py",
+    ),
+    _mutant(
+        "a token goes in the clear to another machine",
+        "swsync/configuration.py",
+        'if scheme == "ws" and not is_local:',
+        "if False:",
+        "test_configuration.py",
+    ),
+    _mutant(
+        "a token shows in the repr of the settings",
+        "swsync/configuration.py",
+        "    token: str = attrs.field(repr=False)\n    jwt",
+        "    token: str\n    jwt",
+        "test_configuration.py",
+    ),
+    _mutant(
+        "a bearer token shows in the journal",
+        "swsync/localrelay/journal.py",
+        "        if key in SECRETS and value:",
+        "        if False:",
+        "localrelay/test_session.py",
+    ),
+    _mutant(
+        "the secret path of a tap shows in the journal",
+        "swsync/localrelay/journal.py",
+        'if value.startswith(("ws://", "wss://")):',
+        "if False:",
+        "localrelay/test_session.py",
+    ),
+    _mutant(
+        "the secret path of a receiver shows in its repr",
+        "swsync/media/wsreceiver.py",
+        "{masked(self._url)}",
+        "{self._url}",
+        "media/test_wstap.py",
+        "media/test_wsstream.py",
+    ),
+    _mutant(
+        "a token is compared in a time that tells how much of it is right",
+        "swsync/media/wsstream.py",
+        'hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token.encode())',
+        "token.strip() == self._token",
+        "media/test_wsstream.py",
+    ),
+    _mutant(
+        "a wrong token is taken",
+        "swsync/media/wsstream.py",
+        'if not is_right or scheme.lower() != "bearer":',
+        'if scheme.lower() != "bearer":',
+        "media/test_wsstream.py",
+    ),
+    _mutant(
+        "a token is good for two sockets",
+        "swsync/media/wsstream.py",
+        "        self._is_token_used = True\n",
+        "",
+        "media/test_wsstream.py",
+    ),
+    _mutant(
+        "a tap is open to whoever does not know its path",
+        "swsync/media/wsendpoint.py",
+        "attachment = listener.routes.get(path_key(request_path(request))) if listener is not None else None",
+        "attachment = next(iter(listener.routes.values()), None) if listener is not None else None",
+        "media/test_wsendpoint.py",
+    ),
+    _mutant(
+        "a peer may take any time over its handshake",
+        "swsync/media/wsconnection.py",
+        "self.deadline = host.now() + HANDSHAKE_TIME",
+        'self.deadline = float("inf")',
+        "media/test_wsendpoint.py",
+    ),
+    _mutant(
+        "RTP from another machine is taken",
+        "csrc/rtprx.c",
+        "if (!passes_filter(rx, from) || (rx->has_current && !rx->roaming && !same_host(from, &rx->from))) {",
+        "if (!passes_filter(rx, from)) {",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "RTP from elsewhere than the source that was named is taken",
+        "csrc/rtprx.c",
+        "if (!passes_filter(rx, from) || (",
+        "if ((",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a stranger takes over a stream that goes on",
+        "csrc/rtprx.c",
+        "#define SILENT (NANO / 20)",
+        "#define SILENT (-NANO)",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a tap to an address that cannot be reached is asked for",
+        "swsync/calling/media_address.py",
+        '    if is_local_host:\n        return\n    params = device.get("params")',
+        '    if is_local_host or True:\n        return\n    params = device.get("params")',
+        "calling/test_tap.py",
+    ),
+    _mutant(
+        "a stream to this machine is asked for",
+        "swsync/calling/media_address.py",
+        '    _check_not_loopback(parts.hostname or "", "stream", "SWSYNC_MEDIA_URL")',
+        "    pass",
+        "calling/test_stream.py",
+    ),
+    _mutant(
+        "a line break forges a SIP header",
+        "swsync/devices.py",
+        'for mark in "\\r\\n\\0"',
+        'for mark in "\\0"',
+        "test_devices.py",
+    ),
+    _mutant(
+        "a carriage return forges a SIP header",
+        "swsync/devices.py",
+        'for mark in "\\r\\n\\0"',
+        'for mark in "\\n\\0"',
+        "test_devices.py",
+    ),
+]
+
+_MEDIA = [
+    _mutant(
+        "a new SSRC goes on with the old one's clock",
+        "csrc/jitter.c",
+        " || order == SW_ORDER_RESTART) {",
+        ") {",
+        "media/test_track.py",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a new SSRC goes on with the old one's sequence numbers",
+        "csrc/rtprx.c",
+        "order[i]->arrival, i == 0);",
+        "order[i]->arrival, 0);",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a timestamp from the far future makes hours of silence",
+        "csrc/jitter.c",
+        "ahead > to_samples(t, since_last(t, arrival)) + t->rate || ",
+        "",
+        "media/test_track.py",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "sequence numbers do not wrap",
+        "csrc/rtprx.c",
+        "restart ? 0 : (int16_t)(uint16_t)(seq - (uint16_t)rx->highest)",
+        "restart ? 0 : seq - (uint16_t)rx->highest",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "timestamps do not wrap",
+        "csrc/rtprx.c",
+        "ts = rx->ext_ts + (int32_t)(timestamp - (uint32_t)rx->ext_ts);",
+        "ts = (int64_t)timestamp;",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a packet that is too late is placed",
+        "csrc/jitter.c",
+        "if (position < head - t->window || position + n > head) {",
+        "if (position + n > head) {",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a duplicate counts as received",
+        "csrc/rtprx.c",
+        "order < 0 ? SW_RX_DUPLICATE : SW_RX_UNIQUE",
+        "SW_RX_UNIQUE",
+        "media/test_udp.py",
+    ),
+    _mutant(
+        "a duplicate of the timeline counts as reordered",
+        "csrc/jitter.c",
+        "if (position >= start && sw_ring_run(&t->ring, position, position + n, &kind) == n && kind == 0) {",
+        "if (0) {",
+        "media/test_track.py",
+    ),
+    Mutant(
+        "a WAV is valid only at its end",
+        "swsync/media/wav.py",
+        (
+            ("(2 * self.channels)\n            self._write_header()\n", "(2 * self.channels)\n"),
+            (
+                "        self._closed = True\n        try:\n",
+                "        self._closed = True\n        self._write_header()\n        try:\n",
+            ),
+        ),
+        ("media/test_wav.py",),
+    ),
+    _mutant(
+        "a recording that could not go on keeps the name .part",
+        "swsync/media/capture.py",
+        "        try:\n            self._name_file()\n        except MediaError:",
+        "        try:\n            pass\n        except MediaError:",
+        "media/test_capture.py",
+    ),
+    _mutant(
+        "a recording whose last samples could not be written keeps the name .part",
+        "swsync/media/capture.py",
+        "            self._drain(is_final=True)\n        finally:\n            self._name_file()",
+        "            self._drain(is_final=True)\n            self._name_file()\n        finally:\n            pass",
+        "media/test_capture.py",
+    ),
+    _mutant(
+        "the second side is shifted the wrong way",
+        "swsync/media/capture.py",
+        "first = int(ours.origin) + round(",
+        "first = int(ours.origin) - round(",
+        "media/test_capture.py",
+    ),
+    _mutant(
+        "the offset of the sides is told with the wrong sign",
+        "swsync/media/capture.py",
+        "offset = ((heard.start - heard.first) - (said.start - said.first)) / track.rate",
+        "offset = ((said.start - said.first) - (heard.start - heard.first)) / track.rate",
+        "media/test_capture.py",
+    ),
+    _mutant(
+        "mu-law has no negative zero",
+        "csrc/g711.c",
+        "int32_t n = (x ^ sign) + ULAW_BIAS;",
+        "int32_t n = (x ^ sign) - sign + ULAW_BIAS;",
+        "media/test_codec.py",
+    ),
+    _mutant(
+        "A-law is decoded off by one code",
+        "csrc/g711.c",
+        "int32_t value = code < 16 ?",
+        "int32_t value = code < 15 ?",
+        "media/test_codec.py",
+    ),
+    _mutant(
+        "L16 has its octets the wrong way round",
+        "csrc/g711.c",
+        "if ((first == 1) == (codec == SW_CODEC_L16LE)) {",
+        "if ((first == 1) != (codec == SW_CODEC_L16LE)) {",
+        "media/test_codec.py",
+    ),
+    _mutant(
+        "L16 over RTP is taken as little-endian",
+        "swsync/media/udp.py",
+        "track = Track(self.TRACK, codec, rate, byteorder=byteorder,",
+        'track = Track(self.TRACK, codec, rate, byteorder="little",',
+        "media/test_udp.py",
+    ),
+]
+
+_LOCALRELAY = [
+    _mutant(
+        "the local relay answers an action with {}",
+        "swsync/localrelay/requests.py",
+        'return {"code": "200", "message": message, **about, **more}',
+        "return {}",
+        "localrelay/test_play.py",
+        "localrelay/test_taps.py",
+    ),
+    Mutant(
+        "the local relay ends a call before what runs on it",
+        "swsync/localrelay/call.py",
+        (
+            (
+                "        for action in list(self.actions.values()):\n            action.finish()\n        for timer",
+                "        for timer",
+            ),
+            (
+                '        self.set_state("ended", end_reason=reason)\n',
+                '        self.set_state("ended", end_reason=reason)\n'
+                "        for action in list(self.actions.values()):\n            action.finish()\n",
+            ),
+        ),
+        ("localrelay/test_taps.py", "localrelay/test_calls.py"),
+    ),
+]
+
+MUTANTS = [*_CONTROL, *_SECURITY, *_MEDIA, *_LOCALRELAY]
