@@ -411,18 +411,11 @@ int sw_engine_run(sw_engine *e)
 #if HAVE_BATCHES
     for (int i = 0; i < BATCH; i++)
         prepare(e, &e->messages[i].msg_hdr, i);
-    if (!e->portable) {
-        e->epoll = epoll_create1(EPOLL_CLOEXEC);
-        if (e->epoll < 0)
-            return -errno;
-    }
 #endif
     atomic_store(&e->running, 1);
     loop(e);
     atomic_store(&e->running, 0);
-    if (e->epoll >= 0)
-        (void)close(e->epoll);
-    e->epoll = -1;
+    sw_engine_discard(e);
     return SW_OK;
 }
 
@@ -444,7 +437,21 @@ int sw_engine_init(void *memory, size_t octets, int wake_fd, int64_t tick, int b
     e->budget = budget;
     e->portable = portable || !HAVE_BATCHES;
     e->epoll = -1;
+#if HAVE_BATCHES
+    if (!e->portable) {
+        e->epoll = epoll_create1(EPOLL_CLOEXEC);
+        if (e->epoll < 0)
+            return -errno;
+    }
+#endif
     return SW_OK;
+}
+
+void sw_engine_discard(sw_engine *e)
+{
+    if (e->epoll >= 0)
+        (void)close(e->epoll);
+    e->epoll = -1;
 }
 
 void sw_engine_stop(sw_engine *e)

@@ -398,11 +398,15 @@ enum { SW_ENGINE_LATENESS = 4096 };
 size_t sw_engine_octets(void);
 
 /* `wake_fd`: reading end of an eventfd or pipe, not blocking. Every `tick` nanoseconds each socket that has something
-   gives up to about `budget` datagrams. `portable`: poll() and recvmsg() instead of epoll and recvmmsg(). SW_EINVAL. */
+   gives up to about `budget` datagrams. `portable`: poll() and recvmsg() instead of epoll and recvmmsg(). SW_EINVAL,
+   or -errno if epoll is not to be had. */
 int sw_engine_init(void *memory, size_t octets, int wake_fd, int64_t tick, int budget, int portable);
 
-/* Run until sw_engine_stop. Then all sockets are ended. SW_OK, or -errno if epoll is not to be had. */
+/* Run until sw_engine_stop. Then all sockets are ended. SW_OK. */
 int sw_engine_run(sw_engine *engine);
+
+/* Give back what sw_engine_init took, if sw_engine_run was never called. */
+void sw_engine_discard(sw_engine *engine);
 
 /* Ask for the end; as after sw_engine_open and sw_engine_end, the caller then writes to the wake descriptor. */
 void sw_engine_stop(sw_engine *engine);

@@ -71,13 +71,18 @@ class _Engine:
         is_plain = os.environ.get("SWSYNC_RTP_PLAIN", "") == "1"
         code = lib.sw_engine_init(self._memory, octets, reading, int(TICK * 1e9), BUDGET, is_plain)
         if code != lib.SW_OK:
-            raise MediaError(f"the RTP engine cannot be set up: {ffi.string(lib.sw_strerror(code)).decode()}")
-        self.join = _start(self._run)
+            raise MediaError(f"cannot receive RTP: {_reason(code)}")
+        try:
+            self.join = _start(self._run)
+        except RuntimeError as error:
+            lib.sw_engine_discard(self.c)
+            raise MediaError(f"cannot receive RTP: {error}") from None
+        except BaseException:
+            lib.sw_engine_discard(self.c)
+            raise
 
     def _run(self) -> None:
-        code = lib.sw_engine_run(self.c)
-        if code != lib.SW_OK:
-            logger.error("the RTP engine could not start: %s", os.strerror(-code))
+        lib.sw_engine_run(self.c)
 
     def wake(self) -> None:
         try:
@@ -97,11 +102,20 @@ class _Engine:
 _abandoned: list[object] = []
 
 
+def _reason(code: int) -> str:
+    if code >= lib.SW_ETYPE:
+        return str(ffi.string(lib.sw_strerror(code)).decode())
+    return os.strerror(-code)
+
+
 def _wake_descriptors() -> tuple[int, int]:
-    if hasattr(os, "eventfd"):
-        descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        return descriptor, descriptor
-    reading, writing = os.pipe()
+    try:
+        if hasattr(os, "eventfd"):
+            descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            return descriptor, descriptor
+        reading, writing = os.pipe()
+    except OSError as error:
+        raise MediaError(f"cannot receive RTP: {error.strerror}") from error
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
     return reading, writing

@@ -79,10 +79,14 @@ class _Bell:
     """A descriptor that a blocked reader polls and the writer's side writes to."""
 
     def __init__(self) -> None:
-        if hasattr(os, "eventfd"):
-            self.reading = self.writing = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        else:
-            self.reading, self.writing = os.pipe()
+        try:
+            if hasattr(os, "eventfd"):
+                self.reading = self.writing = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            else:
+                self.reading, self.writing = os.pipe()
+        except OSError as error:
+            raise MediaError(f"cannot wait for audio: {error.strerror}") from error
+        if self.reading != self.writing:
             os.set_blocking(self.reading, False)
             os.set_blocking(self.writing, False)
         weakref.finalize(self, _close_all, {self.reading, self.writing}, os.getpid()).atexit = False

@@ -7,7 +7,7 @@ import os
 import ssl
 import threading
 
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, MediaError
 from swsync.media.wsconnection import Route
 from swsync.media.wsendpoint import Endpoint
 from swsync.media.wslistener import STOP_TIME, Attachment, check_context, path_key, resolve
@@ -32,6 +32,7 @@ def attach(
 
     Raises:
         ConfigurationError: The address cannot be bound.
+        MediaError: There is no descriptor or thread left for it.
     """
     address = resolve(host, port)
     check_context(ssl_context)
@@ -39,7 +40,7 @@ def attach(
         endpoint = _current()
         try:
             listener = endpoint.listen(address, ssl_context)
-        except ConfigurationError:
+        except (ConfigurationError, MediaError):
             endpoint.wake()  # it ends if this was to be its first
             raise
     attachment = Attachment(endpoint, listener, route, tuple(map(path_key, paths)))

@@ -52,6 +52,22 @@ def counters() -> dict[str, int]:
     return dict(_counters)
 
 
+def _descriptors() -> tuple[selectors.BaseSelector, socket.socket, socket.socket]:
+    """A selector, and a pair of sockets to wake it.
+
+    Raises:
+        MediaError: There are none left.
+    """
+    selector = None
+    try:
+        selector = selectors.DefaultSelector()
+        return selector, *socket.socketpair()
+    except OSError as error:
+        if selector is not None:
+            selector.close()
+        raise MediaError(f"cannot receive media: {error.strerror or error}") from error
+
+
 class Endpoint:
     """The thread, its selector and everything it owns.
 
@@ -66,8 +82,7 @@ class Endpoint:
         self._listeners: list[Listener] = []  # guarded by lock
         self._commands: collections.deque[tuple[Callable[..., None], tuple[Any, ...]]] = collections.deque()
         # All below belongs to the thread.
-        self._selector = selectors.DefaultSelector()
-        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._selector, self._wake_reader, self._wake_writer = _descriptors()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
@@ -80,7 +95,14 @@ class Endpoint:
         self._paused_until = 0.0
         self._stopping = False
         self.thread = threading.Thread(target=self._run, name="swsync-wsmedia", daemon=True)
-        self.thread.start()
+        try:
+            self.thread.start()
+        except BaseException as error:
+            for each in (self._selector, self._wake_reader, self._wake_writer):
+                each.close()
+            if isinstance(error, RuntimeError):
+                raise MediaError(f"cannot receive media: {error}") from None
+            raise
 
     # From any thread.
 
@@ -210,7 +232,8 @@ class Endpoint:
                 self._selector.unregister(key.fileobj)
 
     def _watch_listener(self, listener: Listener) -> None:
-        if not self._paused_until and listener.socket.fileno() not in self._selector.get_map():
+        number = listener.socket.fileno()  # below 0: its last receiver has closed it already
+        if number >= 0 and not self._paused_until and number not in self._selector.get_map():
             self._selector.register(listener.socket, selectors.EVENT_READ, listener)
 
     # Commands.

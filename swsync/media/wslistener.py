@@ -10,7 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from swsync.clock import REAL
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, MediaError
 from swsync.media.wsconnection import Connection, Route
 
 if TYPE_CHECKING:
@@ -68,7 +68,10 @@ class Listener:
         self.context = context
         self.users = 0  # guarded by the endpoint's lock
         self.routes: dict[bytes, Attachment] = {}  # by path; the endpoint's thread only
-        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            self.socket = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            raise MediaError(f"cannot receive media: {error.strerror or error}") from error
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind(where)

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import threading
 
+import pytest
 from rtppackets import payload
 
 from swsync import media
@@ -78,6 +79,51 @@ def test_with_gevent_the_engine_has_a_thread_of_its_own() -> None:
         print(heard, len(turns) > 20)
     """)
     assert (0, "8000 True\n") == (done.returncode, done.stdout), done.stderr
+
+
+@pytest.mark.parametrize("kind", ["RtpReceiver", "TapReceiver", "StreamReceiver"])
+def test_without_descriptors_there_is_a_sentence_and_nothing_is_left(kind: str) -> None:
+    """However many are left, too few: one typed error, no thread, no descriptor, and the next one works."""
+    done = run(f"""
+        import os, resource, threading, time
+        from swsync import media
+        from swsync.errors import ConfigurationError, MediaError
+        kind = media.{kind}
+        kind().close()
+        def names():
+            return set(os.listdir("/proc/self/fd"))
+        def others():
+            return [t for t in threading.enumerate() if t is not threading.main_thread()]
+        while others():
+            time.sleep(0.01)
+        before, said, began = names(), set(), time.monotonic()
+        most, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        for left in range(8):
+            plugs = []
+            try:
+                while True:
+                    plugs.append(os.open("/dev/null", os.O_RDONLY))
+            except OSError:
+                pass
+            for _ in range(left):
+                os.close(plugs.pop())
+            try:
+                kind().close()
+                said.add("it works")
+            except (MediaError, ConfigurationError) as error:
+                said.add(str(error) if "Too many open files" in str(error) else repr(error))
+            for plug in plugs:
+                os.close(plug)
+            while others():
+                time.sleep(0.01)
+            assert before == names(), (left, before ^ names())
+        assert "it works" in said and len(said) > 1 and all("open files" in s or s == "it works" for s in said), said
+        assert time.monotonic() - began < 4, "somebody waited for an engine that never was"
+        kind().close()
+        print("done")
+    """)
+    assert (0, "done\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_payloads_differ() -> None:
