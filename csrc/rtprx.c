@@ -51,6 +51,10 @@ struct sw_rx {
     /* From sw_rx_expect to the receiving thread: an address as in `where`, and how far it has come. */
     _Atomic uint64_t told[3];
     _Atomic uint32_t tidings;
+    uint32_t refused[SW_RX_SSRCS]; /* set before the first packet */
+    int refusals;
+    _Atomic uint32_t had[SW_RX_SSRCS]; /* the last SSRCs that were believed, in a ring */
+    _Atomic uint32_t beliefs;
 
     /* The receiving thread's own. */
     int has_current;
@@ -324,6 +328,9 @@ static void believe(sw_rx *rx, candidate *c)
             count(rx, SW_RX_REORDERED, 1);
         order[at] = one;
     }
+    uint32_t beliefs = atomic_load_explicit(&rx->beliefs, memory_order_relaxed);
+    atomic_store_explicit(&rx->had[beliefs % SW_RX_SSRCS], c->ssrc, memory_order_relaxed);
+    atomic_store_explicit(&rx->beliefs, beliefs + 1, memory_order_release);
     rx->has_current = 1;
     rx->from = c->from;
     rx->ssrc = c->ssrc;
@@ -501,6 +508,12 @@ static void consider(sw_rx *rx, const void *datagram, size_t octets, int64_t arr
         count(rx, SW_RX_SOURCE, 1);
         return;
     }
+    for (int i = 0; i < rx->refusals; i++) {
+        if (p.ssrc == rx->refused[i]) {
+            count(rx, SW_RX_SSRC, 1);
+            return;
+        }
+    }
     if (rx->has_current && p.ssrc == rx->ssrc && same_address(from, &rx->from)) {
         delta = (int16_t)(uint16_t)(p.sequence_number - (uint16_t)rx->highest);
         if (delta <= MAX_DROPOUT && delta >= -MAX_MISORDER) {
@@ -558,6 +571,25 @@ void sw_rx_flush(sw_rx *rx)
         believe(rx, only);
     for (int i = 0; i < CANDIDATES; i++)
         drop(rx, &rx->candidates[i]);
+}
+
+int sw_rx_refuse(sw_rx *rx, const uint32_t *ssrcs, int n)
+{
+    if (n < 0 || n > SW_RX_SSRCS)
+        return SW_EINVAL;
+    for (int i = 0; i < n; i++)
+        rx->refused[i] = ssrcs[i];
+    rx->refusals = n;
+    return SW_OK;
+}
+
+int sw_rx_had(const sw_rx *rx, uint32_t *ssrcs)
+{
+    uint32_t n = atomic_load_explicit(&rx->beliefs, memory_order_acquire);
+    n = n < SW_RX_SSRCS ? n : SW_RX_SSRCS;
+    for (uint32_t i = 0; i < n; i++)
+        ssrcs[i] = atomic_load_explicit(&rx->had[i], memory_order_relaxed);
+    return (int)n;
 }
 
 void sw_rx_oversize(sw_rx *rx)

@@ -380,6 +380,15 @@ int sw_rx_feed(sw_rx *rx, const void *datagrams, size_t octets, size_t stride, c
 /* The end: believe what is in doubt if there is only one candidate, drop the others. */
 void sw_rx_flush(sw_rx *rx);
 
+enum { SW_RX_SSRCS = 8 };
+
+/* Take nothing of these SSRCs, at most SW_RX_SSRCS: a port's last stream may still be sending. Before the first packet;
+   counted as SW_RX_SSRC. SW_EINVAL. */
+int sw_rx_refuse(sw_rx *rx, const uint32_t *ssrcs, int n);
+
+/* The last SSRCs that were believed, up to SW_RX_SSRCS of them; any thread. Returns how many. */
+int sw_rx_had(const sw_rx *rx, uint32_t *ssrcs);
+
 /* Count a datagram that did not fit, and what the kernel says it has dropped so far. */
 void sw_rx_oversize(sw_rx *rx);
 void sw_rx_kernel_drops(sw_rx *rx, uint32_t total);

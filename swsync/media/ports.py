@@ -8,20 +8,23 @@ import os
 import random
 import socket
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 
-__all__ = ["bind_host", "bind_udp", "give_back", "parse_source", "port_range"]
+__all__ = ["bind_host", "bind_udp", "give_back", "had", "parse_source", "port_range"]
 
 DEFAULT_RANGE = (16384, 32766)
 REST = 10.0  # seconds before a port is used again: late packets of its last stream must not reach the next one
+MEMORY = 2 * REST  # seconds for which the SSRCs of its last stream are refused on it
 ATTEMPTS = 100
 _WANTED = "set SWSYNC_BIND_HOST or host= to an address of this machine, or to 0.0.0.0 for all"
 
 _random = random.SystemRandom()  # a port that cannot be guessed is harder to send to
 _lock = threading.Lock()
+_had: dict[int, tuple[float, tuple[int, ...]]] = {}  # port -> when it was given back, its SSRCs; guarded by _lock
 _resting: dict[int, float] = {}  # port -> when it was given back; guarded by _lock
 
 
@@ -104,10 +107,22 @@ def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
     return sock
 
 
-def give_back(port: int) -> None:
-    """Remember that a port was closed now."""
+def give_back(port: int, ssrcs: Iterable[int] = ()) -> None:
+    """Remember that a port was closed now, and which streams it had."""
+    now = REAL.now()
     with _lock:
-        _resting[port] = REAL.now()
+        _resting[port] = now
+        for old in [number for number, (since, _) in _had.items() if now - since > MEMORY]:
+            del _had[old]
+        if ssrcs := tuple(ssrcs):
+            _had[port] = now, ssrcs
+
+
+def had(port: int) -> tuple[int, ...]:
+    """The SSRCs of a port's last stream, if that was a moment ago: its late packets are not the next stream's."""
+    with _lock:
+        since, ssrcs = _had.get(port, (0.0, ()))
+    return ssrcs if REAL.now() - since <= MEMORY else ()
 
 
 def parse_source(source: Any) -> tuple[bytes, int, int, int]:

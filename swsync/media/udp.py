@@ -13,7 +13,7 @@ from swsync._media import ffi, lib
 from swsync.clock import REAL, RealClock
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media import engine
-from swsync.media.ports import bind_host, bind_udp, give_back, parse_source
+from swsync.media.ports import bind_host, bind_udp, give_back, had, parse_source
 from swsync.media.receiver import Receiver
 from swsync.media.track import Track, codec_number
 from swsync.states import Codec
@@ -86,6 +86,15 @@ class RtpStream:
         ffi.buffer(address.octets)[0 : len(packed)] = packed
         if lib.sw_rx_pin(self.c, address, prefix, roaming) != lib.SW_OK:
             raise ConfigurationError(f"source {source!r} cannot be used")
+
+    def refuse(self, ssrcs: tuple[int, ...]) -> None:
+        """Take nothing of these streams; before the first packet."""
+        lib.sw_rx_refuse(self.c, ffi.new("uint32_t[]", ssrcs), len(ssrcs))
+
+    def had(self) -> tuple[int, ...]:
+        """The last SSRCs that were believed, eight at most."""
+        out = ffi.new("uint32_t[]", lib.SW_RX_SSRCS)
+        return tuple(out[0 : lib.sw_rx_had(self.c, out)])
 
     def expect(self, source: Any, is_ipv6: bool = False) -> None:
         """Say whom to believe at any time, from any thread; ``sw_rx_attend`` takes it up."""
@@ -215,6 +224,7 @@ class RtpReceiver(Receiver):
                 track, codec_number(track.codec, byteorder), number, source=source, roaming=roaming,
                 is_ipv6=self._socket.family == socket.AF_INET6,
             )  # fmt: skip
+            self._stream.refuse(had(self.port))
             speed = clock.speed if isinstance(clock, RealClock) else 1.0
             self._link = engine.Link(self._socket.fileno(), self._stream.room, self._stream.c, track, speed)
             engine.attach(self._link)
@@ -279,7 +289,7 @@ class RtpReceiver(Receiver):
 
     def _release(self) -> None:
         self._socket.close()
-        give_back(self.port)
+        give_back(self.port, self._stream.had())
 
     def __repr__(self) -> str:
         return f"<RtpReceiver {self.host}:{self.port} {self.codec}{' closed' if self.closed else ''}>"

@@ -16,7 +16,7 @@ from swsync._media import lib
 from swsync import media
 from swsync.clock import REAL, RealClock
 from swsync.errors import CodecError, ConfigurationError, MediaError
-from swsync.media import engine
+from swsync.media import engine, ports
 from swsync.media.udp import RtpStream
 
 A, B = ("192.0.2.1", 4000), ("192.0.2.2", 4000)
@@ -642,3 +642,23 @@ def test_a_public_host_alone_opens_all_addresses(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SWSYNC_BIND_HOST", "127.0.0.3")
     with media.RtpReceiver(public_host="203.0.113.5") as rx:
         assert "127.0.0.3" == rx.host
+
+
+def test_a_port_refuses_the_streams_it_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound again at once, it takes a new stream and none of the last one's; later, everything."""
+    monkeypatch.setattr(ports, "_had", {})
+
+    def receive(port: int, ssrc: int) -> tuple[int, dict[str, int], int]:
+        with media.RtpReceiver(port=port) as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for i in range(10):
+                sock.sendto(numbered(i, ssrc=ssrc), ("127.0.0.1", rx.port))
+            rx.end()
+            return rx.stats.samples, dict(rx.stats.rejected), rx.port
+
+    samples, rejected, port = receive(0, 7)
+    assert (1600, {}) == (samples, rejected)
+    assert (0, {"ssrc": 10}, port) == receive(port, 7)
+    assert (0, {"ssrc": 10}, port) == receive(port, 7)
+    assert (1600, {}, port) == receive(port, 8)
+    ports._had[port] = (REAL.now() - ports.MEMORY - 1, (8,))
+    assert (1600, {}, port) == receive(port, 8)
