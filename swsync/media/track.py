@@ -9,8 +9,8 @@ from __future__ import annotations
 import mmap
 import os
 import select
-import threading
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -104,10 +104,56 @@ def _close_all(descriptors: set[int], pid: int) -> None:
             os.close(descriptor)
 
 
+class _Lease:
+    """One reader's use of one of the track's eight places to wait.
+
+    Ctrl-C may come between any two steps of Python. What is here goes back when this object does, however it goes; and
+    what must not come apart is one step: ``extend`` draws from the ``map`` without returning to Python between.
+    """
+
+    def __init__(self, track: Track) -> None:
+        self.track = track
+        self.held: list[tuple[_Bell, int]] = []
+        self.tokens: list[None] = []
+        track._waiting.append(None)
+        self.tokens.append(None)
+        try:
+            self.held.extend(map(track._bells.pop, (-1,)))
+            return
+        except IndexError:
+            pass  # none at rest
+        # Descriptors stay open as long as the track lives: the writer may be about to ring one.
+        bell = _Bell()
+        listen = partial(lib.sw_track_listen, track._c)
+        self.held.extend(zip((bell,), map(listen, (bell.writing,))))  # noqa: B905 -- strict= would be no help
+        if self.slot < 0:
+            self.held.clear()
+            raise MediaError(f"track {track.name}: eight readers wait for it already")
+
+    @property
+    def bell(self) -> _Bell:
+        return self.held[0][0]
+
+    @property
+    def slot(self) -> int:
+        return self.held[0][1]
+
+    def give_back(self) -> None:
+        """Idempotent."""
+        self.track._bells.extend(map(self.held.pop, (-1,) * len(self.held)))
+        for _ in map(self.tokens.pop, (-1,) * len(self.tokens)):
+            self.track._waiting.pop()
+
+    def __del__(self) -> None:
+        if hasattr(self, "tokens"):  # else it was interrupted before it took anything
+            self.give_back()
+
+
 class Track:
     """One direction of audio.
 
-    One thread writes (``place``, ``append``); any thread reads, through ``reader``, and any may ``end`` it.
+    One thread writes (``place``, ``append``); any thread reads, through ``reader``, and any may ``end`` it. Eight may
+    wait for it at the same time; a ninth gets ``MediaError``.
 
     Args:
         name: What it holds, such as ``inbound``.
@@ -154,9 +200,9 @@ class Track:
         code = lib.sw_track_init(self._memory, octets, capacity, rate, number, window, int(snap * rate))
         if code != lib.SW_OK:
             raise MediaError(f"track {name}: {ffi.string(lib.sw_strerror(code)).decode()}")
-        self._bells: list[tuple[_Bell, int]] = []  # at rest; guarded by _lock
-        self._waiting = 0  # readers that wait or are about to; guarded by _lock, read by the writer without it
-        self._lock = threading.Lock()
+        # Both only by the lists' own methods, each of which is one step to other threads and to signals.
+        self._bells: list[tuple[_Bell, int]] = []  # at rest
+        self._waiting: list[None] = []  # as many as readers wait or are about to; the writer looks whether there is one
         self._speed = clock.speed if isinstance(clock, RealClock) else 0.0
         # A virtual clock's readers cannot sit in poll(): they wait here.
         self._changed = None if self._speed else clock.condition()
@@ -268,25 +314,6 @@ class Track:
         state = self.report()
         return bool(state.ended or (state.started and state.head >= position))
 
-    def _borrow(self) -> tuple[_Bell, int]:
-        with self._lock:
-            self._waiting += 1
-            if self._bells:
-                return self._bells.pop()
-        # Descriptors stay open as long as the track lives: the writer may be about to ring one.
-        bell = _Bell()
-        slot = lib.sw_track_listen(self._c, bell.writing)
-        if slot < 0:
-            with self._lock:
-                self._waiting -= 1
-            raise MediaError(f"track {self.name}: eight readers wait for it already")
-        return bell, slot
-
-    def _give_back(self, bell: _Bell, slot: int) -> None:
-        with self._lock:
-            self._waiting -= 1
-            self._bells.append((bell, slot))
-
 
 def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -> bool:
     """Wait until one of some tracks has reached its position or has ended; whether that is so in time."""
@@ -294,19 +321,19 @@ def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -
     if track._changed is not None:
         return _wait_virtually(wants, timeout)
     deadline = None if timeout is None else track.clock.now() + timeout
-    listeners: list[tuple[Track, _Bell, int]] = []
+    leases: list[_Lease] = []
     try:
         for each, _ in wants:
-            listeners.append((each, *each._borrow()))
-        while not any(lib.sw_track_arm(t._c, s, p) for (t, _, s), (_, p) in zip(listeners, wants, strict=True)):
+            leases.append(_Lease(each))
+        while not any(lib.sw_track_arm(x.track._c, x.slot, p) for x, (_, p) in zip(leases, wants, strict=True)):
             left = None if deadline is None else deadline - track.clock.now()
             if left is not None and left <= 0:
                 return any(each._has(position) for each, position in wants)
-            _poll([bell for _, bell, _ in listeners], None if left is None else left / track._speed)
+            _poll([lease.bell for lease in leases], None if left is None else left / track._speed)
         return True
     finally:
-        for each, bell, slot in listeners:
-            each._give_back(bell, slot)
+        for lease in leases:
+            lease.give_back()
 
 
 def _poll(bells: list[_Bell], timeout: float | None) -> None:
