@@ -112,25 +112,31 @@ SW_AVX2 static inline void ulaw_decode_block(const uint8_t *codes, uint8_t *pcm)
                            _mm256_unpackhi_epi8(sign, sign)));
 }
 
+/* By sign and segment of A-law: 8, or 8 << (segment - 1) from segment 1 on, with the sign; and what leads the interval. */
+static const uint8_t power_low[16] = {0x08, 0x08, 0x10, 0x20, 0x40, 0x80, 0x00, 0x00,
+                                      0xF8, 0xF8, 0xF0, 0xE0, 0xC0, 0x80, 0x00, 0x00};
+static const uint8_t power_high[16] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x02,
+                                       0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE};
+static const uint8_t leading[16] = {1, 33, 33, 33, 33, 33, 33, 33, 1, 33, 33, 33, 33, 33, 33, 33};
+
+SW_AVX2 static inline __m256i by_key(const uint8_t *sixteen, __m256i key)
+{
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)sixteen)),
+                               key);
+}
+
+/* (2 * interval + 1 [+ 32 from segment 1 on]) * power: one multiplication gives the magnitude and the sign. */
 SW_AVX2 static inline void alaw_decode_block(const uint8_t *codes, uint8_t *pcm)
 {
     const __m256i zero = _mm256_setzero_si256();
-    /* By segment: (2 * interval + 1 [+ 32 from segment 1 on]) * 8 << (segment - 1), or * 8 in segment 0. */
-    const __m256i powers = table(8, 8, 16, 32, 64, (char)128, 0, 0, 0);
-    const __m256i more = table(0, 0, 0, 0, 0, 0, 1, 2, 0); /* the powers' high octets */
-    const __m256i leading = table(1, 33, 33, 33, 33, 33, 33, 33, 0);
     __m256i c = _mm256_permute4x64_epi64(load(codes), IN_ORDER);
     __m256i n = _mm256_xor_si256(c, _mm256_set1_epi8((char)0xD5));
-    __m256i sign = _mm256_cmpgt_epi8(zero, n);
-    __m256i segment = _mm256_and_si256(_mm256_srli_epi16(n, 4), _mm256_set1_epi8(7));
-    __m256i power = _mm256_shuffle_epi8(powers, segment);
-    __m256i power_high = _mm256_shuffle_epi8(more, segment);
+    __m256i key = _mm256_and_si256(_mm256_srli_epi16(n, 4), _mm256_set1_epi8(15));
+    __m256i low = by_key(power_low, key), high = by_key(power_high, key);
     __m256i interval = _mm256_and_si256(_mm256_add_epi8(n, n), _mm256_set1_epi8(0x1E));
-    interval = _mm256_add_epi8(interval, _mm256_shuffle_epi8(leading, segment));
-    store(pcm, expand(_mm256_unpacklo_epi8(interval, zero), _mm256_unpacklo_epi8(power, power_high), zero,
-                      _mm256_unpacklo_epi8(sign, sign)));
-    store(pcm + 32, expand(_mm256_unpackhi_epi8(interval, zero), _mm256_unpackhi_epi8(power, power_high), zero,
-                           _mm256_unpackhi_epi8(sign, sign)));
+    interval = _mm256_add_epi8(interval, by_key(leading, key));
+    store(pcm, _mm256_mullo_epi16(_mm256_unpacklo_epi8(interval, zero), _mm256_unpacklo_epi8(low, high)));
+    store(pcm + 32, _mm256_mullo_epi16(_mm256_unpackhi_epi8(interval, zero), _mm256_unpackhi_epi8(low, high)));
 }
 
 SW_AVX2 static void avx2_ulaw_encode(const uint8_t *pcm, size_t samples, uint8_t *out)
