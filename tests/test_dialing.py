@@ -313,6 +313,22 @@ def test_a_new_session_during_a_dial(client: swsync.RelayClient, server: Scripte
         dial.outcome()
 
 
+def test_a_new_session_ends_the_wait_of_a_dial_that_rings(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """As soon as there is one, not when the phone would have rung long enough; then it is unknown, not unanswered."""
+    dial = Background(clock, client.dial_phone, TO, tag="t", dial_timeout=1000)
+    server.wait_for("calling.dial")
+    server.link.state("c1", "ringing", tag="t", direction="outbound")
+    clock.sleep(1)
+    server.protocol = "protocol-2"
+    began = clock.now()
+    server.link.end()
+    with pytest.raises(DialUnknown):
+        dial.outcome(2000)
+    assert 100 > clock.now() - began
+
+
 def test_no_reply_and_no_event_is_unknown(client: swsync.RelayClient, server: ScriptedServer) -> None:
     """Sent, and nothing was ever heard of it."""
     server.answers["calling.dial"] = lambda link, frame: SILENT
