@@ -414,9 +414,7 @@ def test_one_side_alone_is_never_corrected(tmp_path: Path, clock: Steps) -> None
     assert 0 == stereo.quality["said"].estimated_gap == mono.quality["said"].estimated_gap
 
 
-def test_a_network_that_catches_up_is_no_pause(
-    tmp_path: Path, clock: Steps, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_network_that_catches_up_is_no_pause(tmp_path: Path, clock: Steps, caplog: pytest.LogCaptureFixture) -> None:
     """Four seconds held back, then all at once: the media clock went on, and so does its place."""
     said, heard = Track("s", clock=clock, snap=0.0), Track("h", clock=clock, snap=0.0)
     late = [(max(at, 7.0) if at > 3.0 else at, position, data) for at, position, data in even(500)]
