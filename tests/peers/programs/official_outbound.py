@@ -18,10 +18,13 @@ def phone(number):
 
 
 async def stream_and_record(call):
-    """Both at once, while a file is played."""
+    """Both at once, while a file is played; it begins when the stream does."""
+    states = asyncio.Queue()
+    call.on("calling.call.stream", lambda event: states.put_nowait(event.params["state"]))
     streaming = await call.stream(
         os.environ["STREAM_URL"], track="both_tracks", authorization_bearer_token="secret", custom_parameters={"a": "b"}
     )
+    tell("stream", await asyncio.wait_for(states.get(), 10))
     recording = await call.record(
         audio={"format": "wav", "stereo": True, "direction": "both", "initial_timeout": 0, "end_silence_timeout": 0}
     )

@@ -25,7 +25,7 @@ async def handle_call(call):
     for number in range(3):
         asked = await call.collect(digits={"max": 5, "terminators": "#"}, initial_timeout=300.0)
         tell("asked", number)
-        event = await asked.wait(timeout=25)
+        event = await asked.wait(timeout=20)
         digits = event.params["result"]["params"]["digits"]
         tell("digits", digits)
         if digits == "0":
