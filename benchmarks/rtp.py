@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     import audioop
 
 PACKETS = 2000
-BATCH = 250  # packets a call on our side: five seconds of one stream, or one tick of 250 streams
+BATCH = 500  # packets a call on our side: ten seconds of one stream, or one tick of 500 streams
 SSRC = 0x5157C0DE
 PREFETCH = 4  # what aiortc's audio receiver uses, as is the capacity
 CAPACITY = 16
