@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._measure import Line, Unequal, check_equal
+from tests.peers.official_sdk import VERSION, official_python
 
-VERSION = "3.7.5"
 PEER = f"official SDK {VERSION}"
 PROGRAMS = Path(__file__).parent / "_control"
 ROOT = Path(__file__).parents[1]
@@ -34,22 +34,6 @@ FEW, MANY, STEP = 10, 10_000, 100
 
 FIND = "import site; print(site.getsitepackages()[0])"
 IMPORT = "import sys, time; sys.path[:0] = {path!r}; t = time.perf_counter(); {what}; print(time.perf_counter() - t)"
-
-
-def official_python() -> str:
-    """A python whose environment holds the official SDK: the one that is named, or one that is made."""
-    named = os.environ.get("SWSYNC_OFFICIAL_SDK", "")
-    if named:
-        return named
-    home = Path(tempfile.gettempdir()) / f"swsync-official-sdk-{VERSION}-py{sys.version_info[0]}{sys.version_info[1]}"
-    python = home / "bin" / "python"
-    if not (home / "ready").exists():
-        print(f"installing signalwire-sdk {VERSION} into {home}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True, timeout=300)
-        install = [str(python), "-m", "pip", "install", "-q", f"signalwire-sdk=={VERSION}"]
-        subprocess.run(install, check=True, timeout=600)
-        (home / "ready").touch()
-    return str(python)
 
 
 class Program:
