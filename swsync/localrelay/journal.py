@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
+
+from .normal import CONVERSATION, lines
 
 __all__ = ["Entry", "Journal", "masked"]
 
@@ -143,6 +145,39 @@ class Journal:
     def events(self, event_type: str | None = None, **params: Any) -> list[Entry]:
         """Return what the relay told its clients."""
         return self.find(direction="out", method="signalwire.event", event_type=event_type, **params)
+
+    def replies(self, method: str | None = None, **result: Any) -> list[Entry]:
+        """Return what clients were answered: to a method, with these values in the result (or in the error).
+
+        Args:
+            method: Such as ``calling.play``; None is any.
+            **result: Values of the result or the error, such as ``code="409"``.
+        """
+        asked: dict[tuple[int, Any], str] = {}
+        found = []
+        for entry in self:
+            frame = entry.frame if isinstance(entry.frame, dict) else {}
+            key = (entry.session, str(frame.get("id")))
+            if entry.direction == "in" and entry.method:
+                asked[key] = entry.method
+            elif entry.direction == "out" and frame and not entry.method and method in (None, asked.get(key)):
+                said = frame.get("result") or frame.get("error") or {}
+                if all(said.get(name) == value for name, value in result.items()):
+                    found.append(entry)
+        return found
+
+    def normalised(self, prefixes: Sequence[str] = CONVERSATION, without: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """Return the journal without what differs from run to run, to compare two: JSON values, oldest first.
+
+        Each line has ``direction``, ``kind`` (request, reply, event), ``name`` (the method or the event type) and
+        ``params``, ``result`` or ``error``. Ids have names by the order in which they are first seen (``call_id-1``),
+        times are 0, ports of this machine are left out of URLs. Acknowledgements of events are left out.
+
+        Args:
+            prefixes: Only names that begin with one of these; empty is all, with the session and its pings.
+            without: Keys that are left out wherever they stand, such as ``duration`` of what lasts in real time.
+        """
+        return lines(self, prefixes, without)
 
     def notes(self) -> list[str]:
         """Return what the relay decided on its own, such as the use of a loopback exception."""
