@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
+from swsync.memorynet import MemoryNet
+
 __all__ = ["REAL", "Clock", "Condition", "RealClock", "Thread", "VirtualClock"]
 
 T = TypeVar("T")
@@ -218,9 +220,13 @@ class VirtualClock:
 
     A notified thread counts as running from the moment of the notification, not from when it is scheduled: time cannot
     slip away under it.
+
+    Attributes:
+        net: How media reaches the receivers that live in this time.
     """
 
     def __init__(self, start: float = 1_000_000.0) -> None:
+        self.net = MemoryNet()
         # All below belongs to _mutex, which is held for a few instructions and never while anything else is taken.
         self._mutex = threading.Lock()
         self._now = start

@@ -47,6 +47,7 @@ LAYERS = {
     "swsync.states": 0,
     "swsync.constants": 0,
     "swsync.clock": 0,
+    "swsync.memorynet": 0,
 }
 
 # Layer 1 knows neither threads nor sockets nor time.
@@ -58,6 +59,7 @@ RELAY_MAY_IMPORT = (
     "swsync.errors",
     "swsync.states",
     "swsync.clock",
+    "swsync.memorynet",
     "swsync.media",
     "swsync.media.codec",
     "swsync.media.rtp",

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from swsync.clock import Clock, Thread
+from swsync.memorynet import net_of
 
 from .call import LocalCall
 from .callee import Callee
@@ -82,6 +83,7 @@ class Core:
         self.rooms: dict[tuple[str, str], Room] = {}  # by project and name
         self.webhooks = Webhooks(self)
         self.net: MediaNet | None = None  # set before the loop starts
+        self.memory_net = net_of(clock)  # how media reaches receivers in virtual time
         self.tap_header = "json"
         self.l16_byteorder = "little"
         self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)

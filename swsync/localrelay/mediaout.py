@@ -12,6 +12,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from swsync.memorynet import DatagramPlace, SocketPlace
+
 from .action import Action
 from .audio import RATE, both, payload
 from .call import LocalCall
@@ -121,6 +123,12 @@ class _OverWebSocket(MediaAction):
 
     def connect(self, uri: str, headers: dict[str, str]) -> None:
         self.uri = uri
+        place: SocketPlace | None = None if self.core.memory_net is None else self.core.memory_net.find(uri)
+        if place is not None:
+            soon = self.core.loop.post
+            place.connect(headers, lambda link: soon(self._link_opened, link), lambda why: soon(self._link_failed, why),
+                          lambda: soon(self._link_lost))  # fmt: skip
+            return
         assert self.core.net is not None
         self.core.net.open_media(uri, headers, self._link_opened, self._link_failed, self._link_lost)
 
@@ -171,6 +179,8 @@ class TapAction(_OverWebSocket):
         self.tap = params["tap"]
         self.device = self._described(params["device"])
         self._socket: socket.socket | None = None
+        self._place: DatagramPlace | None = None  # in virtual time, in place of a socket
+        self._source = ("", 0)
         self._sequence_number = core.random.getrandbits(16)
         self._ssrc = core.random.getrandbits(32)
         self._is_first = True
@@ -187,23 +197,34 @@ class TapAction(_OverWebSocket):
         if self.device["type"] == "ws":
             self.core.loop.call_soon(self.connect, params["uri"], {})
             return {"type": "ws", "params": {"codec": self.codec, "rate": self.rate}}
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
         self._destination = (params["addr"], params["port"])
-        self._socket.bind((_address_towards(params["addr"]), 0))
-        address, port = self._socket.getsockname()
+        self._source = self._find_place() or self._open_socket()
         self.core.loop.call_soon(self.opened)
+        address, port = self._source
         source = {"addr": address, "port": port, "codec": self.codec, "ptime": self.ptime, "rate": self.rate}
         return {"type": "rtp", "params": source}
 
+    def _find_place(self) -> tuple[str, int] | None:
+        """Take the way without sockets if there is one; return the address that it begins at."""
+        net = self.core.memory_net
+        self._place = None if net is None else net.find(self._destination)
+        return None if net is None or self._place is None else ("127.0.0.1", net.free_port())
+
+    def _open_socket(self) -> tuple[str, int]:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind((_address_towards(self._destination[0]), 0))
+        address, port = self._socket.getsockname()
+        return str(address), int(port)
+
     def media_begins(self) -> None:
-        if self._socket is None and self.header != "none":
+        if self.device["type"] == "ws" and self.header != "none":
             text = f"{CONTENT_TYPES[self.codec]};rate={self.rate}"
             self.send(f"content-type:{text}" if self.header == "bare" else json.dumps({"content-type": text}))
 
     def send_frame(self, begin: int, end: int) -> None:
         data = payload(self.frame(self.direction, begin, end), self.codec, self.rate, self.byteorder)
-        if self._socket is None:
+        if self.device["type"] == "ws":
             self.send(data)
             return
         timestamp = (self.call.rtp_timestamp + begin * self.rate // RATE) & 0xFFFFFFFF
@@ -213,10 +234,16 @@ class TapAction(_OverWebSocket):
         )
         self._is_first = False
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
-        try:
-            self._socket.sendto(header + data, self._destination)
-        except OSError:
-            pass  # a full buffer or nobody there: RTP is sent and forgotten
+        self._send_packet(header + data)
+
+    def _send_packet(self, datagram: bytes) -> None:
+        if self._place is not None:
+            self._place.feed([datagram], [self.core.loop.now()], self._source)
+        elif self._socket is not None:
+            try:
+                self._socket.sendto(datagram, self._destination)
+            except OSError:
+                pass  # a full buffer or nobody there: RTP is sent and forgotten
 
     def last_fields(self) -> dict[str, Any]:
         return {"tap": self.tap, "device": self.device}

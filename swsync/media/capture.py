@@ -214,6 +214,11 @@ class Capture:
         return self._wav.path
 
     @property
+    def clock(self) -> Clock:
+        """The tracks' clock."""
+        return self._clock
+
+    @property
     def closed(self) -> bool:
         """Whether the recording has ended and its file is finished."""
         return self._closed

@@ -13,9 +13,11 @@ from swsync._media import ffi, lib
 from swsync.clock import REAL, RealClock
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media import engine
+from swsync.media.memoryplace import MemoryLine
 from swsync.media.ports import bind_host, bind_udp, give_back, had, parse_source
 from swsync.media.receiver import Receiver
 from swsync.media.track import Track, codec_number
+from swsync.memorynet import net_of
 from swsync.states import Codec
 
 if TYPE_CHECKING:
@@ -118,6 +120,10 @@ class RtpStream:
         lib.sw_rx_feed(self.c, data, len(data), 0, lengths, ffi.new("int64_t[]", times), len(lengths), address)
         lib.sw_track_wake(self.track._c)
 
+    def attend(self) -> None:
+        """Take up what was expected last; the feeding thread only."""
+        lib.sw_rx_attend(self.c)
+
     def flush(self) -> None:
         """The stream is over: place what was still in doubt."""
         lib.sw_rx_flush(self.c)
@@ -165,8 +171,39 @@ class RtpStream:
         )
 
 
+class _SocketLine:
+    """A receiver's socket, and its place in the engine."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._socket = bind_udp(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        self.is_ipv6 = self._socket.family == socket.AF_INET6
+        self._stream: RtpStream | None = None
+
+    def attach(self, stream: RtpStream, track: Track) -> None:
+        """Receive from now on."""
+        stream.refuse(had(self.port))
+        speed = track.clock.speed if isinstance(track.clock, RealClock) else 1.0
+        self._link = engine.Link(self._socket.fileno(), stream.room, stream.c, track, speed)
+        engine.attach(self._link)
+        self._stream = stream
+
+    def attend(self) -> None:
+        """Take up what the stream was told to expect."""
+        engine.attend(self._link)
+
+    def detach(self) -> None:
+        """Take what the socket still holds, and nothing more."""
+        engine.detach(self._link)
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._stream is not None:
+            give_back(self.port, self._stream.had())
+
+
 class RtpReceiver(Receiver):
-    """Receives one RTP stream on a port of its own.
+    """Receives one RTP stream on a port of its own; with a ``VirtualClock`` without a socket, from senders in its time.
 
     Args:
         host: Address to bind; ``SWSYNC_BIND_HOST`` by default, else all addresses if there is a public host that is
@@ -216,20 +253,18 @@ class RtpReceiver(Receiver):
         self._public_host = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
         self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self._public_host)
         self._public_port = public_port
-        self._socket = bind_udp(self.host, port)
+        net = net_of(clock)
+        self._line = _SocketLine(self.host, port) if net is None else MemoryLine(net, self.host, port)
+        self.port = self._line.port
         try:
-            self.port: int = self._socket.getsockname()[1]
             number = PAYLOAD_TYPES[track.codec] if payload_type is None else payload_type
             self._stream = RtpStream(
                 track, codec_number(track.codec, byteorder), number, source=source, roaming=roaming,
-                is_ipv6=self._socket.family == socket.AF_INET6,
+                is_ipv6=self._line.is_ipv6,
             )  # fmt: skip
-            self._stream.refuse(had(self.port))
-            speed = clock.speed if isinstance(clock, RealClock) else 1.0
-            self._link = engine.Link(self._socket.fileno(), self._stream.room, self._stream.c, track, speed)
-            engine.attach(self._link)
+            self._line.attach(self._stream, track)
         except BaseException:
-            self._socket.close()
+            self._line.close()
             raise
         self._track = track
         self._add_track(track)
@@ -278,18 +313,17 @@ class RtpReceiver(Receiver):
             ConfigurationError: That is no IP address, or no port.
         """
         self._check()
-        self._stream.expect((addr, port), self._socket.family == socket.AF_INET6)
-        engine.attend(self._link)
+        self._stream.expect((addr, port), self._line.is_ipv6)
+        self._line.attend()
 
     def _finish(self) -> None:
-        engine.detach(self._link)
+        self._line.detach()
         refused = self._track.stats.rejected.get("source", 0)
         if refused and not self._track.started:
             logger.warning("%r: %d packets came, none from the address that is believed: see source=", self, refused)
 
     def _release(self) -> None:
-        self._socket.close()
-        give_back(self.port, self._stream.had())
+        self._line.close()
 
     def __repr__(self) -> str:
         return f"<RtpReceiver {self.host}:{self.port} {self.codec}{' closed' if self.closed else ''}>"

@@ -13,10 +13,13 @@ import stat
 import struct
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync.clock import REAL
 from swsync.errors import MediaError
+
+if TYPE_CHECKING:
+    from swsync.clock import Clock
 
 __all__ = ["WavWriter", "keep_draining", "stop_draining"]
 
@@ -197,6 +200,8 @@ def _lock(fd: int) -> None:
 class Drained(Protocol):
     """What the writer's thread serves."""
 
+    @property
+    def clock(self) -> Clock: ...
     def drain(self) -> None: ...
     def close(self) -> None: ...
 
@@ -231,6 +236,14 @@ def stop_draining(recording: Drained) -> None:
     with _wake:
         _drained.discard(recording)
         _wake.notify_all()
+
+
+def drain_now(clock: Clock) -> None:
+    """Drain the recordings of a clock here: one that is virtual does not wait for the writer's thread."""
+    with _wake:
+        recordings = [recording for recording in _drained if recording.clock is clock]
+    for recording in recordings:
+        recording.drain()
 
 
 def _run() -> None:

@@ -11,10 +11,12 @@ import attrs
 from websockets.frames import CloseCode
 
 from swsync.errors import MediaError
+from swsync.media.memoryplace import MemoryAttachment
 from swsync.media.receiver import Receiver
 from swsync.media.track import Track
 from swsync.media.wsaddress import Address, masked
 from swsync.media.wsattach import attach
+from swsync.memorynet import net_of
 
 if TYPE_CHECKING:
     from websockets.http11 import Request
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from swsync.media.quality import ReceiverStats
     from swsync.media.wsconnection import Connection
     from swsync.media.wsdeframe import Refusal
+    from swsync.media.wslistener import Attachment
 
 __all__ = ["MAX_MESSAGE", "WebSocketReceiver"]
 
@@ -52,7 +55,8 @@ class Limits:
 class WebSocketReceiver(Receiver):
     """A receiver whose audio comes over a WebSocket, which the far side opens to us.
 
-    Everything with an underscore that the endpoint calls runs on its thread.
+    Everything with an underscore that the endpoint calls runs on its thread; in virtual time there is none, and it runs
+    on the sender's.
     """
 
     def __init__(
@@ -77,10 +81,17 @@ class WebSocketReceiver(Receiver):
         self._connection: Connection | None = None  # the endpoint's thread only
         self._rejected: dict[str, int] = {}  # written by the endpoint's thread only
         self._invalid = 0  # messages; the endpoint's thread only
+        self._attachment: Attachment | MemoryAttachment
         where.url(path, 0, ssl_context, os.environ)  # raises before anything is bound
         paths = tuple({path, where.base_path + path})
-        self._attachment = attach(_Guest(self), paths, where.host, where.port, ssl_context)
-        self._url = where.url(path, self._attachment.port, ssl_context, os.environ)
+        net = net_of(clock)
+        if net is None:
+            self._attachment = attach(_Guest(self), paths, where.host, where.port, ssl_context)
+            self._url = where.url(path, self._attachment.port, ssl_context, os.environ)
+        else:
+            nearby = self._attachment = MemoryAttachment(net, _Guest(self), clock, where.port)
+            self._url = where.url(path, nearby.port, ssl_context, os.environ)
+            nearby.open(self._url)
 
     @property
     def rejected(self) -> Mapping[str, int]:
