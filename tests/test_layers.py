@@ -17,6 +17,7 @@ LAYERS = {
     "swsync.cli": 7,
     "swsync.commands": 7,
     "swsync.picture": 6,
+    "swsync.testing": 6,
     "swsync.localrelay": 6,
     "swsync.client": 5,
     "swsync.dialing": 5,
