@@ -13,7 +13,7 @@
 #include "track.h"
 
 #define BLOCK 2048 /* samples decoded at a time, on the stack */
-#define NANO INT64_C(1000000000)
+#define NANO SW_NANO
 #define MILLI INT64_C(1000000)
 
 static void count(sw_track *t, int counter, uint64_t by)
@@ -125,19 +125,6 @@ static void begin(sw_track *t, int64_t wire, int64_t arrival)
     atomic_store_explicit(&t->started, 1, memory_order_release);
 }
 
-/* Nanoseconds to samples and back; within a day of 2^63 neither overflows at the rates that init accepts. */
-static int64_t to_samples(const sw_track *t, int64_t nano)
-{
-    return nano / NANO * t->rate + nano % NANO * t->rate / NANO;
-}
-
-static int64_t to_nano(const sw_track *t, int64_t samples)
-{
-    if (t->nano_per_sample)
-        return samples * t->nano_per_sample;
-    return samples / t->rate * NANO + samples % t->rate * NANO / t->rate;
-}
-
 static int64_t since_last(const sw_track *t, int64_t arrival)
 {
     int64_t elapsed = arrival - sw_track_load(&t->last_arrival);
@@ -148,7 +135,7 @@ static int64_t since_last(const sw_track *t, int64_t arrival)
 static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
 {
     int64_t head = sw_track_load(&t->head);
-    int64_t gap = to_samples(t, since_last(t, arrival)) - t->last_count;
+    int64_t gap = sw_track_samples(t, since_last(t, arrival)) - t->last_count;
     if (gap < t->rate / 10) /* jitter, not a pause */
         gap = 0;
     t->shift += head + gap - position;
@@ -156,10 +143,20 @@ static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
     return head + gap;
 }
 
+/* For the readers' playout delay (playout.c): how much later than the quickest of late a packet came. */
+static inline void note_lateness(sw_track *t, int64_t difference)
+{
+    int64_t late = (difference - sw_track_load(&t->anchor)) / 1024;
+    uint32_t n = atomic_load_explicit(&t->noted, memory_order_relaxed);
+    late = late < 0 ? 0 : late > INT32_MAX ? INT32_MAX : late;
+    atomic_store_explicit(&t->lateness[n % SW_TRACK_NOTES], (int32_t)late, memory_order_relaxed);
+    atomic_store_explicit(&t->noted, n + 1, memory_order_release);
+}
+
 /* The smallest difference of a few seconds, not of all: clocks drift, and what matters is how they stand now. */
 static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arrival)
 {
-    int64_t difference = arrival - to_nano(t, position + n - sw_track_load(&t->origin));
+    int64_t difference = arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin));
     if (since_last(t, arrival) >= 2 * NANO) { /* a clock that stood still meanwhile must show at once */
         t->bucket = t->bucket_before = INT64_MAX;
         t->bucket_since = arrival;
@@ -172,10 +169,11 @@ static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arriv
     atomic_store_explicit(&t->anchor, t->bucket < t->bucket_before ? t->bucket : t->bucket_before, memory_order_relaxed);
     atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
     t->last_count = n;
+    note_lateness(t, difference);
 }
 
 /* A packet that belongs before the head: fill what is missing there, if it is not too late for that. */
-static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t position)
+static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t position, int64_t arrival)
 {
     int16_t block[BLOCK];
     int64_t head = sw_track_load(&t->head), start = sw_track_load(&t->start);
@@ -188,6 +186,7 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
         count(t, SW_TRACK_DUPLICATE, 1);
         return SW_PUT_DUPLICATE;
     }
+    note_lateness(t, arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin)));
     for (int64_t done = 0; done < n; done += BLOCK) {
         int64_t part = n - done < BLOCK ? n - done : BLOCK;
         (void)sw_decode(t->codec, payload + (done << t->wide), (size_t)part << t->wide, block, BLOCK);
@@ -206,7 +205,7 @@ static int64_t settle(sw_track *t, int64_t position, int64_t arrival, int order,
     int64_t ahead = position - head;
     if (ahead >= -t->snap && ahead <= t->snap)
         return head;
-    if (ahead > to_samples(t, since_last(t, arrival)) + t->rate || ahead < 0 || order == SW_ORDER_RESTART) {
+    if (ahead > sw_track_samples(t, since_last(t, arrival)) + t->rate || ahead < 0 || order == SW_ORDER_RESTART) {
         *rebased = 1;
         return rebase(t, position, arrival);
     }
@@ -232,9 +231,9 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
     head = sw_track_load(&t->head);
     at = position + t->shift;
     if (order == SW_ORDER_OLDER)
-        return put_behind(t, payload, n, at);
+        return put_behind(t, payload, n, at, arrival);
     if (order == SW_ORDER_UNKNOWN && at < head - t->snap && at + n <= head && at >= head - t->window)
-        return put_behind(t, payload, n, at);
+        return put_behind(t, payload, n, at, arrival);
     at = settle(t, at, arrival, order, &rebased);
     if (at > head) {
         count(t, order == SW_ORDER_LOST ? SW_TRACK_MISSING : SW_TRACK_QUIET, (uint64_t)(at - head));
@@ -249,7 +248,7 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
 static void fill_deficit(sw_track *t, int64_t n, int64_t arrival)
 {
     int64_t head = sw_track_load(&t->head);
-    int64_t sent = arrival - to_nano(t, head + n - sw_track_load(&t->origin)), late;
+    int64_t sent = arrival - sw_track_nano(t, head + n - sw_track_load(&t->origin)), late;
     if (t->baseline == INT64_MAX) {
         t->baseline = sent;
         return;
@@ -268,7 +267,7 @@ static void fill_deficit(sw_track *t, int64_t n, int64_t arrival)
     }
     t->deficit = late < t->deficit ? late : t->deficit;
     if (arrival - t->deficit_since >= 2 * NANO) {
-        int64_t gap = to_samples(t, t->deficit);
+        int64_t gap = sw_track_samples(t, t->deficit);
         extend(t, head + gap, 0);
         count(t, SW_TRACK_ESTIMATED, (uint64_t)gap);
         t->in_deficit = 0;

@@ -310,6 +310,74 @@ int sw_track_arm(sw_track *track, int slot, int64_t want);
 /* The descriptors of those who are due, who are thereby disarmed. Up to `room` of them; returns how many. */
 int sw_track_due(sw_track *track, int32_t *fds, int room);
 
+/* ---- plc.c: what was lost goes on as it was before (ITU-T G.711 Appendix I) -------------------------------- */
+
+/* The concealment of one reader of one stream. Only the functions write it; it has no pointers and may be copied. */
+typedef struct {
+    int32_t rate, step;        /* samples a second, and in 10 ms */
+    int32_t shortest, longest; /* pitch, in samples: 5 and 15 ms */
+    int32_t length;            /* samples of history: 48.75 ms */
+    int32_t phase;
+    int32_t lost;              /* samples made since the last good one, up to 60 ms */
+    int32_t pitch, overlap;    /* of this loss: the pitch period, and a quarter of it */
+    int32_t periods, offset;   /* how many periods are repeated, and where in them it is */
+    int32_t faded;             /* samples of `fade` used */
+    int32_t merge, merged;     /* samples over which good audio fades in, and how many of them are done */
+    float fade[180];           /* what the periods that are repeated fade in over */
+    int16_t tail[180];         /* the last quarter period before the loss */
+    int16_t history[2340], cycle[2340];
+} sw_plc;
+
+/* Begin: before it there was silence. SW_EINVAL: the rate is not from 8,000 to 48,000. */
+int sw_plc_init(sw_plc *plc, int rate);
+
+/* The next samples have nothing to do with those before. */
+void sw_plc_reset(sw_plc *plc);
+
+/* `samples` int16 that came. They stay as they are, but for up to 10 ms after a loss, which fade in. */
+void sw_plc_good(sw_plc *plc, void *pcm, size_t samples);
+
+/* Make `samples` int16 in place of lost ones: the last pitch periods again, after 10 ms 20 % less with each 10 ms,
+   after 60 ms silence. Adds no delay. */
+void sw_plc_conceal(sw_plc *plc, void *pcm, size_t samples);
+
+/* ---- playout.c: live reading: a playout delay of the reader's own, and concealment ------------------------- */
+
+enum { SW_PLAYOUT_AUDIO = 0, SW_PLAYOUT_CONCEALED = 1, SW_PLAYOUT_SILENCE = 2 };
+enum { SW_PLAYOUT_BUCKETS = 200, SW_PLAYOUT_GAPS = 64 };
+
+/* One live reader of one track. Only the functions write it; it has no pointers and may be copied. Lengths are samples. */
+typedef struct {
+    sw_reader reader;
+    int32_t placed, conceals;       /* whether it has a place; whether it can conceal at this rate */
+    int64_t delay, target;          /* how far behind it stays now, and how far it should */
+    int64_t least, most;            /* limits of both */
+    uint64_t concealed, late;       /* made because they were missing; of these, those that came afterwards */
+    uint64_t skipped, stretched;    /* silence left out so that the delay shrinks; time added so that it grows */
+    int32_t is_live, starved;       /* not behind by its own slowness; waiting for what has not come */
+    uint32_t noted, known;          /* packets whose lateness it has looked at */
+    float weight, total, histogram[200]; /* that lateness in 5 ms, newer ones weighing more */
+    int32_t oldest, gaps;
+    sw_span gap[64];                /* what was concealed and may yet come */
+    sw_plc plc;
+} sw_playout;
+
+typedef struct {
+    int64_t position;    /* of the first sample */
+    int64_t want, wait;  /* if nothing is due: until head reaches this, or so many nanoseconds pass (below 0: no limit) */
+    int32_t state;       /* SW_PLAYOUT_CONCEALED if any of it was missing; SILENCE if the sender paused in it */
+    int32_t ended;       /* with 0 samples: there will be no more */
+} sw_playout_frame;
+
+/* Begin with a delay of `begin`, kept from `least` to `most` samples (at most a second); equal limits fix it. SW_EINVAL. */
+int sw_playout_init(sw_playout *playout, const sw_track *track, int64_t begin, int64_t least, int64_t most);
+
+/* Take `samples` int16 if they are due at `now` (nanoseconds of the arrivals' clock), fewer at the end: the samples
+   taken. 0: nothing is due, `out` says what to wait for, or that the end has come. `may_skip`: silence that nobody sent may
+   be left out, to shorten the delay. SW_EINVAL. */
+int64_t sw_playout_take(const sw_track *track, sw_playout *playout, int64_t samples, int64_t now, int may_skip, void *pcm,
+                        sw_playout_frame *out);
+
 /* ---- rtprx.c: an RTP receiver without its socket: whose packets count, their order, their place -------------- */
 
 /* Zeroed memory of the caller's, for one receiving thread. sw_rx_report may be called by any. */

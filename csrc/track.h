@@ -4,7 +4,9 @@
 
 #include "ring.h"
 
-#define SW_TRACK_SLOTS 8 /* readers of one track that may block at once */
+#define SW_TRACK_SLOTS 8  /* readers of one track that may block at once */
+#define SW_TRACK_NOTES 64 /* packets of which it is known how late they were */
+#define SW_NANO INT64_C(1000000000)
 
 enum { SW_LISTENER_FREE, SW_LISTENER_IDLE, SW_LISTENER_ARMED };
 
@@ -30,6 +32,8 @@ struct sw_track {
     _Atomic int64_t last_arrival;
     _Atomic uint32_t started, ended, listening; /* listening: somebody has waited once */
     _Atomic uint64_t counters[SW_TRACK_COUNTERS];
+    _Atomic uint32_t noted;                    /* packets so far, whose lateness is, one after the other, in: */
+    _Atomic int32_t lateness[SW_TRACK_NOTES];  /* in 1,024 ns, against the quickest of late */
 
     /* The writer's own. */
     uint32_t is_afresh; /* sw_track_forget: positions go on where they were, nothing else does */
@@ -42,6 +46,19 @@ struct sw_track {
 
     sw_listener listeners[SW_TRACK_SLOTS];
 };
+
+/* Nanoseconds to samples and back; within a day of 2^63 neither overflows at the rates that init accepts. */
+static inline int64_t sw_track_samples(const sw_track *t, int64_t nano)
+{
+    return nano / SW_NANO * t->rate + nano % SW_NANO * t->rate / SW_NANO;
+}
+
+static inline int64_t sw_track_nano(const sw_track *t, int64_t samples)
+{
+    if (t->nano_per_sample)
+        return samples * t->nano_per_sample;
+    return samples / t->rate * SW_NANO + samples % t->rate * SW_NANO / t->rate;
+}
 
 static inline int64_t sw_track_load(const _Atomic int64_t *value)
 {

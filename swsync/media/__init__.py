@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from swsync.media.codec import decode_into as decode_into
     from swsync.media.codec import encode as encode
     from swsync.media.codec import encode_into as encode_into
+    from swsync.media.playout import Frame as Frame
+    from swsync.media.playout import Frames as Frames
+    from swsync.media.playout import LiveReader as LiveReader
     from swsync.media.quality import Alignment as Alignment
     from swsync.media.quality import LostSpan as LostSpan
     from swsync.media.quality import ReceiverStats as ReceiverStats
-    from swsync.media.receiver import Frame as Frame
     from swsync.media.receiver import Receiver as Receiver
     from swsync.media.rtp import RtpBatch as RtpBatch
     from swsync.media.rtp import RtpPacket as RtpPacket
@@ -37,7 +39,9 @@ if TYPE_CHECKING:
 _HOMES: dict[str, str] = {
     "Alignment": "quality",
     "Capture": "capture",
-    "Frame": "receiver",
+    "Frame": "playout",
+    "Frames": "playout",
+    "LiveReader": "playout",
     "LostSpan": "quality",
     "Receiver": "receiver",
     "ReceiverStats": "quality",
@@ -63,6 +67,8 @@ __all__ = [
     "Alignment",
     "Capture",
     "Frame",
+    "Frames",
+    "LiveReader",
     "LostSpan",
     "Receiver",
     "ReceiverStats",

@@ -1,111 +1,24 @@
-"""What all receivers of audio have in common: frames, blocks, recordings, statistics, and how they end."""
+"""What all receivers of audio have in common: their tracks, reading and recording them, and how they end."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
 from swsync.clock import REAL
 from swsync.errors import MediaError
-from swsync.media.track import Track, TrackReader, wait_any
-from swsync.states import FrameState
+from swsync.media.playout import Frames, LiveReader, take_any
+from swsync.media.track import Track, wait_any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from swsync.clock import Clock
     from swsync.media.capture import Capture
 
-__all__ = ["Frame", "Receiver"]
+__all__ = ["Receiver"]
 
 R = TypeVar("R", bound="Receiver")
-
-FRAMES_A_SECOND = 50
-PLAYOUT_DELAY = 0.06  # seconds that a reader stays behind, so that reordered packets are in place
-
-
-@attrs.frozen(kw_only=True)
-class Frame:
-    """Twenty milliseconds of one track; the last one may be shorter.
-
-    Attributes:
-        samples: A memoryview of format ``h``; NumPy reads it without a copy.
-        timestamp: Media clock of the first sample, in samples: for RTP its timestamp, carried on past 2**32.
-        track: The track's name.
-        state: ``AUDIO``; ``CONCEALED`` where some of it never came (it is silent there); ``SILENCE`` where the sender
-            paused.
-    """
-
-    samples: memoryview
-    timestamp: int
-    track: str
-    state: FrameState
-
-
-class _LiveReader:
-    """A reader that stays ``delay`` seconds behind the newest sample, so that late ones can still come."""
-
-    def __init__(self, track: Track, delay: float) -> None:
-        self.track = track
-        self.skipped = 0  # samples that the last take() found overwritten: this reader was too slow
-        self._reader = TrackReader(track)
-        self._delay = delay
-
-    def _place(self, state: Any) -> int:
-        return self._reader.position if self._reader.placed else int(state.start)
-
-    def due(self, samples: int) -> tuple[bool, int, float | None]:
-        """Whether that many may be taken; else up to which position to wait and for how long at most."""
-        state = self.track.report()
-        if state.ended:
-            return True, 0, None
-        if not state.started:
-            return False, -(2**62), None
-        end = self._place(state) + samples
-        if state.head >= end + int(self._delay * self.track.rate):
-            return True, 0, None
-        if state.head < end:
-            return False, end, None
-        # It is there, but nothing newer says that what is missing in it is lost: let the delay pass.
-        at = state.anchor / 1e9 + (end - state.origin) / self.track.rate + self._delay
-        left = at - self.track.clock.now()
-        return left <= 0, end + int(self._delay * self.track.rate), left
-
-    @property
-    def position(self) -> int | None:
-        """Of the next sample; None while nothing has come."""
-        return self._reader.position if self._reader.begin() else None
-
-    def move(self, position: int) -> None:
-        self._reader.move(position)
-
-    def take(self, samples: int) -> Frame | None:
-        block = self._reader.take(samples)
-        self.skipped = block.skipped
-        if not len(block.samples):
-            return None
-        lost = any(span.is_missing for span in block.spans)
-        state = FrameState.CONCEALED if lost else FrameState.SILENCE if block.spans else FrameState.AUDIO
-        return Frame(samples=block.samples, timestamp=block.position, track=self.track.name, state=state)
-
-
-def _await(readers: Mapping[_LiveReader, int], clock: Clock, deadline: float | None) -> _LiveReader | None:
-    """The first of some readers that may take the samples it wants; None at the deadline."""
-    while True:
-        wants, longest = [], None if deadline is None else deadline - clock.now()
-        for reader, samples in readers.items():
-            is_due, position, left = reader.due(samples)
-            if is_due:
-                return reader
-            wants.append((reader.track, position))
-            if left is not None:
-                longest = left if longest is None else min(longest, left)
-        if deadline is not None and clock.now() >= deadline:
-            return None
-        wait_any(wants, longest)
 
 
 class Receiver:
@@ -113,7 +26,14 @@ class Receiver:
 
     Args:
         clock: Of all its times and waits.
+
+    Attributes:
+        min_delay: Seconds that ``frames`` and ``read`` stay behind at least, for late packets; 0 to 1.
+        max_delay: At most; as long as ``min_delay`` fixes the delay. Both hold for readers that begin afterwards.
     """
+
+    min_delay: float = 0.02
+    max_delay: float = 0.4
 
     def __init__(self, *, clock: Clock = REAL) -> None:
         self._clock = clock
@@ -122,7 +42,7 @@ class Receiver:
         self._tracks: dict[str, Track] = {}  # guarded by _changed; only ever grows
         self._has_ended = False  # guarded by _changed
         self._closed = False  # guarded by _changed
-        self._blocks: dict[str, _LiveReader] = {}  # guarded by _changed; the places of read()
+        self._blocks: dict[str, LiveReader] = {}  # guarded by _changed; the places of read()
         self._overruns = 0  # guarded by _changed
         self._recordings: list[Capture] = []  # guarded by _changed
 
@@ -199,41 +119,38 @@ class Receiver:
             self._changed.wait_for(lambda: self._tracks or self._has_ended, timeout)
             return list(self._tracks.values())
 
-    def frames(self, timeout: float | None = None, *, track: str | None = None) -> Iterator[Frame]:
+    def frames(
+        self,
+        timeout: float | None = None,
+        *,
+        track: str | None = None,
+        min_delay: float | None = None,
+        max_delay: float | None = None,
+    ) -> Frames:
         """The audio in frames of 20 ms as it comes, from the oldest that is still held, until the end.
 
-        With several tracks their frames alternate as they come. Each call has a place of its own.
+        With several tracks their frames alternate as they come. Each call has a place, a playout delay and a
+        concealment of its own, in ``frames(...).readers``.
 
         Args:
             timeout: Seconds to wait for each frame.
             track: Only this one.
+            min_delay: Instead of the receiver's.
+            max_delay: Instead of the receiver's.
 
         Raises:
-            TimeoutError: No frame came in time.
-            MediaError: There is no such track.
+            TimeoutError: No frame came in time; the next call waits again.
+            MediaError: There is no such track, or the limits of the delay make no sense.
         """
-        self._check()
-        readers: dict[str, _LiveReader] = {}
-        done: set[str] = set()
-        while True:
-            deadline = self._deadline(timeout)
-            known = self._wait_tracks_or_raise(timeout)
-            if track is not None:
-                self._choose(known, track)
-            for each in known:
-                if track in (None, each.name) and each.name not in readers:
-                    readers[each.name] = _LiveReader(each, PLAYOUT_DELAY)
-            live = {r: r.track.rate // FRAMES_A_SECOND for name, r in readers.items() if name not in done}
-            if not live:
-                return
-            reader = _await(live, self._clock, deadline)
-            if reader is None:
-                raise self._too_late(timeout)
-            frame = self._take(reader, live[reader])
-            if frame is None:
-                done.add(reader.track.name)
-            else:
-                yield frame
+        least = self.min_delay if min_delay is None else min_delay
+        most = self.max_delay if max_delay is None else max_delay
+        return Frames(self, timeout, track, least, most)
+
+    @property
+    def readers(self) -> dict[str, LiveReader]:
+        """The places of ``read``, by track: their playout delay and what they had to conceal."""
+        with self._changed:
+            return dict(self._blocks)
 
     def _wait_tracks_or_raise(self, timeout: float | None) -> list[Track]:
         tracks = self._wait_tracks(timeout)
@@ -248,17 +165,16 @@ class Receiver:
     def _too_late(timeout: float | None) -> TimeoutError:
         return TimeoutError(f"no audio within {timeout} s")
 
-    def _take(self, reader: _LiveReader, samples: int) -> Frame | None:
-        frame = reader.take(samples)
-        if reader.skipped:
+    def _count_overruns(self, samples: int) -> None:
+        if samples:
             with self._changed:
-                self._overruns += reader.skipped
-        return frame
+                self._overruns += samples
 
     def read(self, n: int, track: str | None = None, *, timeout: float | None = None) -> memoryview:
         """The next ``n`` samples, as a memoryview of format ``h``; fewer only at the end.
 
-        What never came is silent. The place is one for all calls of ``read``, which are for one thread at a time.
+        What never came is concealed, what the sender left out is silent; nothing is added or skipped. The place is one
+        for all calls of ``read``, which are for one thread at a time.
 
         Args:
             n: Samples; may be more than the buffer holds.
@@ -278,20 +194,21 @@ class Receiver:
         if name is None:
             return memoryview(b"").cast("h")
         with self._changed:
-            reader = self._blocks.setdefault(name, _LiveReader(self._tracks[name], PLAYOUT_DELAY))
-        begin, parts = None, bytearray()
+            if name not in self._blocks:
+                self._blocks[name] = LiveReader(self._tracks[name], self.min_delay, self.max_delay)
+            reader = self._blocks[name]
+        place, parts = reader.place(), bytearray()
         while len(parts) < 2 * n:
             # A second at a time: all of it at once may be more than the buffer holds.
             samples = min(n - len(parts) // 2, reader.track.rate)
-            if _await({reader: samples}, self._clock, deadline) is None:
-                if begin is not None:
-                    reader.move(begin)
+            taken = take_any({reader: samples}, self._clock, deadline, may_skip=False)
+            if taken is None:
+                reader.go_back(place)
                 raise self._too_late(timeout)
-            begin = reader.position if begin is None else begin
-            frame = self._take(reader, samples)
-            if frame is None:
+            self._count_overruns(reader.missed)
+            if taken[1] is None:
                 break
-            parts += frame.samples
+            parts += taken[1].samples
         return memoryview(parts).cast("h")
 
     @staticmethod

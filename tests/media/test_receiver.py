@@ -10,7 +10,8 @@ from rtppackets import payload, pcm
 
 from swsync.clock import REAL, VirtualClock
 from swsync.errors import MediaError
-from swsync.media.receiver import PLAYOUT_DELAY, Receiver
+from swsync.media.playout import FIRST_DELAY
+from swsync.media.receiver import Receiver
 from swsync.media.track import Track
 from swsync.states import FrameState
 
@@ -65,7 +66,7 @@ def test_a_frame_waits_for_those_that_were_overtaken() -> None:
         frames = rx.frames(timeout=1)
         got = [next(frames) for _ in range(3)]
         assert pcm(0, 1, 2) == b"".join(bytes(f.samples) for f in got)
-        assert clock.now() - began >= PLAYOUT_DELAY
+        assert clock.now() - began >= FIRST_DELAY
         with pytest.raises(TimeoutError):
             next(frames)
         thread.join(5)
