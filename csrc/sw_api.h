@@ -10,7 +10,7 @@
  *  - The caller owns all memory. Nothing allocates, logs or keeps a pointer after it returns (an object that
  *    does says so). There is no global state but constant tables and the choice of CPU path, so any number of
  *    threads may be inside: cffi drops Python's lock around each call.
- *  - Time is an argument. Only rtpio.c touches sockets and clocks.
+ *  - Time is an argument. Only rtpio.c and rtppace.c touch sockets and clocks.
  *  - Arguments come in this order: the object, the inputs, their lengths, the outputs.
  *  - Each length is checked before the read that it protects.
  *  - The wire's byte order is made by shifts. PCM is int16 in the machine's order behind a void pointer of any
@@ -513,3 +513,139 @@ int sw_socket_done(const sw_socket *socket);
 
 /* Write to the descriptors of those whose wait for this track is over. */
 void sw_track_wake(sw_track *track);
+
+/* ---- rtptx.c: an RTP sender without its socket: what leaves next, when, and what its reports say ------------ */
+
+/* A queue of packets with one thread that puts and one that takes. Zeroed memory of the caller's, aligned to 64 octets.
+   Times are nanoseconds of the clock that sw_tx_take is given. */
+typedef struct sw_tx sw_tx;
+
+typedef struct {
+    uint32_t slots;          /* frames that the queue holds: a power of two from 2 to 2^20 */
+    uint32_t payload_octets; /* of the longest payload, 1 to 1200 */
+    uint32_t clock_rate;     /* timestamp units a second */
+    uint32_t ssrc;
+    uint32_t timestamp;       /* of the first packet */
+    uint16_t sequence_number; /* of the first packet */
+    int64_t lead;             /* from the first frame, or the first after a lapse, until it leaves */
+    int64_t lapse;            /* with nothing queued for longer it starts anew from now; else it catches up */
+} sw_tx_config;
+
+/* One frame. Without payload it is a pause: nothing leaves, the next packet begins a talkspurt. */
+typedef struct {
+    uint32_t advance;     /* timestamp units from this frame to the next */
+    uint32_t back;        /* how far before the clock its timestamp lies: telephone-events keep that of their start */
+    uint16_t skip;        /* sequence numbers left out before it: packets that are known to be lost */
+    uint8_t payload_type; /* 0..127 */
+    uint8_t marker;       /* 1: the marker bit is set in any case */
+} sw_tx_frame;
+
+typedef struct {
+    uint64_t packets, octets; /* sent: octets are those of payloads */
+    uint64_t restarts;        /* times that the queue was empty for longer than `lapse` */
+    uint64_t cleared;         /* frames dropped by sw_tx_clear */
+    uint64_t room;            /* frames that the queue would take now */
+    int64_t left;             /* nanoseconds until all that is queued has left, and its time is over */
+    uint32_t timestamp;       /* of the next packet, unless it comes later than now */
+    uint16_t sequence_number;
+} sw_tx_state;
+
+enum { SW_TX_LARGEST = 1200, SW_TX_REPORT = 512 };
+
+size_t sw_tx_octets(uint32_t slots, uint32_t payload_octets);
+
+/* Make `memory` a sender. SW_EINVAL. */
+int sw_tx_init(void *memory, size_t octets, const sw_tx_config *config);
+
+/* Queue one frame. SW_EROOM: the queue is full. SW_EINVAL. */
+int sw_tx_put(sw_tx *tx, const sw_tx_frame *frame, const void *payload, size_t octets);
+
+/* Encode `samples` int16 into frames of `frame_samples` and queue those for which there is room; what fills no frame is
+   left. Returns how many were queued. SW_ECODEC, SW_EINVAL. */
+int64_t sw_tx_put_audio(sw_tx *tx, int codec, int payload_type, const void *pcm, size_t samples, uint32_t frame_samples);
+
+/* Drop what is queued; takes effect when the next packet would be taken. By the thread that puts. */
+void sw_tx_clear(sw_tx *tx);
+
+/* When sw_tx_take has to be called next; INT64_MAX: not before something is queued. By the thread that takes. */
+int64_t sw_tx_due(sw_tx *tx, int64_t now);
+
+/* Write the packet whose time has come to `out`, which has room for 12 octets and the longest payload. Returns its
+   octets; 0: none is due. SW_EROOM. */
+int64_t sw_tx_take(sw_tx *tx, int64_t now, void *out, size_t room);
+
+/* Write an RTCP compound packet (RFC 3550 section 6.4): a sender report, or an empty receiver report if nothing has been
+   sent since the last but one, the CNAME, and with `bye` the goodbye. `wall`: nanoseconds since 1970 at `now`. Returns its
+   octets; 0: a goodbye of somebody who never sent. SW_EROOM, SW_EINVAL. By the thread that takes. */
+int64_t sw_tx_report(sw_tx *tx, int64_t now, int64_t wall, int bye, const void *cname, size_t cname_octets, void *out,
+                     size_t room);
+
+void sw_tx_state_at(const sw_tx *tx, int64_t now, sw_tx_state *out);
+
+/* ---- rtppace.c: packets of many senders, each at its time --------------------------------------------------- */
+
+/* Zeroed memory of the caller's. An outlet's, and that of its sender, stays until sw_outlet_done says so, or
+   sw_pacer_run has returned. */
+typedef struct sw_pacer sw_pacer;
+typedef struct sw_outlet sw_outlet;
+
+enum { SW_PACER_OUTLETS = 8192 };
+
+/* What the sockets said. */
+typedef struct {
+    uint64_t refused;    /* ICMP messages: nobody listened there */
+    uint64_t dropped;    /* packets that the system did not take */
+    uint64_t reports;    /* RTCP packets sent */
+    int64_t latest;      /* nanoseconds by which the latest packet left after its time */
+    int32_t error;       /* errno of the last failure but those; 0 if there was none */
+} sw_outlet_state;
+
+size_t sw_pacer_octets(void);
+size_t sw_outlet_octets(void);
+
+/* `wake_fd`: reading end of an eventfd or pipe, not blocking. Packets are sent at most every `grain` nanoseconds.
+   SW_EINVAL. */
+int sw_pacer_init(void *memory, size_t octets, int wake_fd, int64_t grain);
+
+/* Run until sw_pacer_stop; then every outlet says goodbye. SW_OK. */
+int sw_pacer_run(sw_pacer *pacer);
+
+/* Ask for the end; as after sw_pacer_attend, the caller then writes to the wake descriptor. */
+void sw_pacer_stop(sw_pacer *pacer);
+
+/* Connected UDP sockets: one for RTP, one for RTCP (the same one to multiplex, below 0 for none). `speed`: seconds of
+   the sender's clock in a second of the machine. SW_EINVAL. */
+int sw_outlet_init(void *memory, size_t octets, sw_tx *tx, int rtp_fd, int rtcp_fd, double speed, const void *cname,
+                   size_t cname_octets);
+
+/* Whether the pacer sleeps on this outlet: then what was put needs sw_pacer_attend. */
+int sw_outlet_rests(sw_outlet *outlet);
+
+/* Have the pacer look at an outlet, from any thread; with `end` it says goodbye and lets go. */
+void sw_pacer_attend(sw_pacer *pacer, sw_outlet *outlet, int end);
+
+/* Whether the pacer has let go of it. */
+int sw_outlet_done(const sw_outlet *outlet);
+
+void sw_outlet_report(const sw_outlet *outlet, sw_outlet_state *out);
+
+/* ---- level.c: how loud, and who speaks ---------------------------------------------------------------------- */
+
+/* What blocks of one direction have shown; zeroed before the first. */
+typedef struct {
+    uint64_t samples;
+    uint64_t energy;   /* sum of the squares */
+    uint64_t clipped;  /* samples at either end of the range */
+    uint64_t talk;     /* samples of frames in which somebody spoke, with the hangover */
+    uint64_t active;   /* samples of frames above the threshold, without it */
+    uint64_t active_energy;
+    uint32_t peak;     /* largest magnitude, up to 32768 */
+    uint32_t frame_samples; /* of the frame under way */
+    uint64_t frame_energy;
+    uint32_t hangover; /* samples that still count as talk */
+    uint32_t reserved;
+} sw_level;
+
+/* Look at `samples` int16. Frames of 20 ms whose power is above `threshold` (mean square) are speech, and so is
+   what follows them for 200 ms (the hangover of ITU-T P.56). `rate`: samples a second, 1000 to 192000. SW_EINVAL. */
+int sw_level_add(sw_level *level, const void *pcm, size_t samples, uint32_t rate, uint32_t threshold);

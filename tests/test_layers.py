@@ -37,6 +37,7 @@ LAYERS = {
     "swsync.wire": 2,
     "swsync.media": 2,
     "swsync.media.codec": 1,
+    "swsync.media.digits": 1,
     "swsync.media.rtp": 1,
     "swsync.protocol": 1,
     "swsync.events": 1,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from swsync.media.rtp import packetize as packetize
     from swsync.media.rtp import parse_packets as parse_packets
     from swsync.media.sender import RtpSender as RtpSender
+    from swsync.media.sender import SenderStats as SenderStats
     from swsync.media.track import Track as Track
     from swsync.media.udp import RtpReceiver as RtpReceiver
     from swsync.media.wav import WavWriter as WavWriter
@@ -51,6 +52,7 @@ _HOMES: dict[str, str] = {
     "RtpSender": "sender",
     "RtpSource": "rtp",
     "RtpStatistics": "rtp",
+    "SenderStats": "sender",
     "StreamReceiver": "wsstream",
     "TapReceiver": "wstap",
     "Track": "track",
@@ -78,6 +80,7 @@ __all__ = [
     "RtpSender",
     "RtpSource",
     "RtpStatistics",
+    "SenderStats",
     "StreamReceiver",
     "TapReceiver",
     "Track",

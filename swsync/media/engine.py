@@ -73,7 +73,7 @@ class _Engine:
         if code != lib.SW_OK:
             raise MediaError(f"cannot receive RTP: {_reason(code)}")
         try:
-            self.join = _start(self._run)
+            self.join = _start(self._run, THREAD_NAME)
         except RuntimeError as error:
             lib.sw_engine_discard(self.c)
             raise MediaError(f"cannot receive RTP: {error}") from None
@@ -127,11 +127,11 @@ def _close_all(descriptors: set[int], pid: int) -> None:
             os.close(descriptor)
 
 
-def _start(run: Callable[[], None]) -> Callable[[float], bool]:
+def _start(run: Callable[[], None], name: str) -> Callable[[float], bool]:
     """Start a thread of the operating system, and give what joins it (True if it ended in time)."""
     monkey = sys.modules.get("gevent.monkey")
     if monkey is None or not monkey.is_module_patched("threading"):
-        thread = REAL.start(run, THREAD_NAME)
+        thread = REAL.start(run, name)
 
         def join(timeout: float) -> bool:
             thread.join(timeout)

@@ -33,20 +33,26 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def build(where: Path, *compiler: str) -> Path:
+def build(where: Path, checks: str, *compiler: str) -> Path:
     """Compile the core and the checks; return the program's path."""
-    program = where / "media"
-    run(*compiler, *STRICT, f"-I{CSRC}", "-o", program, *sorted(CSRC.glob("*.c")), HERE / "media.c")
+    program = where / checks
+    run(*compiler, *STRICT, f"-I{CSRC}", "-o", program, *sorted(CSRC.glob("*.c")), HERE / f"{checks}.c")
     return program
 
 
-def test_the_engine_as_it_is_built(tmp_path: Path) -> None:
-    """Timeline, receiver and engine do what they say, on both paths to the sockets."""
-    assert run(build(tmp_path, "cc", "-O3")).endswith("all as it should be\n")
+# Timeline, receiver and engine, on both paths to the sockets; senders and their pacer.
+CHECKS = ("media", "sending")
+
+
+@pytest.mark.parametrize("checks", CHECKS)
+def test_the_engines_as_they_are_built(checks: str, tmp_path: Path) -> None:
+    """They do what they say."""
+    assert run(build(tmp_path, checks, "cc", "-O3")).endswith("all as it should be\n")
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("checks", CHECKS)
 @pytest.mark.parametrize("name", SANITIZERS)
-def test_the_engine_under_sanitizers(name: str, tmp_path: Path) -> None:
+def test_the_engines_under_sanitizers(name: str, checks: str, tmp_path: Path) -> None:
     """Nothing beside its memory, nothing undefined, no data race."""
-    assert run(build(tmp_path, *SANITIZERS[name])).endswith("all as it should be\n")
+    assert run(build(tmp_path, checks, *SANITIZERS[name])).endswith("all as it should be\n")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from rtppackets import pcm
 
 from swsync import media
-from swsync.clock import VirtualClock
+from swsync.clock import RealClock, VirtualClock
 from swsync.errors import CodecError, ConfigurationError, MediaError
 
 
@@ -116,3 +120,226 @@ def test_what_makes_no_sense_is_refused(listener: socket.socket) -> None:
     tx.close()
     with pytest.raises(MediaError, match="closed"):
         tx.send(bytes(320))
+
+
+def received(listener: socket.socket) -> list[bytes]:
+    """What has come by now."""
+    listener.setblocking(False)
+    got = []
+    while True:
+        try:
+            got.append(listener.recv(2000))
+        except BlockingIOError:
+            listener.settimeout(5)
+            return got
+
+
+def test_the_thread_that_paces_sends_the_same(listener: socket.socket) -> None:
+    """On the machine's clock (here a fast one) a thread in C sends what a virtual clock's user sends."""
+    sound = pcm(*range(100))
+    with media.RtpSender(*listener.getsockname(), clock=RealClock(speed=50), rtcp="none") as tx:
+        seq, ts = tx.sequence_number, tx.timestamp
+        tx.send(sound)
+        assert 100 == tx.packets
+        assert tx.stats.dropped == tx.stats.refused == tx.stats.restarts == 0
+    got = [fields(datagram) for datagram in received(listener)]
+    for n, datagram in enumerate(got):
+        data = media.encode(sound[320 * n : 320 * (n + 1)], "PCMU")
+        assert (int(n == 0), 0, (seq + n) % 2**16, (ts + 160 * n) % 2**32, tx.ssrc, data) == datagram
+    assert 100 == len(got)
+
+
+def test_the_buffer_has_a_level(listener: socket.socket) -> None:
+    """It takes seconds of audio at once, tells how many are left, and leaving ``with`` waits for them."""
+    with media.RtpSender(*listener.getsockname(), clock=RealClock(speed=20), buffer=1.0) as tx:
+        assert 0 == tx.level
+        tx.send(bytes(32000), wait=False)  # two seconds: more than it holds, so this waits for a part of it
+        assert 0 < tx.level <= 1.3
+        with pytest.raises(TimeoutError):
+            tx.drain(timeout=0.001)
+        tx.drain(timeout=60)
+        assert (0, 100) == (tx.level, tx.packets)
+        tx.send(bytes(16000), wait=False)
+    assert 150 == tx.packets
+    assert 150 == len(received(listener))
+
+
+def test_clearing_the_buffer(listener: socket.socket) -> None:
+    """What is queued is dropped and counted; the next packet follows by number and is marked."""
+    with media.RtpSender(*listener.getsockname(), lead=30.0, rtcp="none") as tx:
+        tx.send(pcm(1, 2, 3), wait=False)
+        tx.clear()
+        tx.send(pcm(4), wait=False)
+        deadline = 3000
+        while not tx.stats.cleared and deadline:
+            threading.Event().wait(0.001)
+            deadline -= 1
+        assert (3, 0) == (tx.stats.cleared, tx.packets)
+        assert 29 < tx.level <= 30.03
+        tx.close()
+        tx.drain()  # a closed one has nothing left to wait for
+
+
+def test_keys_among_the_sound(listener: socket.socket) -> None:
+    """Telephone-events have their own type, the timestamp of their start, and the same sequence numbers."""
+    with media.RtpSender(*listener.getsockname(), clock=VirtualClock(), event_payload_type=97, rtcp="none") as tx:
+        ts = tx.timestamp
+        tx.send(pcm(1))
+        tx.send_digits("5", duration=0.04, gap=0.1)
+        tx.send(pcm(2))
+    got = [fields(datagram) for datagram in received(listener)]
+    assert [0, 97, 97, 97, 97, 0] == [g[1] for g in got]
+    assert [1, 1, 0, 0, 0, 1] == [g[0] for g in got]
+    assert [0, 160, 160, 160, 160, 160 + 1120] == [(g[3] - ts) % 2**32 for g in got]
+    assert ["050a00a0", "058a0140", "058a0140", "058a0140"] == [g[5].hex() for g in got[1:5]]
+    assert list(range(6)) == [(g[2] - got[0][2]) % 2**16 for g in got]
+
+
+def test_ready_payloads_and_lost_packets(listener: socket.socket) -> None:
+    """A payload of another encoder goes out as it is; a pause may stand for packets that were lost before."""
+    with media.RtpSender(*listener.getsockname(), clock=VirtualClock(), rtcp="none") as tx:
+        tx.send_payload(b"one", 160)
+        tx.pause(0.04, lost=2)
+        tx.send_payload(b"two", 160, marker=True)
+        with pytest.raises(MediaError, match="161 octets"):
+            tx.send_payload(bytes(161), 160)
+        with pytest.raises(MediaError):
+            tx.send_payload(b"", 160)
+    one, two = (fields(datagram) for datagram in received(listener))
+    assert (b"one", b"two", 480, 3) == (one[5], two[5], (two[3] - one[3]) % 2**32, (two[2] - one[2]) % 2**16)
+
+
+def test_payloads_of_1200_octets(listener: socket.socket) -> None:
+    """The largest one fits: 50 ms of L16 at 12 kHz."""
+    sound = os.urandom(1200)
+    with media.RtpSender(*listener.getsockname(), codec="L16", rate=12000, ptime=50, clock=VirtualClock()) as tx:
+        tx.send(sound)
+    assert media.encode(sound, "L16") == received(listener)[0][12:]
+
+
+@pytest.mark.parametrize("codec", ["PCMU", "PCMA", "L16"])
+@pytest.mark.parametrize("ptime", range(10, 121, 10))
+def test_every_ptime(listener: socket.socket, codec: str, ptime: int) -> None:
+    """10 to 120 ms, where the payload stays within 1,200 octets."""
+    if codec == "L16" and ptime > 70:
+        with pytest.raises(ConfigurationError, match="1200 octets"):
+            media.RtpSender(*listener.getsockname(), codec=codec, ptime=ptime)
+        return
+    with media.RtpSender(*listener.getsockname(), codec=codec, ptime=ptime, clock=VirtualClock()) as tx:
+        tx.send(bytes(16 * ptime * 3))
+    assert [8 * ptime * n for n in range(3)] == [
+        (fields(datagram)[3] - tx.timestamp) % 2**32 - 2**32 + 24 * ptime for datagram in received(listener)
+    ]
+
+
+def report(datagram: bytes) -> tuple[list[int], tuple[int, ...]]:
+    """Packet types of an RTCP compound, and the sender report's fields, if it begins with one."""
+    types, at = [], 0
+    while at < len(datagram):
+        first, kind, words = struct.unpack_from("!BBH", datagram, at)
+        assert first >> 6 == 2
+        types.append(kind)
+        at += 4 * (words + 1)
+    assert at == len(datagram)
+    return types, struct.unpack_from("!IIIIII", datagram, 4) if types[0] == 200 else ()
+
+
+@pytest.mark.parametrize("is_virtual", [True, False])
+def test_sender_reports_and_the_goodbye(is_virtual: bool) -> None:
+    """On the next port: a report with the first packet, every few seconds, and with BYE at the end."""
+    clock = VirtualClock() if is_virtual else RealClock()
+    with neighbours() as (rtp, rtcp), media.RtpSender(*rtp.getsockname(), clock=clock) as tx:
+        ts = tx.timestamp
+        tx.send(bytes(320 * 5))
+        tx.close()
+        types, first = report(rtcp.recv(2000))
+        assert [200, 202] == types
+        assert (tx.ssrc, 1, 160) == (first[0], first[4], first[5])
+        assert (first[3] - ts) % 2**32 <= 4000  # of the moment, which is no more than half a second after the packet
+        types, last = report(rtcp.recv(2000))
+        assert [200, 202, 203] == types
+        assert (5, 800) == last[4:]
+        # NTP and RTP time have gone on by as much.
+        seconds = (last[1] - first[1]) + (last[2] - first[2]) / 2**32
+        assert seconds == pytest.approx(((last[3] - first[3]) % 2**32) / 8000, abs=0.001)
+        assert 2 == tx.stats.reports
+
+
+@contextmanager
+def neighbours() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Two sockets on ports that follow each other."""
+    for _ in range(100):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two,
+        ):
+            one.bind(("127.0.0.1", 0))
+            try:
+                two.bind(("127.0.0.1", one.getsockname()[1] + 1))
+            except (OSError, OverflowError):
+                continue
+            one.settimeout(5)
+            two.settimeout(5)
+            yield one, two
+            return
+    pytest.fail("no two free ports beside each other")
+
+
+def test_reports_on_the_same_port(listener: socket.socket) -> None:
+    """RFC 5761; and none at all, if so wished. Who has sent nothing says no goodbye."""
+    for way, count in (("mux", 2), ("none", 0)):
+        with media.RtpSender(*listener.getsockname(), clock=VirtualClock(), rtcp=way) as tx:
+            tx.send(bytes(320))
+        got = received(listener)
+        assert 1 == sum(datagram[1] & 127 == 0 for datagram in got)
+        assert count == sum(200 <= datagram[1] <= 203 for datagram in got)
+    with media.RtpSender(*listener.getsockname(), rtcp="mux"):
+        pass
+    assert [] == received(listener)
+
+
+def test_a_long_silence_moves_the_media_clock(listener: socket.socket) -> None:
+    """Nothing was sent for a while: the timestamps went on (RFC 3550 section 5.1), and a talkspurt begins."""
+    clock = VirtualClock()
+    with media.RtpSender(*listener.getsockname(), clock=clock, rtcp="none") as tx:
+        tx.send(bytes(320))
+        clock.sleep(2.0)
+        tx.send(bytes(320))
+        assert 1 == tx.stats.restarts
+    one, two = (fields(datagram) for datagram in received(listener))
+    assert (1, 1, 160 + 16000) == (one[0], two[0], (two[3] - one[3]) % 2**32)
+
+
+def test_closing_ends_a_wait(listener: socket.socket) -> None:
+    """Another thread closes: whoever waits for room is told, whoever drains returns."""
+    tx = media.RtpSender(*listener.getsockname(), buffer=0.1)
+    caught: list[BaseException] = []
+
+    def send() -> None:
+        try:
+            tx.send(bytes(16000 * 60))
+        except MediaError as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    listener.recv(2000)
+    tx.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert ["the sender is closed"] == [str(error) for error in caught]
+
+
+def test_the_thread_ends_with_the_last_sender(listener: socket.socket) -> None:
+    """No thread and no descriptor is left."""
+    before = set(os.listdir("/proc/self/fd"))
+    senders = [media.RtpSender(*listener.getsockname(), clock=RealClock(speed=100)) for _ in range(20)]
+    for tx in senders:
+        tx.send(bytes(320), wait=False)
+    assert "swsync-mediasend" in {thread.name for thread in threading.enumerate()}
+    for tx in senders:
+        tx.drain(10)
+        tx.close()
+    assert "swsync-mediasend" not in {thread.name for thread in threading.enumerate()}
+    gc.collect()
+    assert before == set(os.listdir("/proc/self/fd"))
