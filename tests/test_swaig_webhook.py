@@ -12,6 +12,8 @@ import flask
 import pytest
 from werkzeug.serving import make_server
 
+import swsync
+from swsync import media
 from swsync.swaig import FunctionResult
 
 
@@ -27,7 +29,9 @@ def make_app() -> Any:
             return FunctionResult("Call monitoring stopped.").stop_tap("supervisor_tap").to_dict()
         try:
             result = FunctionResult("Call monitoring started.").tap(
-                uri="wss://monitor.example.com/audio", control_id="supervisor_tap", direction=arguments["direction"]
+                uri=arguments.get("uri", "wss://monitor.example.com/audio"),
+                control_id="supervisor_tap",
+                direction=arguments["direction"],
             )
         except ValueError as error:
             return FunctionResult(f"That cannot be monitored: {error}").to_dict()
@@ -85,3 +89,25 @@ def test_a_wrong_direction_is_told_to_the_agent(url: str) -> None:
 def test_a_tap_is_stopped(url: str) -> None:
     """By its name; Flask turns the dict into JSON itself."""
     assert {"stop_tap": {"control_id": "supervisor_tap"}} == swml(ask(url, "stop_monitoring"))
+
+
+@pytest.mark.parametrize("over", ["rtp", "ws"])
+def test_the_tap_of_a_function_makes_audio(url: str, over: str) -> None:
+    """An agent is on the call, its model calls the function, and a real receiver gets what the party says."""
+    functions = [{"function": name, "description": "Monitoring", "parameters": {"type": "object"}}
+                 for name in ("start_monitoring", "stop_monitoring")]  # fmt: skip
+    make = media.RtpReceiver if over == "rtp" else media.TapReceiver
+    with swsync.LocalRelay(tls=False) as relay, swsync.RelayClient(**relay.settings) as client, make() as receiver:
+        relay.callee("+12025550123", speaks_after=0.0)
+        call = client.dial_phone(to="+12025550123", from_number="+12025550199")
+        call.ai(prompt={"text": "Help."}, SWAIG={"defaults": {"web_hook_url": url}, "functions": functions})
+        params = receiver.device["params"]
+        uri = f"rtp://{params['addr']}:{params['port']}" if over == "rtp" else params["uri"]
+        answer = relay.calls[0].call_function("start_monitoring", {"uri": uri, "direction": "speak"})
+        assert "Call monitoring started." == answer["response"]
+        heard = memoryview(receiver.read(8000)).cast("B")
+        assert bytes(heard)[320:12000] in bytes(relay.calls[0].said)
+        assert any(heard)
+        relay.calls[0].call_function("stop_monitoring", {})
+        call.hangup()
+        call.wait_for_ended(timeout=10)

@@ -28,6 +28,7 @@ class Action:
         self.webhook = str((params or {}).get("status_url") or "")
         self.webhook_method = str((params or {}).get("status_url_method") or "POST")
         self.is_finished = False
+        self.session = call.acting  # who is told of it, if that is not who controls the call
         call.actions[self.kind, control_id] = self
 
     def tell(self, state: str, **fields: Any) -> None:
@@ -36,7 +37,9 @@ class Action:
 
     def emit(self, **fields: Any) -> None:
         """Send an event of this action's type, to its webhook too."""
-        self.call.tell(self.event_type, webhook=self.webhook, webhook_method=self.webhook_method, **fields)
+        self.call.tell(
+            self.event_type, webhook=self.webhook, webhook_method=self.webhook_method, to=self.session, **fields
+        )
 
     def begin(self) -> None:
         """The call's media has started."""

@@ -12,6 +12,7 @@ from .audio import RATE
 from .call import LocalCall
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
+from .swml.script import ScriptSession
 
 if TYPE_CHECKING:
     from .core import Core
@@ -73,16 +74,43 @@ class AgentAction(Action):
     Attributes:
         messages: What it was told, as role and text.
         is_held: Whether it is on hold.
+        spec: What it was begun with: ``SWAIG``, ``prompt`` ...
+        global_data: What functions have set, and are told.
+        meta_data: The same by the functions' tokens.
+        background: The control id of what it plays beside the talk.
     """
 
-    def __init__(self, call: LocalCall, kind: str, control_id: str) -> None:
+    def __init__(self, call: LocalCall, kind: str, control_id: str, spec: Params | None = None) -> None:
         self.kind = kind
         super().__init__(call, control_id)
         self.messages: list[tuple[str, str]] = []
         self.is_held = False
+        self.spec = spec or {}
+        self.global_data: dict[str, Any] = dict(self.spec.get("global_data") or {})
+        self.meta_data: dict[str, dict[str, Any]] = {}
+        self.background = ""
+        self.session_id = control_id or call.call_id
 
     def tell(self, state: str, **fields: Any) -> None:
-        pass
+        """Nobody but a document that waits for its end is told."""
+        if isinstance(self.session, ScriptSession):
+            self.session.event("ai", {"control_id": self.control_id, "state": state})
+
+    def keep(self, name: str, value: Any, token: str) -> bool:
+        """Take data that a function wants to be kept; false if that is not what it wants."""
+        if name == "set_global_data" and isinstance(value, dict):
+            self.global_data.update(value)
+        elif name == "unset_global_data":
+            for key in value if isinstance(value, list) else [value]:
+                self.global_data.pop(str(key), None)
+        elif name == "set_meta_data" and isinstance(value, dict):
+            self.meta_data.setdefault(token, {}).update(value)
+        elif name == "unset_meta_data":
+            for key in value if isinstance(value, list) else [value]:
+                self.meta_data.get(token, {}).pop(str(key), None)
+        else:
+            return False
+        return True
 
 
 class LiveAction(AgentAction):
@@ -118,7 +146,7 @@ class AgentVerbs(Requests):
     def ai(self, session: Session, params: Params) -> Result:
         call = self.new_action(session, params, "ai")
         self._must_be_free(call)
-        AgentAction(call, "ai", params["control_id"])
+        AgentAction(call, "ai", params["control_id"], params)
         return self.accepted(params, "AI started")
 
     def amazon_bedrock(self, session: Session, params: Params) -> Result:
@@ -126,7 +154,7 @@ class AgentVerbs(Requests):
             schema.need(params, field, "object", default={})
         call = self.call_of(session, params)
         self._must_be_free(call)
-        AgentAction(call, "amazon_bedrock", "")
+        AgentAction(call, "amazon_bedrock", "", params)
         return self.accepted(params, "AI started")
 
     @staticmethod

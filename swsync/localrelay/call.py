@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .audio import RATE, Side, Sound, Source
@@ -66,7 +66,8 @@ class LocalCall:
         self.digits_heard = ""
         self.digits_pressed = ""
         self.spoken: list[tuple[float, str]] = []
-        self.session: Session | None = None
+        self.session: Session | None = None  # who controls it
+        self.acting: Session | None = None  # a document that does something on it at this moment
         self.created_at = core.loop.now()
         self.answered_at: float | None = None
         self.ended_at: float | None = None
@@ -112,6 +113,31 @@ class LocalCall:
         """The simulated party says something, which whoever collects speech now recognises."""
         spoken = Spoken(text, speak(text))  # here, because it takes its time
         self._core.loop.ask(self.party_says, spoken)
+
+    def call_function(
+        self, function: str, arguments: Mapping[str, Any] | None = None, timeout: float = 10.0
+    ) -> dict[str, Any]:
+        """Be the model of the AI agent on this call, and call one of its SWAIG functions.
+
+        The function's web hook is asked for real, as the service asks it, and the actions of its answer
+        (``FunctionResult``: SWML such as ``tap``, ``hangup``, ``say`` ...) begin before this returns.
+
+        Args:
+            function: The name of the function, from the agent's ``SWAIG``.
+            arguments: What the model passes to it.
+            timeout: Real seconds until the web hook must have answered.
+
+        Returns:
+            The answer: ``response``, ``action``.
+
+        Raises:
+            ConfigurationError: No agent is on the call, or the function has no web hook that may be asked.
+            ConnectionFailed: The web hook did not answer with JSON.
+            ProtocolError: The answer is no FunctionResult, or a document in it breaks a rule: the text says where.
+        """
+        from .swml.functions import call_function  # which needs calls
+
+        return call_function(self._core, self, function, arguments or {}, timeout)
 
     def wait_for(self, *states: str, timeout: float | None = 10.0) -> str:
         """Wait until the call is in one of the states (``answered``, ``ended`` ...), and return which.
@@ -199,14 +225,22 @@ class LocalCall:
         self._said.render(self.position())
         self._heard.render(self.position())
 
-    def tell(self, event_type: str, webhook: str = "", webhook_method: str = "POST", **params: Any) -> None:
-        """Send an event of this call to the session that controls it, and to a webhook if one was named."""
-        if self.session is None:
+    def tell(
+        self,
+        event_type: str,
+        webhook: str = "",
+        webhook_method: str = "POST",
+        to: Session | None = None,
+        **params: Any,
+    ) -> None:
+        """Send an event of this call to the session that controls it (or ``to``), and to a webhook if one was named."""
+        session = to or self.session
+        if session is None:
             return
         inner: dict[str, Any] = {"call_id": self.call_id, "node_id": self.node_id, "segment_id": self.segment_id}
         if self.tag:
             inner["tag"] = self.tag
-        told = self.session.event(event_type, {**inner, **params})
+        told = session.event(event_type, {**inner, **params})
         if webhook:
             self._core.webhooks.post(webhook, told, webhook_method)
 
@@ -242,6 +276,12 @@ class LocalCall:
             self.later(behaviour.answers_after, self.answer)
         elif outcome != "noAnswer":
             self.later(behaviour.answers_after, self.end, outcome)
+
+    def leave(self) -> None:
+        """Nobody controls the call any longer, and what ran on it for its client has ended."""
+        for action in list(self.actions.values()):
+            action.finish()
+        self.session = None
 
     def answer(self) -> None:
         """The call is answered: its media clock starts."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from swsync.clock import Clock, Thread
 from swsync.memorynet import net_of
 
+from . import schema
 from .call import LocalCall
 from .callee import Callee
 from .conferences import Conference, Room
@@ -28,7 +29,7 @@ from .queues import Queues
 from .scenario import behaviour_of
 from .session import Failed, Session
 from .verbs import verbs_of
-from .webhooks import Webhooks
+from .webhooks import Webhooks, check_webhooks
 
 __all__ = ["Core", "MediaNet"]
 
@@ -203,9 +204,24 @@ class Core:
             raise Failed("404", "Call does not exist")
         if not call.is_active:
             raise Failed("410", "Call existed and is gone")
-        if call.session is not session:
+        if session is not call.session and session is not call.acting:
             raise Failed("409", "Call is controlled by another client")
         return call
+
+    def perform_inside(self, session: Session, call: LocalCall, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Do on a call what a client could ask for, in the name of a document or of a key; return the result.
+
+        Raises:
+            Refused, Failed: As a client would be answered.
+        """
+        params = {**params, "call_id": call.call_id, "node_id": call.node_id}
+        before, call.acting = call.acting, session
+        try:
+            schema.check_params(method, params)
+            check_webhooks(params)
+            return self.verbs[method](session, params)
+        finally:
+            call.acting = before
 
     def callee_of(self, number: str) -> Callee:
         """Return the person at a number, who comes into being when first called."""

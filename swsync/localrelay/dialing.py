@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from .core import Core
     from .session import Session
 
-__all__ = ["NUMBERS", "Begin", "Dial", "Hunt", "Offer", "check_device", "check_devices"]
+__all__ = ["NUMBERS", "Begin", "Dial", "Hunt", "Offer", "check_device", "check_devices", "offer_again"]
 
 DEFAULT_RING = 30.0  # seconds
+TRANSFERRED_RING = 60.0  # seconds that a transferred call is offered
 NUMBERS: dict[str, tuple[str, ...]] = {
     "phone": ("from_number", "to_number"),
     "sip": ("from", "to"),
@@ -191,6 +192,15 @@ class Begin(Hunt):
 
     def lost(self) -> None:
         pass
+
+
+def offer_again(core: Core, call: LocalCall, context: str) -> None:
+    """Take a call from who controls it, and offer it as it is to whoever listens on a context."""
+    call.leave()
+    call.context = context
+    offer = Offer(core, call, TRANSFERRED_RING)
+    offer.make()
+    call.later(TRANSFERRED_RING, offer.give_up)  # even if nobody ever listens there
 
 
 class Offer:

@@ -11,7 +11,6 @@ from .digits import check_digits
 from .live import Live
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
-from .webhooks import check_webhooks
 
 if TYPE_CHECKING:
     from .core import Core
@@ -84,14 +83,11 @@ class BindingAction(Action):
 
     def _run(self) -> None:
         """Do what the client would have asked for; a mistake in it is only noted."""
-        params = {**self._params, "call_id": self.call.call_id, "node_id": self.call.node_id}
         session = self.call.session
         if session is None or not self.call.is_active:
             return
         try:
-            schema.check_params(self._method, params)
-            check_webhooks(params)
-            self._core.verbs[self._method](session, params)
+            self._core.perform_inside(session, self.call, self._method, self._params)
         except (schema.Refused, Failed) as error:
             self._core.note(f"bind_digit: {self._method} failed: {error.message}")
 

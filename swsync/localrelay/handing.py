@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from swsync.errors import ConfigurationError
 
 from . import schema
 from .action import Action
 from .call import LocalCall
-from .dialing import Offer, check_device
+from .dialing import check_device, offer_again
+from .places import check_http, is_loopback
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
+from .swml.document import Document, looks_like_swml, parse
+from .swml.runner import Runner
+from .swml.script import Script, Steps
 
 if TYPE_CHECKING:
     from .core import Core
@@ -17,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HandVerbs"]
 
-RINGS_FOR = 60.0  # seconds that a transferred call is offered
 SIP_CODES = {"busy": 486, "noAnswer": 480, "decline": 603, "not_found": 404, "error": 500}  # RFC 3261 21
 
 
@@ -72,33 +78,43 @@ class HandVerbs(Requests):
 
     def transfer(self, session: Session, params: Params) -> Result:
         dest = params["dest"].strip()
-        call = self.call_of(session, params)
         if dest.startswith("context:"):
             if not dest[len("context:") :]:
                 raise schema.refuse("dest", "names no context")
-            self.after(self._to_context, call, dest[len("context:") :])
-        elif dest.startswith("https://") or _is_swml(dest):
-            self.core.note("transfer: the document is not run by the local relay; the call goes on without the client")
-            self.after(self._away, call)
+            call = self.call_of(session, params)
+            self.after(offer_again, self.core, call, dest[len("context:") :])
+        elif looks_like_swml(dest):
+            document = self._parsed(dest)
+            self.after(self._run, self.call_of(session, params), lambda runner: runner.document(document))
+        elif dest.startswith(("https://", "http://")):
+            host = check_http(self.core, dest, "dest", stays=False)
+            if dest.startswith("http://") and not is_loopback(host):
+                raise schema.refuse("dest", "must be an https URL")
+            self.after(self._fetch, self.call_of(session, params), dest, host)
         else:
             raise schema.refuse("dest", "must be an https URL, SWML, or context: and a name")
         return self.accepted(params, "Transferring")
 
     @staticmethod
-    def _away(call: LocalCall) -> None:
-        for action in list(call.actions.values()):
-            action.finish()
-        call.session = None
+    def _parsed(text: str) -> Document:
+        try:
+            return parse(text)
+        except ConfigurationError as error:
+            raise schema.refuse("dest", str(error)) from None
 
-    def _to_context(self, call: LocalCall, context: str) -> None:
-        """Offer the call to whoever listens there, answered as it is."""
-        self._away(call)
-        call.context = context
-        offer = Offer(self.core, call, RINGS_FOR)
-        offer.make()
-        call.later(RINGS_FOR, offer.give_up)  # even if nobody ever listens there
+    def _fetch(self, call: LocalCall, url: str, host: str) -> None:
+        if self.core.allow_remote or is_loopback(host):
+            self._run(call, lambda runner: runner.fetched(url))
+            return
+        self.core.note(f"transfer: the document at {host} is not run: it is not this machine (allow_remote)")
+        call.leave()
 
-
-def _is_swml(text: str) -> bool:
-    """Return whether a text is a SWML document, in JSON or YAML."""
-    return text.startswith("{") or any(line.startswith(("version:", "sections:")) for line in text.splitlines())
+    def _run(self, call: LocalCall, steps_of: Callable[[Runner], Steps]) -> None:
+        """Let a document control the call in place of the client, up to its end, which is the call's."""
+        if not call.is_active:
+            return
+        call.leave()
+        self.core.offers.pop(call.call_id, None)
+        script = Script(self.core, call, done=call.end)
+        call.session = script.inside
+        script.run(steps_of(Runner(self.core, call, script)))

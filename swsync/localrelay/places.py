@@ -44,13 +44,21 @@ def _check_host(core: Core, host: str | None, field: str) -> None:
         )
 
 
-def check_http(core: Core, url: str, field: str, *, stays: bool = True) -> None:
-    """Refuse a file path and whatever else is no http or https URL; ``stays``: and what is beyond this machine."""
+def check_http(core: Core, url: str, field: str, *, stays: bool = True) -> str:
+    """Return the host, or refuse a file path and whatever else is no http or https URL.
+
+    Args:
+        core: The relay.
+        url: The URL.
+        field: Its name in the error.
+        stays: Whether what is beyond this machine is refused too.
+    """
     parts = _split(url, field)
     if parts.scheme not in ("http", "https"):
         raise schema.refuse(field, "must be an http or https URL; the service cannot read a path of your machine")
     if stays or not parts.hostname:
         _check_host(core, parts.hostname, field)
+    return parts.hostname or ""
 
 
 def check_web_socket(core: Core, url: str, field: str, *, plain: bool, query: bool) -> None:

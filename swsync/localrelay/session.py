@@ -33,7 +33,10 @@ class Session:
     Attributes:
         protocol: The name under which a client resumes it.
         contexts: What it is subscribed to, in order.
+        is_script: Whether a document takes a client's place.
     """
+
+    is_script = False
 
     def __init__(self, core: Core, project: str, event_acks: bool) -> None:
         self._core = core
@@ -83,9 +86,9 @@ class Session:
         self.connection = None
         self._expiry = self._core.loop.call_later(RESUME_WITHIN, self._core.forget_session, self)
 
-    def event(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Send an event, or keep it until the client is back; return its outer params."""
-        frame: dict[str, Any] = {
+    def frame(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the frame of an event."""
+        return {
             "jsonrpc": "2.0",
             "id": self._core.new_id(),
             "method": "signalwire.event",
@@ -99,6 +102,10 @@ class Session:
                 "params": params,
             },
         }
+
+    def event(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Send an event, or keep it until the client is back; return its outer params."""
+        frame = self.frame(event_type, params)
         if self.event_acks or self.connection is None:
             self._unacknowledged[str(frame["id"])] = frame
             while len(self._unacknowledged) > KEEP:

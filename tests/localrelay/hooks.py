@@ -26,6 +26,8 @@ class Hooks:
         self.queries: list[str] = []
         self.status = 200
         self.location = ""
+        self.answers: list[bytes] = []  # in turn, the last one again and again
+        self.headers: dict[str, str] = {}  # of the last POST
 
 
 @contextmanager
@@ -35,6 +37,7 @@ def hooks() -> Iterator[Hooks]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            kept.headers = dict(self.headers.items())
             kept.posts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self._answer()
 
@@ -46,8 +49,10 @@ def hooks() -> Iterator[Hooks]:
             self.send_response(kept.status)
             if kept.location:
                 self.send_header("Location", kept.location)
-            self.send_header("Content-Length", "0")
+            body = kept.answers.pop(0) if len(kept.answers) > 1 else b"".join(kept.answers)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
+            self.wfile.write(body)
 
         def log_message(self, *args: Any) -> None:
             pass

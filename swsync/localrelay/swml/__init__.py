@@ -1,0 +1,1 @@
+"""SWML: documents checked by the published schema's rules, and run on simulated calls."""
