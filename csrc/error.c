@@ -24,6 +24,8 @@ const char *sw_strerror(int code)
         return "the padding is zero or more than the packet holds";
     case SW_ETYPE:
         return "an RTCP packet where RTP belongs";
+    case SW_ELENGTH:
+        return "an RTCP packet that is longer than its datagram, or shorter than what it must hold";
     default:
         return "unknown error code";
     }

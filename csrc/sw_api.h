@@ -10,7 +10,7 @@
  *  - The caller owns all memory. Nothing allocates, logs or keeps a pointer after it returns (an object that
  *    does says so). There is no global state but constant tables and the choice of CPU path, so any number of
  *    threads may be inside: cffi drops Python's lock around each call.
- *  - Time is an argument. Only rtpio.c and rtppace.c touch sockets and clocks.
+ *  - Time is an argument. Only rtpio.c, rtpsocket.c and rtppace.c touch sockets and clocks.
  *  - Arguments come in this order: the object, the inputs, their lengths, the outputs.
  *  - Each length is checked before the read that it protects.
  *  - The wire's byte order is made by shifts. PCM is int16 in the machine's order behind a void pointer of any
@@ -31,7 +31,8 @@ enum {
     SW_ECSRC = -6,    /* the CSRC list passes the end */
     SW_EEXT = -7,     /* the header extension passes the end */
     SW_EPADDING = -8, /* the padding is zero or more than the packet holds */
-    SW_ETYPE = -9     /* an RTCP packet where RTP belongs (RFC 5761 section 4) */
+    SW_ETYPE = -9,    /* an RTCP packet where RTP belongs, or the other way round (RFC 5761 section 4) */
+    SW_ELENGTH = -10  /* an RTCP packet that is longer than its datagram, or shorter than what it must hold */
 };
 
 /* What a code means, as a constant string; never NULL. */
@@ -140,6 +141,26 @@ int64_t sw_rtp_packet_octets(const sw_rtp_source *source);
    frame is filled up with silence. All packets have sw_rtp_packet_octets() octets. Returns how many there are.
    SW_ECODEC, SW_EINVAL, SW_EROOM: nothing is written and the source stays. */
 int64_t sw_rtp_packetize(sw_rtp_source *source, const void *pcm, size_t samples, void *out, size_t room);
+
+/* ---- rtcp.c: RTCP packets (RFC 3550 section 6; without a report in front too, RFC 5506) --------------------- */
+
+enum { SW_RTCP_SR = 200, SW_RTCP_RR = 201, SW_RTCP_SDES = 202, SW_RTCP_BYE = 203, SW_RTCP_APP = 204 };
+
+/* One packet of a compound one. What its type does not have is 0. */
+typedef struct {
+    uint8_t payload_type;   /* 192..223 */
+    uint8_t count;          /* 0..31: report blocks, chunks, or sources that leave */
+    uint32_t ssrc;          /* whose packet it is; not of SDES and BYE */
+    uint64_t ntp;           /* SR: wall clock, seconds since 1900 times 2^32 */
+    uint32_t rtp_timestamp; /* SR: the same moment on the media clock */
+    uint32_t packet_count;  /* SR: sent so far */
+    uint32_t octet_count;   /* SR: of payload in them */
+    uint32_t sources[31];   /* BYE: `count` SSRCs */
+} sw_rtcp_packet;
+
+/* Read the packet that begins at *at, and move *at to the next one, or to `octets` after the last. SW_ESHORT,
+   SW_EVERSION, SW_ETYPE, SW_ELENGTH, SW_EPADDING. */
+int sw_rtcp_parse(const void *datagram, size_t octets, size_t *at, sw_rtcp_packet *packet);
 
 /* ---- rtpstats.c: is a sequence number valid, what was lost, how even is arrival (RFC 3550 A.1, A.3, A.8) --- */
 
@@ -378,7 +399,7 @@ int sw_playout_init(sw_playout *playout, const sw_track *track, int64_t begin, i
 int64_t sw_playout_take(const sw_track *track, sw_playout *playout, int64_t samples, int64_t now, int may_skip, void *pcm,
                         sw_playout_frame *out);
 
-/* ---- rtprx.c: an RTP receiver without its socket: whose packets count, their order, their place -------------- */
+/* ---- rtprx.c, rtpsource.c: an RTP receiver without its socket: whose packets count, their order, their place - */
 
 /* Zeroed memory of the caller's, for one receiving thread. sw_rx_report may be called by any. */
 typedef struct sw_rx sw_rx;
@@ -388,6 +409,12 @@ typedef struct {
     uint16_t family;    /* 4 or 6 */
     uint16_t port;      /* in a filter 0 is any */
 } sw_address;
+
+/* What a payload type means to a receiver. */
+enum {
+    SW_PAYLOAD_UNKNOWN = 0,
+    SW_PAYLOAD_AUDIO = 16 /* and an SW_CODEC_... added */
+};
 
 enum {
     SW_RX_DATAGRAMS = 0, /* all that came */
@@ -399,25 +426,42 @@ enum {
     SW_RX_JITTER16,      /* RFC 3550 A.8, in 1/16 timestamp units */
     SW_RX_KERNEL_DROPS,
     SW_RX_SSRC_NOW,      /* the current one, with bit 32 set */
+    SW_RX_FRAME,         /* timestamp units from one packet to the next, as learned; 0 until then */
+    SW_RX_RTCP_TAKEN,    /* RTCP datagrams that were well-formed and from the right host */
+    SW_RX_REPORTS,       /* sender reports of the current clock */
+    SW_RX_BYES,          /* goodbyes of the current stream */
     /* Not used, and why: */
     SW_RX_SHORT,
     SW_RX_VERSION,
     SW_RX_MALFORMED,    /* CSRC list, extension, padding, half a sample */
-    SW_RX_RTCP,
+    SW_RX_RTCP,         /* RTCP that is malformed */
     SW_RX_SOURCE,       /* another address than the one that is believed or named */
     SW_RX_SSRC,         /* another stream beside the current one */
     SW_RX_SEQUENCE,     /* a jump of the sequence number that was not confirmed */
     SW_RX_PAYLOAD_TYPE, /* counted by number too */
     SW_RX_SIZE,         /* more than 2,048 octets */
+    SW_RX_ENDED,        /* after the end of the track */
     SW_RX_COUNTERS
 };
 
+/* A sender report (RFC 3550 section 6.4.1) of the current stream. */
 typedef struct {
-    uint64_t counters[18]; /* SW_RX_COUNTERS of them */
+    int64_t position; /* of its RTP timestamp, on the track's timeline */
+    uint64_t ntp;     /* the sender's wall clock at that moment: seconds since 1900 times 2^32 */
+    int64_t arrival;  /* when it came, nanoseconds */
+    uint32_t packets; /* sent so far, and octets of payload in them */
+    uint32_t octets;
+} sw_sender_report;
+
+enum { SW_REPORT_WORDS = 4 };
+
+typedef struct {
+    uint64_t counters[23]; /* SW_RX_COUNTERS of them */
     uint64_t payload_types[128];
     sw_address source;
     uint32_t ssrc;
     int32_t has_source;
+    sw_sender_report first_report, last_report; /* since the media clock last changed; if SW_RX_REPORTS is not 0 */
 } sw_rx_state;
 
 size_t sw_rx_octets(void);
@@ -445,6 +489,15 @@ void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arri
 int sw_rx_feed(sw_rx *rx, const void *datagrams, size_t octets, size_t stride, const uint32_t *lengths,
                const int64_t *arrivals, size_t count, const sw_address *from);
 
+/* Take one datagram of the RTCP port. Sender reports are kept. A goodbye of the current stream ends the track, once
+   nothing has followed it for half a second. */
+void sw_rx_rtcp(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
+
+/* When sw_rx_tick has something to do, in nanoseconds of the arrival times; INT64_MAX: never. And have it done, which
+   gives 1 if the track has ended with it. */
+int64_t sw_rx_alarm(const sw_rx *rx);
+int sw_rx_tick(sw_rx *rx, int64_t now);
+
 /* The end: believe what is in doubt if there is only one candidate, drop the others. */
 void sw_rx_flush(sw_rx *rx);
 
@@ -463,7 +516,7 @@ void sw_rx_kernel_drops(sw_rx *rx, uint32_t total);
 
 void sw_rx_report(const sw_rx *rx, sw_rx_state *out);
 
-/* ---- rtpio.c: RTP sockets into tracks --------------------------------------------------------------------- */
+/* ---- rtpio.c, rtpsocket.c: RTP sockets into tracks --------------------------------------------------------------------- */
 
 /* Zeroed memory of the caller's, aligned to 64 octets. A socket's, and that of its receiver and track, stays until
    sw_socket_done says so, or sw_engine_run has returned. */
@@ -496,8 +549,8 @@ int sw_socket_options(int fd);
 
 size_t sw_socket_octets(void);
 
-/* `speed`: seconds of the track's clock in a second of the machine. SW_EINVAL. */
-int sw_socket_init(void *memory, size_t octets, int fd, sw_rx *rx, sw_track *track, double speed);
+/* `rtcp_fd`: of the port for RTCP, or -1. `speed`: seconds of the track's clock in a second of the machine. SW_EINVAL. */
+int sw_socket_init(void *memory, size_t octets, int fd, int rtcp_fd, sw_rx *rx, sw_track *track, double speed);
 
 /* Have the engine receive from it, from any thread. */
 void sw_engine_open(sw_engine *engine, sw_socket *socket);

@@ -65,4 +65,10 @@ static inline int64_t sw_track_load(const _Atomic int64_t *value)
     return atomic_load_explicit(value, memory_order_relaxed);
 }
 
+/* Where the wire's position lies on the timeline; for the one who writes. */
+static inline int64_t sw_track_place_of(const sw_track *track, int64_t position)
+{
+    return position + track->shift;
+}
+
 #endif

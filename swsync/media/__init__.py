@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from swsync.media.quality import LostSpan as LostSpan
     from swsync.media.quality import ReceiverStats as ReceiverStats
     from swsync.media.receiver import Receiver as Receiver
+    from swsync.media.rtcp import SenderReport as SenderReport
     from swsync.media.rtp import RtpBatch as RtpBatch
     from swsync.media.rtp import RtpPacket as RtpPacket
     from swsync.media.rtp import RtpSource as RtpSource
@@ -52,6 +53,7 @@ _HOMES: dict[str, str] = {
     "RtpSender": "sender",
     "RtpSource": "rtp",
     "RtpStatistics": "rtp",
+    "SenderReport": "rtcp",
     "SenderStats": "sender",
     "StreamReceiver": "wsstream",
     "TapReceiver": "wstap",
@@ -80,6 +82,7 @@ __all__ = [
     "RtpSender",
     "RtpSource",
     "RtpStatistics",
+    "SenderReport",
     "SenderStats",
     "StreamReceiver",
     "TapReceiver",

@@ -22,7 +22,7 @@ from swsync.errors import MediaError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from swsync.media.track import Track
+    from swsync.media.rtpstream import RtpStream
 
 __all__ = ["Link", "attach", "detach", "tick_lateness"]
 
@@ -45,14 +45,18 @@ def pages(octets: int) -> Any:
 
 
 class Link:
-    """One socket in the engine, with all that C refers to: it is kept until the engine has let go of it."""
+    """One socket in the engine, and that of its RTCP (or -1), with all that C refers to.
 
-    def __init__(self, fd: int, room: Any, rx: Any, track: Track, speed: float) -> None:
-        self.rx = rx
-        self.track = track
-        self._room = room  # LINK_OCTETS for C's record of the socket, then the receiver
+    It is kept until the engine has let go of it.
+    """
+
+    def __init__(self, stream: RtpStream, fd: int, rtcp_fd: int, speed: float) -> None:
+        self.rx = stream.c
+        self._stream = stream  # its memory has LINK_OCTETS for C's record of the socket in front, then the receiver
+        room, track = stream.room, stream.track
         self.c = ffi.cast("sw_socket *", room)
-        if lib.sw_socket_options(fd) or lib.sw_socket_init(room, LINK_OCTETS, fd, rx, track._c, speed):
+        options = lib.sw_socket_options(fd) or (rtcp_fd >= 0 and lib.sw_socket_options(rtcp_fd))
+        if options or lib.sw_socket_init(room, LINK_OCTETS, fd, rtcp_fd, stream.c, track._c, speed):
             raise MediaError("this is no socket to receive RTP from")
         self.engine: _Engine | None = None  # set by attach()
 
@@ -103,7 +107,7 @@ _abandoned: list[object] = []
 
 
 def _reason(code: int) -> str:
-    if code >= lib.SW_ETYPE:
+    if code >= lib.SW_ELENGTH:
         return str(ffi.string(lib.sw_strerror(code)).decode())
     return os.strerror(-code)
 

@@ -19,8 +19,8 @@ from swsync.memorynet import MemoryNet
 
 if TYPE_CHECKING:
     from swsync.clock import Clock
+    from swsync.media.rtpstream import RtpStream
     from swsync.media.track import Track
-    from swsync.media.udp import RtpStream
     from swsync.media.wsconnection import Route
 
 __all__ = ["MemoryAttachment", "MemoryLine"]
@@ -28,6 +28,7 @@ __all__ = ["MemoryAttachment", "MemoryLine"]
 logger = logging.getLogger(__name__)
 
 WRITE_EVERY = 1.0  # seconds of virtual time between two looks at what recordings have to write
+TICK = 0.1  # seconds of virtual time between two looks at what waits for time to pass
 STOP_TIME = 3.0  # seconds that closing waits for another thread that is in the middle of it
 
 
@@ -75,6 +76,17 @@ def _write(net: MemoryNet, clock: Clock) -> None:
         drain_now(clock)
 
 
+class _Reports:
+    """The place of a line's RTCP."""
+
+    def __init__(self, line: MemoryLine) -> None:
+        self._line = line
+
+    def feed(self, datagrams: Sequence[bytes], arrivals: Sequence[float], source: tuple[str, int]) -> None:
+        for datagram, arrival in zip(datagrams, arrivals, strict=True):
+            self._line.take(datagram, int(arrival * 1e9), source, is_rtcp=True)
+
+
 class MemoryLine:
     """What an ``RtpReceiver`` has in virtual time in place of its socket.
 
@@ -95,7 +107,10 @@ class MemoryLine:
         self._address = (host, self.port)
         self._work = _OneByOne()
         self._stream: RtpStream | None = None  # set by attach(), before anybody can find it
+        self._has_timer = False  # in its work only
         net.open(self._address, self)
+        self.rtcp_port = self.port + 1
+        net.open((host, self.rtcp_port), _Reports(self))
 
     def attach(self, stream: RtpStream, track: Track) -> None:
         """Receive from now on."""
@@ -109,8 +124,35 @@ class MemoryLine:
         if self._stream is None or self._track.ended:
             return
         self._stream.feed(list(datagrams), list(arrivals), source)
-        self._track._wake()
+        self._after()
+
+    def take(self, datagram: bytes, arrival_ns: int, source: tuple[str, int], *, is_rtcp: bool = False) -> None:
+        """One datagram; those of the port above are RTCP."""
+        self._work.run(lambda: self._take_one(datagram, arrival_ns, source, is_rtcp))
+
+    def _take_one(self, datagram: bytes, arrival_ns: int, source: tuple[str, int], is_rtcp: bool) -> None:
+        if self._stream is None or self._track.ended:
+            return
+        self._stream.take(datagram, arrival_ns, source, is_rtcp=is_rtcp)
+        self._after()
+
+    def _after(self) -> None:
+        assert self._stream is not None
         _write(self._net, self._track.clock)
+        if self._stream.alarm is not None and not self._has_timer:
+            self._has_timer = True
+            self._track.clock.start(self._let_time_pass, "swsync-media-timer")
+
+    def _let_time_pass(self) -> None:
+        """What the engine does for sockets: give the stream the time while something in it waits for that."""
+        while self._has_timer:
+            self._work.run(self._tick)
+            self._track.clock.sleep(TICK)
+
+    def _tick(self) -> None:
+        if self._stream is not None:
+            self._stream.tick(int(self._track.clock.now() * 1e9))
+        self._has_timer = self._stream is not None and not self._track.ended and self._stream.alarm is not None
 
     def attend(self) -> None:
         """Take up what the stream was told to expect."""
@@ -120,13 +162,14 @@ class MemoryLine:
 
     def detach(self) -> None:
         """Let nothing more in, and place what was still in doubt."""
-        self._net.close(self._address)
+        self.close()
         stream = self._stream
         if stream is not None:
             self._work.run(stream.flush)
 
     def close(self) -> None:
         self._net.close(self._address)
+        self._net.close((self._address[0], self.rtcp_port))
 
 
 class _MemoryConnection:

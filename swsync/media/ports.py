@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import os
 import random
+import resource
 import socket
 import threading
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from typing import Any
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 
-__all__ = ["bind_host", "bind_udp", "give_back", "had", "parse_source", "port_range"]
+__all__ = ["bind_host", "bind_rtcp", "bind_udp", "give_back", "had", "parse_source", "port_range"]
 
 DEFAULT_RANGE = (16384, 32766)
 REST = 10.0  # seconds before a port is used again: late packets of its last stream must not reach the next one
@@ -105,6 +106,20 @@ def _bind(family: int, address: tuple[Any, ...]) -> socket.socket:
         hint = f"; {_WANTED}" if error.errno == errno.EADDRNOTAVAIL else ""
         raise MediaError(f"cannot receive RTP on {address[0]} port {address[1]}: {reason}{hint}") from error
     return sock
+
+
+def bind_rtcp(audio: socket.socket) -> socket.socket | None:
+    """The port above that of the audio, where RTCP is sent unless it shares that one (RFC 3550 section 11).
+
+    None if it is not to be had, or descriptors run short: reports are of use, audio is what is wanted.
+    """
+    address = audio.getsockname()
+    if address[1] == 65535 or audio.fileno() > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2:
+        return None
+    try:
+        return _bind(audio.family, (address[0], address[1] + 1, *address[2:]))
+    except MediaError:
+        return None
 
 
 def give_back(port: int, ssrcs: Iterable[int] = ()) -> None:

@@ -37,6 +37,8 @@ class ReceiverStats:
         rejected: Datagrams or messages not used, by reason; never empty reasons, so an empty mapping is a clean stream.
         payload_types: RTP packets of other payload types, by number.
         kernel_drops: Datagrams that the kernel dropped because the socket's buffer was full.
+        ptime_ms: Milliseconds of audio in a packet, as learned from RTP timestamps; 0 until then.
+        rtcp: RTCP datagrams taken.
     """
 
     packets: int = 0
@@ -57,6 +59,8 @@ class ReceiverStats:
     rejected: Mapping[str, int] = attrs.field(factory=dict, converter=_frozen)
     payload_types: Mapping[int, int] = attrs.field(factory=dict)
     kernel_drops: int = 0
+    ptime_ms: float = 0.0
+    rtcp: int = 0
 
     @property
     def lost(self) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from swsync.clock import Clock
+    from swsync.media.rtcp import SenderReport
 
 __all__ = ["Block", "Span", "Track", "TrackReader", "wait_any"]
 
@@ -206,6 +207,7 @@ class Track:
         self._speed = clock.speed if isinstance(clock, RealClock) else 0.0
         # A virtual clock's readers cannot sit in poll(): they wait here.
         self._changed = None if self._speed else clock.condition()
+        self._reports: Callable[[], tuple[SenderReport, SenderReport] | None] | None = None  # the same
         self._statistics: Callable[[ReceiverStats], ReceiverStats] | None = None  # set by the receiver before use
 
     def place(self, position: int, payload: Any, arrival: float) -> None:
@@ -301,6 +303,22 @@ class Track:
             estimated_gap=c[lib.SW_TRACK_ESTIMATED],
         )
         return self._statistics(stats) if self._statistics else stats
+
+    @property
+    def arrival_offset(self) -> float | None:
+        """When position 0 of the media clock was sent, in seconds of this track's clock, plus the shortest transit.
+
+        It is the smallest difference of late (two to four seconds) between the time at which a packet came, by the
+        kernel's clock for RTP, and its end on the media clock. The offsets of two tracks tell how they lie to each
+        other if both paths take equally long. None while nothing has come.
+        """
+        state = self.report()
+        return state.anchor / 1e9 - state.origin / self.rate if state.started else None
+
+    @property
+    def sender_reports(self) -> tuple[SenderReport, SenderReport] | None:
+        """The first and the last RTCP sender report since the media clock last changed; None without any."""
+        return self._reports() if self._reports else None
 
     def reader(self, *, from_oldest: bool = True) -> TrackReader:
         """A cursor of its own: from the oldest sample that is still held, or from the next one that comes."""

@@ -1,4 +1,4 @@
-/* Checks jitter.c, rtprx.c and rtpio.c: the timeline, the receiver, the engine with real sockets and real threads. */
+/* Checks jitter.c, rtprx.c, rtcp.c and rtpio.c: the timeline, the receiver, the engine with real sockets and real threads. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -239,7 +239,7 @@ static void open_tap(tap *x)
     CHECK(getsockname(x->fd, (struct sockaddr *)&x->address, &size) == 0);
     CHECK(sw_socket_options(x->fd) == SW_OK);
     x->socket = zeroed(sw_socket_octets());
-    CHECK(sw_socket_init(x->socket, sw_socket_octets(), x->fd, x->rx, x->track, 1.0) == SW_OK);
+    CHECK(sw_socket_init(x->socket, sw_socket_octets(), x->fd, -1, x->rx, x->track, 1.0) == SW_OK);
     CHECK(pipe(x->bell) == 0);
 }
 

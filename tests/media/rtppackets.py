@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 
 from swsync import media
+from swsync.media.rtpstream import RtpStream
 from swsync.media.track import Track, codec_number
-from swsync.media.udp import RtpStream
 
 SAMPLES = 160  # of a packet
 TICK = 0.02  # seconds of a packet
@@ -49,3 +49,15 @@ def everything(track: Track) -> bytes:
     while len((block := reader.take(8000)).samples):
         parts.append(bytes(block.samples))
     return b"".join(parts)
+
+
+def sender_report(seconds: float, timestamp: int, *, ssrc: int = 7, packets: int = 0, octets: int = 0) -> bytes:
+    """A sender report without blocks (RFC 3550 section 6.4.1); the time is in seconds since 1970."""
+    ntp = int((seconds + 2_208_988_800) * 2**32)
+    return struct.pack("!BBHIQIII", 0x80, 200, 6, ssrc, ntp, timestamp, packets, octets)
+
+
+def bye(*ssrcs: int) -> bytes:
+    """A goodbye of these streams, by default of the usual one."""
+    ssrcs = ssrcs or (7,)
+    return struct.pack(f"!BBH{len(ssrcs)}I", 0x80 | len(ssrcs), 203, len(ssrcs), *ssrcs)

@@ -17,7 +17,7 @@ from swsync import media
 from swsync.clock import REAL, RealClock
 from swsync.errors import CodecError, ConfigurationError, MediaError
 from swsync.media import engine, ports
-from swsync.media.udp import RtpStream
+from swsync.media.rtpstream import RtpStream
 
 A, B = ("192.0.2.1", 4000), ("192.0.2.2", 4000)
 

@@ -1,0 +1,77 @@
+/* What the two files that touch descriptors share: rtpsocket.c (receiving) and rtpio.c (the engine's loop). */
+#ifndef SW_RTPIO_H
+#define SW_RTPIO_H
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "sw.h"
+
+#if defined(__linux__)
+#define HAVE_BATCHES 1 /* epoll, recvmmsg; the file that includes this has defined _GNU_SOURCE */
+#else
+#define HAVE_BATCHES 0
+#endif
+
+#define BATCH 32          /* datagrams a call */
+#define ROOM 2560         /* octets for each; what is longer is refused by sw_rx_datagram or arrives truncated */
+#define CONTROL 128       /* octets of ancillary data for each */
+#define POLLED 1024       /* descriptors a call of poll() */
+#define NANO INT64_C(1000000000)
+
+struct sw_socket {
+    /* Set before sw_engine_open, constant afterwards. */
+    sw_rx *rx;
+    sw_track *track;
+    int fd, rtcp_fd; /* rtcp_fd: -1 if there is none */
+    double speed;
+
+    _Atomic int32_t wish, queued, done;
+    struct sw_socket *next_queued; /* belongs to whoever set `queued` until the engine takes the stack */
+
+    /* The engine's own. */
+    struct sw_socket *next, *previous;
+    struct sw_socket *next_timed; /* of those that want sw_rx_tick */
+    int is_open, is_timed;
+};
+
+struct sw_engine {
+    int wake_fd, portable, budget;
+    int64_t tick;
+    _Atomic uint32_t stop, running;
+    _Atomic(sw_socket *) queue;
+    _Atomic uint64_t ticks;
+    _Atomic uint64_t lateness[SW_ENGINE_LATENESS]; /* nanoseconds, of the last ticks */
+
+    /* The engine's own. */
+    sw_socket *sockets, *timed;
+    int count, epoll;
+    int64_t now, to_monotonic; /* of this tick: CLOCK_MONOTONIC, and what makes CLOCK_REALTIME it */
+    struct pollfd polled[POLLED + 1];
+    struct iovec vectors[BATCH];
+    struct sockaddr_in6 names[BATCH];
+#if HAVE_BATCHES
+    struct mmsghdr messages[BATCH];
+#endif
+    _Alignas(16) unsigned char controls[BATCH][CONTROL];
+    unsigned char data[BATCH][ROOM];
+};
+
+static inline int64_t sw_read_clock(clockid_t clock)
+{
+    struct timespec t = {0, 0};
+    (void)clock_gettime(clock, &t);
+    return t.tv_sec * NANO + t.tv_nsec;
+}
+
+/* Where the datagrams of the engine's calls go; once before the first. */
+void sw_socket_prepare(sw_engine *e);
+
+/* Take up to about `limit` datagrams of audio; some of RTCP. They return how many it was. */
+int sw_socket_drain(sw_engine *e, sw_socket *s, int limit);
+int sw_socket_drain_rtcp(sw_engine *e, sw_socket *s);
+
+#endif

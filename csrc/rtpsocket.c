@@ -1,0 +1,235 @@
+/*
+ * Datagrams from one socket: in batches where the system has them, with the time at which the kernel received each.
+ */
+#if defined(__linux__)
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "rtpio.h"
+
+enum { OF_AUDIO, OF_RTCP };
+
+#define REPORTS 16 /* datagrams of RTCP that one socket may have of one tick */
+
+/* ---- waking readers --------------------------------------------------------------------------------------- */
+
+void sw_track_wake(sw_track *track)
+{
+    static const uint8_t one[8] = {1};
+    int32_t fds[8];
+    int due = sw_track_due(track, fds, 8);
+    for (int i = 0; i < due; i++) {
+        /* Full means that it is ringing already; an eventfd takes the eight octets as a number in any order. */
+        ssize_t written = write(fds[i], one, sizeof one);
+        (void)written;
+    }
+}
+
+/* ---- one datagram ----------------------------------------------------------------------------------------- */
+
+static void read_address(const struct sockaddr_in6 *name, sw_address *out)
+{
+    memset(out, 0, sizeof *out);
+    if (name->sin6_family == AF_INET6) {
+        memcpy(out->octets, &name->sin6_addr, 16);
+        out->family = 6;
+        out->port = ntohs(name->sin6_port);
+    } else {
+        struct sockaddr_in v4;
+        memcpy(&v4, name, sizeof v4);
+        memcpy(out->octets, &v4.sin_addr, 4);
+        out->family = 4;
+        out->port = ntohs(v4.sin_port);
+    }
+}
+
+/* When the kernel received it, on the monotonic clock; the tick's time where the kernel does not say. */
+static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *header, int what)
+{
+    int64_t arrival = e->now;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level != SOL_SOCKET)
+            continue;
+#ifdef SCM_TIMESTAMPNS
+        if (c->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec t;
+            memcpy(&t, CMSG_DATA(c), sizeof t);
+            arrival = t.tv_sec * NANO + t.tv_nsec + e->to_monotonic;
+        }
+#endif
+#ifdef SO_RXQ_OVFL
+        if (c->cmsg_type == SO_RXQ_OVFL && what == OF_AUDIO) {
+            uint32_t total;
+            memcpy(&total, CMSG_DATA(c), sizeof total);
+            sw_rx_kernel_drops(s->rx, total);
+        }
+#endif
+    }
+    return arrival;
+}
+
+/* Hand it on. Returns when it came. */
+static inline int64_t take(const sw_engine *e, sw_socket *s, struct msghdr *header, size_t octets, int what)
+{
+    int64_t came = read_control(e, s, header, what);
+    int64_t arrival = s->speed == 1.0 ? came : (int64_t)((double)came * s->speed);
+    sw_address from;
+    if (header->msg_flags & MSG_TRUNC) {
+        sw_rx_oversize(s->rx);
+        return came;
+    }
+    read_address(header->msg_name, &from);
+    if (what == OF_AUDIO)
+        sw_rx_datagram(s->rx, header->msg_iov->iov_base, octets, arrival, &from);
+    else
+        sw_rx_rtcp(s->rx, header->msg_iov->iov_base, octets, arrival, &from);
+    return came;
+}
+
+/* ---- one socket ------------------------------------------------------------------------------------------- */
+
+static void prepare(sw_engine *e, struct msghdr *header, int i)
+{
+    e->vectors[i] = (struct iovec){.iov_base = e->data[i], .iov_len = ROOM};
+    memset(header, 0, sizeof *header);
+    header->msg_name = &e->names[i];
+    header->msg_namelen = sizeof e->names[i];
+    header->msg_iov = &e->vectors[i];
+    header->msg_iovlen = 1;
+    header->msg_control = e->controls[i];
+    header->msg_controllen = CONTROL;
+}
+
+/* Up to `limit` datagrams in one call, or one by one. Returns how many there were. */
+static int receive_plain(sw_engine *e, sw_socket *s, int fd, int limit, int what)
+{
+    int n = 0;
+    for (; n < limit; n++) {
+        struct msghdr header;
+        ssize_t octets;
+        prepare(e, &header, 0);
+        octets = recvmsg(fd, &header, MSG_DONTWAIT);
+        if (octets < 0 && errno == EINTR)
+            continue;
+        if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (octets >= 0) /* else an ICMP error that belongs to nothing we sent: it is cleared by being read */
+            (void)take(e, s, &header, (size_t)octets, what);
+    }
+    return n;
+}
+
+#if HAVE_BATCHES
+static int64_t take_batched(sw_engine *e, sw_socket *s, int i, size_t octets)
+{
+    struct msghdr *header = &e->messages[i].msg_hdr;
+    int64_t came = take(e, s, header, octets, OF_AUDIO);
+    header->msg_namelen = sizeof e->names[i];
+    header->msg_controllen = CONTROL;
+    header->msg_flags = 0;
+    return came;
+}
+
+static int receive_batch(sw_engine *e, sw_socket *s, int limit)
+{
+    int total = 0;
+    while (total < limit) {
+        int n = recvmmsg(s->fd, e->messages, BATCH, MSG_DONTWAIT, NULL);
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            break;
+        if (n < 0) {
+            total++; /* as above; the budget ends what repeats */
+            continue;
+        }
+        for (int i = 0; i < n; i++)
+            (void)take_batched(e, s, i, e->messages[i].msg_len);
+        total += n;
+        if (n < BATCH)
+            break;
+    }
+    return total;
+}
+
+/* A stream at its pace has one datagram: take that, and do not pay for asking whether there is another. If it has
+   waited for longer than a tick there may be more behind it; if not, but there is, epoll says so at the next tick. */
+static int receive_paced(sw_engine *e, sw_socket *s, int limit)
+{
+    ssize_t octets = recvmsg(s->fd, &e->messages[0].msg_hdr, MSG_DONTWAIT);
+    if (octets < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : 1; /* an error is cleared by being read */
+    if (take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick)
+        return 1;
+    return 1 + receive_batch(e, s, limit - 1);
+}
+#endif
+
+void sw_socket_prepare(sw_engine *e)
+{
+#if HAVE_BATCHES
+    for (int i = 0; i < BATCH; i++)
+        prepare(e, &e->messages[i].msg_hdr, i);
+#else
+    (void)e;
+#endif
+}
+
+int sw_socket_drain(sw_engine *e, sw_socket *s, int limit)
+{
+    int n;
+#if HAVE_BATCHES
+    if (e->portable)
+        n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
+    else
+        n = s->is_open ? receive_paced(e, s, limit) : receive_batch(e, s, limit);
+#else
+    n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
+#endif
+    if (n)
+        sw_track_wake(s->track);
+    return n;
+}
+
+int sw_socket_drain_rtcp(sw_engine *e, sw_socket *s)
+{
+    return s->rtcp_fd < 0 ? 0 : receive_plain(e, s, s->rtcp_fd, REPORTS, OF_RTCP);
+}
+
+/* ---- from other threads ----------------------------------------------------------------------------------- */
+
+size_t sw_socket_octets(void)
+{
+    return sizeof(sw_socket);
+}
+
+int sw_socket_init(void *memory, size_t octets, int fd, int rtcp_fd, sw_rx *rx, sw_track *track, double speed)
+{
+    sw_socket *s = memory;
+    if (!memory || octets < sizeof *s || fd < 0 || !rx || !track || !(speed > 0))
+        return SW_EINVAL;
+    memset(s, 0, sizeof *s);
+    s->fd = fd;
+    s->rtcp_fd = rtcp_fd;
+    s->rx = rx;
+    s->track = track;
+    s->speed = speed;
+    return SW_OK;
+}
+
+int sw_socket_options(int fd)
+{
+    int on = 1, flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return SW_EINVAL;
+#ifdef SO_TIMESTAMPNS
+    (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+#endif
+#ifdef SO_RXQ_OVFL
+    (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+#endif
+    (void)on;
+    return SW_OK;
+}

@@ -1,0 +1,134 @@
+/* What an RTP receiver is, for the files behind it: rtprx.c (the stream), rtpsource.c (whom to believe), rtcp.c. */
+#ifndef SW_RX_H
+#define SW_RX_H
+
+#include <stdatomic.h>
+
+#include "sw.h"
+#include "track.h"
+
+#define SW_RX_KEEP 8         /* packets kept of each candidate */
+#define SW_RX_CANDIDATES 3   /* sources in doubt at a time; the one unheard for longest makes room */
+#define SW_RX_KEPT_OCTETS 2048
+#define SW_RX_SEEN 4096      /* sequence numbers remembered, to know a packet that comes twice */
+#define SW_RX_DROPOUT 3000   /* a jump ahead by more begins a new count (RFC 3550 A.1) */
+#define SW_RX_MISORDER 100   /* so does one back by more */
+#define SW_RX_NANO INT64_C(1000000000)
+#define SW_RX_YIELD (2 * SW_RX_NANO) /* for so long another port of the expected address may turn out a stranger */
+
+typedef struct {
+    int64_t arrival;
+    uint32_t octets;
+    uint8_t data[SW_RX_KEPT_OCTETS];
+} sw_kept_packet;
+
+typedef struct {
+    sw_address from;
+    uint32_t ssrc;
+    uint16_t last_seq;
+    int64_t last_arrival;
+    int count, oldest; /* packets kept, and which of the ring is the first */
+    sw_kept_packet kept[SW_RX_KEEP];
+} sw_candidate;
+
+/* A sender report that came before its stream was believed. */
+typedef struct {
+    sw_address from;
+    sw_rtcp_packet packet;
+    int64_t arrival;
+    int is_there;
+} sw_early_report;
+
+struct sw_rx {
+    /* Set before the first packet. */
+    sw_track *track;
+    int rate;
+    int has_filter, prefix, roaming;
+    sw_address filter;
+
+    /* From sw_rx_expect to the receiving thread: an address as in `where`, and how far it has come. */
+    _Atomic uint64_t told[3];
+    _Atomic uint32_t tidings;
+    uint32_t refused[SW_RX_SSRCS]; /* set before the first packet */
+    int refusals;
+    _Atomic uint32_t had[SW_RX_SSRCS]; /* the last SSRCs that were believed, in a ring */
+    _Atomic uint32_t beliefs;
+
+    /* The receiving thread's own. */
+    int payload_type, wide; /* of the audio that comes now; wide: two octets a sample */
+    int has_current;
+    int has_clock;         /* a packet of the current stream has been placed: ext_ts is its clock */
+    int has_expected, has_met; /* met: the expected address itself has been believed */
+    sw_address expected;
+    int64_t yields_until; /* another port of the expected address may turn out to be a stranger until then */
+    sw_address from;
+    uint32_t ssrc;
+    int64_t base, highest, floor; /* extended sequence numbers; below floor the clock was another one */
+    uint64_t expected_before;
+    int64_t ext_ts; /* extended timestamp of the highest */
+    int64_t first_arrival, last_arrival; /* of the current stream */
+    uint32_t transit;
+    int has_transit;
+    uint32_t step;     /* timestamp units from the packet before the last to the last one */
+    uint64_t jitter16; /* interarrival jitter in timestamp units, times 16 as in A.8 */
+
+    /* Read by all. What every packet touches comes first, on one page of memory if can be. */
+    _Atomic uint64_t counters[SW_RX_COUNTERS];
+    _Atomic uint64_t where[3]; /* the current source: 16 octets of address, then family, port */
+
+    /* The receiving thread's own, but for payload_types. */
+    uint64_t seen[SW_RX_SEEN / 64];
+    uint8_t kinds[128]; /* SW_PAYLOAD_... by payload type; set before the first packet */
+    _Atomic uint64_t payload_types[128];
+    int64_t left_at; /* when the sender said goodbye; 0 if it has not */
+    sw_early_report early;
+    _Atomic uint64_t reporting; /* odd while the reports are written: readers try again */
+    _Atomic uint64_t reports[2 * SW_REPORT_WORDS]; /* the first and the last sw_sender_report of this clock */
+    sw_candidate candidates[SW_RX_CANDIDATES];
+};
+
+static inline uint64_t sw_rx_counted(const sw_rx *rx, int counter)
+{
+    return atomic_load_explicit(&rx->counters[counter], memory_order_relaxed);
+}
+
+static inline void sw_rx_set(sw_rx *rx, int counter, uint64_t value)
+{
+    atomic_store_explicit(&rx->counters[counter], value, memory_order_relaxed);
+}
+
+static inline void sw_rx_count(sw_rx *rx, int counter, uint64_t by)
+{
+    sw_rx_set(rx, counter, sw_rx_counted(rx, counter) + by);
+}
+
+/* Two octet strings of 18 each: a loop of the compiler's own, no call. */
+static inline int sw_same_host(const sw_address *a, const sw_address *b)
+{
+    return a->family == b->family && memcmp(a->octets, b->octets, sizeof a->octets) == 0;
+}
+
+static inline int sw_same_address(const sw_address *a, const sw_address *b)
+{
+    return a->port == b->port && sw_same_host(a, b);
+}
+
+/* An address in three words that one thread writes and others read. */
+void sw_address_share(const sw_address *address, _Atomic uint64_t *words);
+void sw_address_read(const _Atomic uint64_t *words, sw_address *out);
+
+/* rtprx.c */
+void sw_rx_count_type(sw_rx *rx, uint8_t payload_type);
+void sw_rx_accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, int64_t arrival, int restart);
+
+/* rtpsource.c */
+int sw_rx_is_admitted(const sw_rx *rx, const sw_address *from, int any_port);
+void sw_rx_doubt(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, size_t octets, int64_t arrival,
+                 const sw_address *from);
+
+/* rtcp.c */
+void sw_rx_take_rtcp(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
+void sw_rx_begin_reports(sw_rx *rx, int64_t now); /* the stream has begun, or its clock is another one */
+void sw_rx_read_reports(const sw_rx *rx, sw_rx_state *out);
+
+#endif
