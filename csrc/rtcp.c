@@ -171,12 +171,8 @@ void sw_rx_take_rtcp(sw_rx *rx, const void *datagram, size_t octets, int64_t arr
     do /* all of it is looked at before any of it counts (RFC 3550 A.2) */
         code = sw_rtcp_parse(datagram, octets, &at, &p);
     while (code == SW_OK && at < octets);
-    if (code != SW_OK) {
+    if (code != SW_OK || !sw_rx_is_admitted(rx, from, 1)) {
         sw_rx_count(rx, SW_RX_RTCP, 1);
-        return;
-    }
-    if (!sw_rx_is_admitted(rx, from, 1)) {
-        sw_rx_count(rx, SW_RX_SOURCE, 1);
         return;
     }
     sw_rx_count(rx, SW_RX_RTCP_TAKEN, 1);

@@ -434,7 +434,7 @@ enum {
     SW_RX_SHORT,
     SW_RX_VERSION,
     SW_RX_MALFORMED,    /* CSRC list, extension, padding, half a sample */
-    SW_RX_RTCP,         /* RTCP that is malformed */
+    SW_RX_RTCP,         /* RTCP that is malformed, or of another host */
     SW_RX_SOURCE,       /* another address than the one that is believed or named */
     SW_RX_SSRC,         /* another stream beside the current one */
     SW_RX_SEQUENCE,     /* a jump of the sequence number that was not confirmed */

@@ -64,7 +64,7 @@ def test_reports_of_others_do_not_count() -> None:
     control(rx, sender_report(50.0, 0), 0.2, B)
     control(rx, sender_report(50.0, 0, ssrc=8), 0.2)
     assert rx.sender_reports() is None
-    assert (1, {"source": 1}) == (rx.track.stats.rtcp, rx.track.stats.rejected)
+    assert (1, {"rtcp": 1}) == (rx.track.stats.rtcp, rx.track.stats.rejected)
 
 
 def test_a_clock_that_changes_leaves_its_reports_behind() -> None:
