@@ -232,8 +232,8 @@ _SECURITY = [
     _mutant(
         "RTP from another machine is taken",
         "csrc/rtpsource.c",
-        "return passes_filter(rx, from, any_port) && (!rx->has_current || rx->roaming || sw_same_host(from, &rx->from));",
-        "return passes_filter(rx, from, any_port);",
+        " && (!rx->has_current || rx->roaming || sw_same_host(from, &rx->from));",
+        ";",
         "media/test_udp.py",
     ),
     _mutant(
