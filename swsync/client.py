@@ -19,7 +19,7 @@ from swsync.clock import REAL, Clock
 from swsync.configuration import read_settings
 from swsync.connection import Connection
 from swsync.devices import Device, as_wire, check_devices, compact, phone, sip
-from swsync.dialing import SLACK, Dial, arrange, ring_time
+from swsync.dialing import RING, SLACK, Dial, arrange, ring_time
 from swsync.dispatcher import Dispatcher
 from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
 from swsync.events import MessageReceiveEvent, RelayEvent
@@ -65,6 +65,7 @@ class RelayClient:
         allowed_destinations: Prefixes of what may be dialed or connected to; None allows all.
         clock: The time it lives in.
         transport: Makes an unconnected ``Transport`` for each attempt to connect; for tests and virtual time.
+        session_state: What ``session_state`` of an earlier client was: its session goes on, if RELAY still has it.
 
     Raises:
         ConfigurationError: A setting is missing or cannot work; the text names its variable.
@@ -87,6 +88,7 @@ class RelayClient:
         allowed_destinations: Sequence[str] | None = None,
         clock: Clock | None = None,
         transport: Callable[[], Transport] | None = None,
+        session_state: Mapping[str, str] | None = None,
     ) -> None:
         settings = read_settings(
             project=project,
@@ -131,6 +133,8 @@ class RelayClient:
             request_timeout=request_timeout,
             call_grace=call_grace,
         )
+        if session_state:
+            self._connection.session.restore(session_state)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "connected" if self._connection.is_connected else "not connected"
@@ -195,6 +199,11 @@ class RelayClient:
     def relay_protocol(self) -> str:
         """The session's protocol string, or "" before the first connection."""
         return self._connection.session.protocol
+
+    @property
+    def session_state(self) -> dict[str, str]:
+        """What a later client needs to go on with this session, also in another process. A secret; may change."""
+        return self._connection.session.state
 
     @property
     def host(self) -> str:
@@ -453,6 +462,7 @@ class RelayClient:
         max_price_per_minute: float | None = None,
         node_id: str | None = None,
         listen: Listeners | None = None,
+        wait_for_link: bool = True,
     ) -> Call:
         """Dial, and wait until somebody answers.
 
@@ -466,6 +476,7 @@ class RelayClient:
             max_price_per_minute: Refuse dearer routes.
             node_id: The RELAY node to use.
             listen: Listeners for each leg from its first event, as ``Call.listen`` takes them.
+            wait_for_link: Whether it is sent later when there is no link now; else that is a ``RequestTimeout``.
 
         Returns:
             The call that was answered. No other leg of this dial is left on.
@@ -495,7 +506,19 @@ class RelayClient:
             }
         )
         self._router.add_dial(dial)
-        return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout)
+        return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
+
+    def end_dial(self, tag: str, ring: float = RING) -> None:
+        """End every leg of a dial, now and on first sight, whoever dialed it: an earlier process, for one.
+
+        Args:
+            tag: Its name.
+            ring: Seconds that its devices ring at most; legs are looked out for 30 s longer.
+        """
+        self._check_open()
+        dial = Dial(self._router, tag, ring)
+        self._router.add_dial(dial)
+        dial.give_up()
 
     def dial_phone(
         self,

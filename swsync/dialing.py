@@ -97,8 +97,8 @@ class Dial:
 
     # From the dialing thread.
 
-    def run(self, params: dict[str, Any], timeout: float) -> Call:
-        """Send the dial and wait until it is answered.
+    def run(self, params: dict[str, Any], timeout: float, wait_for_link: bool = True) -> Call:
+        """Send the dial and wait until it is answered; without ``wait_for_link`` it is sent now or not at all.
 
         Raises:
             DialFailed: Nobody answered; ``.reason``.
@@ -107,7 +107,7 @@ class Dial:
             RelayError: RELAY refused it.
         """
         try:
-            return self._run(params, timeout)
+            return self._run(params, timeout, wait_for_link)
         except Exception:
             raise
         except BaseException:  # Ctrl-C, wherever it struck: nobody gets the call. The I/O thread goes on ending legs
@@ -116,12 +116,17 @@ class Dial:
             self.give_up()
             raise
 
-    def _run(self, params: dict[str, Any], timeout: float) -> Call:
+    def _run(self, params: dict[str, Any], timeout: float, wait_for_link: bool) -> Call:
         try:
             request = self._router.begin("calling.dial", params, self._changed)
         except Exception:
             self._router.drop_dial(self)  # it was not sent
             raise
+        if not (wait_for_link or request.writes):
+            error = self._router.give_up(request)
+            if isinstance(error, RequestTimeout):  # else a link came up just now, and has it
+                self._router.drop_dial(self)
+                raise error
         try:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_settled() or request.is_refused(), timeout)

@@ -20,6 +20,8 @@
     │  └─ OutcomeUnknown (TimeoutError)
     │     └─ DialUnknown (.tag)
     ├─ HandlerOverload
+    ├─ LedgerError
+    │  └─ Fenced
     └─ MediaError
        ├─ PacketError (ValueError)
        └─ CodecError (ValueError)
@@ -44,7 +46,9 @@ __all__ = [
     "ConnectionLost",
     "DialFailed",
     "DialUnknown",
+    "Fenced",
     "HandlerOverload",
+    "LedgerError",
     "MediaError",
     "OutcomeUnknown",
     "PacketError",
@@ -197,6 +201,14 @@ class DialUnknown(OutcomeUnknown):
 
 class HandlerOverload(SwsyncError):
     """A listener was too slow for too long and has been disabled."""
+
+
+class LedgerError(SwsyncError):
+    """The ledger of a batch cannot be used now; nothing was changed, and nobody is dialed meanwhile."""
+
+
+class Fenced(LedgerError):
+    """This process was stopped for longer than its lease: what it had claimed belongs to others now."""
 
 
 class MediaError(SwsyncError):

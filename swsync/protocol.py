@@ -165,6 +165,18 @@ class Session:
             self._seen_order.clear()
         return resumed
 
+    @property
+    def state(self) -> dict[str, str]:
+        """What ``restore`` takes, in a later process too; empty before the first connection. Any thread may look."""
+        if not self.protocol:
+            return {}
+        return {"protocol": self.protocol, "authorization_state": self.authorization_state}
+
+    def restore(self, state: Mapping[str, str]) -> None:
+        """Resume an earlier session with the next connect; before the first one only."""
+        self.protocol = str(state.get("protocol", ""))
+        self.authorization_state = str(state.get("authorization_state", ""))
+
     def forget(self) -> None:
         """Begin anew: the next connect opens a new session."""
         self.protocol = ""

@@ -16,6 +16,7 @@ LAYERS = {
     "swsync.__main__": 7,
     "swsync.cli": 7,
     "swsync.commands": 7,
+    "swsync.batch": 6,
     "swsync.picture": 6,
     "swsync.testing": 6,
     "swsync.localrelay": 6,

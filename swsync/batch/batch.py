@@ -1,0 +1,278 @@
+"""``Batch``: a list of numbers in, results out, nobody rung twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from swsync.batch.attempt import Script
+from swsync.batch.guard import Guard
+from swsync.batch.job import Job
+from swsync.batch.ledger import Ledger, Loaded, Status
+from swsync.batch.observing import Observer
+from swsync.batch.results import Result
+from swsync.batch.runner import Progress, Runner
+from swsync.batch.sqlite import SqliteLedger
+from swsync.clock import REAL, Clock, VirtualClock
+from swsync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from swsync.batch.preflight import Preflight
+    from swsync.client import RelayClient
+
+__all__ = ["Batch", "Summary"]
+
+
+@attrs.frozen(kw_only=True)
+class Summary:
+    """Where a job stands.
+
+    Attributes:
+        job: Its name.
+        state: ``ready``, ``paused`` or ``cancelled``.
+        reason: Why it is paused.
+        statuses: How many rows there are of each status.
+        outcomes: How many rows there are of each outcome, those that were skipped included.
+        calls: Dials so far.
+        minutes: Minutes of talk so far.
+        cost: Money so far, by ``cost_per_minute``.
+        abandoned: The share of the people who answered and heard nothing for two seconds.
+        next_due: When the next row is due, seconds since 1970; None if none is pending.
+        progress: What this run did; None if there was none.
+    """
+
+    job: str
+    state: str
+    reason: str
+    statuses: dict[str, int]
+    outcomes: dict[str, int]
+    calls: int
+    minutes: float
+    cost: float
+    abandoned: float
+    next_due: float | None
+    progress: Progress | None = None
+
+
+class Batch:
+    """A job in a ledger.
+
+    Args:
+        name: Its name; the same name in the same ledger is the same job.
+        ledger: A path, or a ``Ledger``.
+        script: ``script(call, row) -> dict``, run on a thread of its own for each call that is answered.
+        settings: What ``RelayClient`` takes; without it the credentials come from ``SIGNALWIRE_*``.
+        job: The job's settings as a ``Job``; or give its fields as ``**options``. Without either, those of the ledger.
+        observers: Who is told what happens.
+        **options: Fields of ``Job``: ``from_number``, ``prefixes``, ``rate`` ...
+
+    Raises:
+        ConfigurationError: A setting is missing or cannot work.
+        LedgerError: The ledger cannot be opened.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ledger: Ledger | str | os.PathLike[str],
+        script: Script | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        job: Job | None = None,
+        observers: Sequence[Observer] = (),
+        **options: Any,
+    ) -> None:
+        if not name or not name.isprintable():
+            raise ConfigurationError(f"a job needs a printable name, not {name!r}")
+        self.name = name
+        self._settings = dict(settings or {})
+        clock = self._settings.get("clock")
+        # A clock that is only faster has no time of day of its own: pace and leases keep the machine's.
+        self._clock: Clock = clock if isinstance(clock, VirtualClock) else REAL
+        if job is None and options:
+            job = Job(**options)
+        self._owns_ledger = not isinstance(ledger, Ledger)
+        self.ledger: Ledger = ledger if isinstance(ledger, Ledger) else SqliteLedger(ledger, clock=self._clock)
+        try:
+            self.job = job or self._job_of_ledger()
+            if job is not None:
+                self.ledger.create(name, job.as_dict())
+        except BaseException:
+            self.close()
+            raise
+        self._script = script
+        self._observers = tuple(observers)
+
+    def _job_of_ledger(self) -> Job:
+        found = self.ledger.jobs().get(self.name)
+        if found is None:
+            raise ConfigurationError(f"there is no job {self.name!r} in this ledger: give its settings")
+        return Job.from_dict(found["settings"])
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.name} in {self.ledger!r}>"
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the ledger, if this opened it."""
+        if self._owns_ledger:
+            self.ledger.close()
+
+    # Before
+
+    def load(self, source: str | os.PathLike[str] | Iterable[Mapping[str, str]]) -> Loaded:
+        """Add rows: a CSV or Parquet file, or mappings of text by column. What was there already is only counted.
+
+        Rows that must not be dialed (numbers, consent, zone) are added as ``skipped``, so that all are accounted for.
+        """
+        from swsync.batch.rows import read_rows
+
+        guard = Guard(self.job)
+        cells = read_rows(source, self.job) if isinstance(source, (str, os.PathLike)) else source
+        return self.ledger.load(self.name, (guard.admit(line) for line in cells))
+
+    def preflight(self) -> Preflight:
+        """Say what a run would do, skip and cost. Nobody is called."""
+        from swsync.batch.preflight import preflight
+
+        return preflight(self.ledger, self.name, self.job)
+
+    def do_not_call(self, numbers: Iterable[str], reason: str = "listed") -> int:
+        """Never dial these, in any job of this ledger; returns how many are new.
+
+        Raises:
+            ValueError: One of them is no number: nothing is added, as it would be dialed all the same.
+        """
+        from swsync.batch.numbers import as_e164
+
+        found = [as_e164(number, self.job.region, ("+",)) for number in numbers]
+        if not all(number.e164 for number in found):
+            bad = sum(not number.e164 for number in found)
+            raise ValueError(f"{bad} of {len(found)} entries of the do-not-call list are no telephone numbers")
+        return self.ledger.add_do_not_call([number.e164 for number in found], reason)
+
+    # During
+
+    def _client(self, session: Mapping[str, str]) -> RelayClient:
+        from swsync.client import RelayClient
+
+        return RelayClient(**self._settings, session_state=session or None)
+
+    def run(self, *, progress: bool = False) -> Summary:
+        """Dial what is due, and return when nothing is left, or nothing is due for ``Job.wait`` seconds.
+
+        Ctrl-C lets the calls that are on come to their end; a second one ends them now. Either way the next ``run``
+        goes on where this one stopped.
+
+        Args:
+            progress: Whether a bar is shown (tqdm, in a terminal or a notebook).
+
+        Raises:
+            ConfigurationError: The job is paused or cancelled, or has no script.
+            LedgerError: The ledger was out of reach for too long.
+            ConnectionFailed: RELAY cannot be reached; ``AuthenticationFailed`` if it refuses the credentials.
+        """
+        if self._script is None:
+            raise ConfigurationError("there is nothing to do on a call: give Batch a script, such as batch.announce()")
+        from swsync.batch.bar import Bar
+
+        with self._client({}) as client:
+            runner = Runner(
+                self.ledger, self.name, job=self.job, script=self._script, client=client, connect=self._client,
+                clock=self._clock, observers=self._observers,
+            )  # fmt: skip
+            try:
+                runner.start()
+                with Bar(self, runner, shown=progress) as bar:
+                    self._wait(runner, bar)
+            finally:
+                runner.close()
+        return self.status(runner.progress)
+
+    @staticmethod
+    def _wait(runner: Runner, bar: Any) -> None:
+        try:
+            while not runner.wait(0.5):
+                bar.update()
+        except KeyboardInterrupt:
+            runner.drain()
+            bar.say("finishing the calls that are on; Ctrl-C again ends them")
+            try:
+                while not runner.wait(0.5):
+                    bar.update()
+            except KeyboardInterrupt:
+                runner.abort()
+                runner.wait(10.0)
+        bar.update()
+
+    # After
+
+    def status(self, progress: Progress | None = None) -> Summary:
+        """Where the job stands."""
+        job = self.ledger.jobs()[self.name]
+        statuses: dict[str, int] = {}
+        outcomes: dict[str, int] = {}
+        for (status, outcome), count in sorted(self.ledger.counts(self.name).items()):
+            statuses[status] = statuses.get(status, 0) + count
+            if outcome:
+                outcomes[outcome] = outcomes.get(outcome, 0) + count
+        return Summary(
+            job=self.name,
+            state=job["state"],
+            reason=job["reason"],
+            statuses=statuses,
+            outcomes=outcomes,
+            calls=job["calls"],
+            minutes=job["seconds"] / 60,
+            cost=job["cost"],
+            abandoned=job["abandoned"] / job["humans"] if job["humans"] else 0.0,
+            next_due=self.ledger.next_due(self.name),
+            progress=progress,
+        )
+
+    def results(self, status: Status | str | None = None) -> Iterator[Result]:
+        """Every row with what became of it, in the order of loading."""
+        wanted = None if status is None else Status(status)
+        return (Result.from_ledger(line) for line in self.ledger.rows(self.name, wanted))
+
+    def resume(self) -> None:
+        """Let a paused job go on with the next ``run``."""
+        self.ledger.resume(self.name)
+
+    def cancel(self) -> int:
+        """Dial nothing more of it, for good; returns how many rows are spared."""
+        return self.ledger.cancel(self.name)
+
+    def retry(self, *outcomes: str, unknown: bool = False) -> tuple[int, int]:
+        """Dial rows with these outcomes once more, and unknown ones if asked: these may have been rung.
+
+        Returns:
+            How many will be, and how many unknown ones not, as the process that dialed them is stopped, not dead.
+        """
+        return self.ledger.retry(self.name, outcomes=outcomes, unknown=unknown)
+
+    def export(self, path: str | os.PathLike[str]) -> int:
+        """Write all rows and results, as CSV or, by its name, Parquet; returns how many."""
+        from swsync.batch.export import export
+
+        return export(self.results(), path)
+
+    def to_pandas(self) -> Any:
+        """All rows and results as a ``pandas.DataFrame``."""
+        from swsync.batch.export import to_pandas
+
+        return to_pandas(self.results())
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write one HTML page with pictures."""
+        from swsync.batch.report import write_report
+
+        write_report(self, path)

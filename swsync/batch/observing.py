@@ -1,0 +1,92 @@
+"""What a batch tells others while it runs: one small protocol, with adapters for OpenTelemetry and Prometheus."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from swsync.errors import ConfigurationError
+
+__all__ = ["Observer", "OpenTelemetryObserver", "PrometheusObserver", "tell"]
+
+logger = logging.getLogger(__name__)
+
+
+class Observer(Protocol):
+    """Told of events. No number, name or text of a person is in them. Called from several threads; be quick."""
+
+    def count(self, name: str, labels: Mapping[str, str]) -> None:
+        """Something happened: ``dialed``, ``answered``, ``finished`` (``outcome``), ``skipped``, ``halted`` ..."""
+
+    def span(self, name: str, start: float, end: float, labels: Mapping[str, str]) -> None:
+        """Something took from ``start`` to ``end``, seconds since 1970: ``call``."""
+
+
+def tell(observers: Sequence[Observer], method: str, *args: Any) -> None:
+    """Tell all; one that fails harms nobody."""
+    for observer in observers:
+        try:
+            getattr(observer, method)(*args)
+        except Exception:  # somebody else's code
+            logger.exception("an observer failed")
+
+
+class PrometheusObserver:
+    """Counters ``swsync_batch_<name>_total`` and histograms ``swsync_batch_<name>_seconds``.
+
+    Args:
+        registry: A ``prometheus_client.CollectorRegistry``; the default one without it.
+
+    Raises:
+        ConfigurationError: prometheus_client is not installed.
+    """
+
+    def __init__(self, registry: Any = None) -> None:
+        try:
+            import prometheus_client
+        except ImportError:
+            raise ConfigurationError("this needs prometheus_client: pip install 'swsync[prometheus]'") from None
+        registry = registry or prometheus_client.REGISTRY
+        self._count = prometheus_client.Counter(
+            "swsync_batch_events", "What happened", ["event", "outcome"], registry=registry
+        )
+        self._seconds = prometheus_client.Histogram(
+            "swsync_batch_seconds", "How long it took", ["what", "outcome"],
+            buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600), registry=registry,
+        )  # fmt: skip
+
+    def count(self, name: str, labels: Mapping[str, str]) -> None:
+        self._count.labels(event=name, outcome=labels.get("outcome", "")).inc()
+
+    def span(self, name: str, start: float, end: float, labels: Mapping[str, str]) -> None:
+        self._seconds.labels(what=name, outcome=labels.get("outcome", "")).observe(max(0.0, end - start))
+
+
+class OpenTelemetryObserver:
+    """A counter ``swsync.batch.events`` and a span for each call.
+
+    Args:
+        meter_provider: Of the ``opentelemetry`` API; the global one without it.
+        tracer_provider: The same.
+
+    Raises:
+        ConfigurationError: opentelemetry-api is not installed.
+    """
+
+    def __init__(self, meter_provider: Any = None, tracer_provider: Any = None) -> None:
+        try:
+            from opentelemetry import metrics, trace
+        except ImportError:
+            raise ConfigurationError("this needs opentelemetry-api: pip install 'swsync[otel]'") from None
+        self._events = metrics.get_meter("swsync.batch", meter_provider=meter_provider).create_counter(
+            "swsync.batch.events"
+        )
+        self._tracer = trace.get_tracer("swsync.batch", tracer_provider=tracer_provider)
+
+    def count(self, name: str, labels: Mapping[str, str]) -> None:
+        self._events.add(1, {"event": name, **labels})
+
+    def span(self, name: str, start: float, end: float, labels: Mapping[str, str]) -> None:
+        span = self._tracer.start_span(f"swsync.batch.{name}", start_time=int(start * 1e9), attributes=dict(labels))
+        span.end(end_time=int(max(start, end) * 1e9))

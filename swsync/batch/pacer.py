@@ -1,0 +1,120 @@
+"""Calls a second: GCRA, the generic cell rate algorithm (ITU-T I.371), on one row that all owners share.
+
+``next_slot`` is the rule itself. ``Pacer`` waits for slots, gives those up that it overslept, and halts while the
+service queues.
+"""
+
+from __future__ import annotations
+
+from swsync.batch.ledger import Lease, Ledger
+from swsync.clock import Clock
+
+__all__ = ["Pacer", "next_slot"]
+
+QUEUEING = 2.0
+"""Seconds from a dial to its first leg beyond which the service is queueing."""
+
+STEPPED = 3600.0  # a slot farther ahead than that means that the clock was set back
+LOOK = 0.5  # seconds between two looks while halted
+
+
+def next_slot(now: float, next_free: float, held_until: float, rate: float, tokens: int) -> tuple[float, float]:
+    """Reserve room for ``tokens`` starts; nothing is saved up while nobody calls, so there is no burst.
+
+    Args:
+        now: Seconds.
+        next_free: The first moment that is not reserved, from the last call.
+        held_until: Nothing starts before.
+        rate: Starts a second.
+        tokens: Starts that happen together.
+
+    Returns:
+        When to start, and the new ``next_free``.
+    """
+    if next_free > now + STEPPED:
+        next_free = now + tokens / rate
+    start = max(now, next_free, held_until)
+    return start, start + tokens / rate
+
+
+class Pacer:
+    """The pace of one process.
+
+    Args:
+        ledger: Whose row counts.
+        clock: To wait on.
+        rate: Starts a second, over all owners of the ledger.
+    """
+
+    def __init__(self, ledger: Ledger, clock: Clock, rate: float) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self.rate = rate
+        # A start that comes late crowds the next one: it is given up, and another slot taken.
+        self.tolerance = min(0.015, 0.5 / rate)
+        self._changed = clock.condition()
+        self._unseen: dict[str, float] = {}  # tag -> when it was sent; guarded by _changed
+        self._stopped = False  # guarded by _changed
+        self.slowest = 0.0  # longest delay from dial to first leg, in seconds; guarded by _changed
+        self.halts = 0  # guarded by _changed
+
+    def wait_turn(self, lease: Lease, tokens: int = 1) -> bool:
+        """Wait until the next start may be; False if stopped. The caller sends at once."""
+        while not self._stopped:
+            if not self._wait_drained():
+                return False
+            delay = self._ledger.take_token(self.rate, tokens)
+            if delay is None:
+                self._sleep(LOOK)
+                continue
+            start = self._clock.now() + delay
+            if not self._sleep(delay):
+                return False
+            if self._clock.now() - start <= self.tolerance:
+                lease.check()
+                return True
+        return False
+
+    def _wait_drained(self) -> bool:
+        """Wait while the service queues what was dialed before; False if stopped."""
+        halted = False
+        while not self._stopped and self.is_queueing():
+            if not halted:
+                halted = True
+                with self._changed:
+                    self.halts += 1
+            self._ledger.hold(2 * LOOK)
+            self._sleep(LOOK)
+        return not self._stopped
+
+    def _sleep(self, seconds: float) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped, seconds)
+            return not self._stopped
+
+    def stop(self) -> None:
+        """Let nobody wait any longer."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def sent(self, tag: str) -> None:
+        """A dial is about to be sent."""
+        with self._changed:
+            self._unseen[tag] = self._clock.now()
+
+    def shown(self, tag: str) -> float | None:
+        """Its first leg has shown itself, or it is over; returns the delay in seconds, None if that was known."""
+        with self._changed:
+            sent = self._unseen.pop(tag, None)
+            if sent is None:
+                return None
+            delay = self._clock.now() - sent
+            self.slowest = max(self.slowest, delay)
+            return delay
+
+    def is_queueing(self) -> bool:
+        """Whether a dial has waited longer than ``QUEUEING`` seconds for its first leg."""
+        with self._changed:
+            oldest = next(iter(self._unseen.values()), None)
+            return oldest is not None and self._clock.now() - oldest > QUEUEING

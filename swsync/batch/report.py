@@ -1,0 +1,129 @@
+"""One HTML page about a job, with pictures inside it. No script, nothing from elsewhere, no telephone number."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swsync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from swsync.batch.batch import Batch, Summary
+
+__all__ = ["write_report"]
+
+BINS = 40
+COLOURS = ("#2f6f4f", "#c0663a", "#3b5b92", "#9a8f3c", "#7a4a7d", "#5b8a8a", "#8a8a8a")
+STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:left}"
+    "td+td{text-align:right}img{max-width:100%}h1{font-weight:600}p.note{color:#666}"
+)
+
+
+def _figure(width: float = 9.0, height: float = 2.6) -> Any:
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ConfigurationError("the report's pictures need matplotlib: pip install 'swsync[plot]'") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _image(figure: Any, alt: str) -> str:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
+    text = base64.b64encode(data.getvalue()).decode()
+    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{text}">'
+
+
+def _histogram(values: Sequence[float], label: str) -> str:
+    figure = _figure()
+    axes = figure.subplots()
+    axes.hist(values, bins=min(BINS, max(5, len(values))), color=COLOURS[0])
+    axes.set_xlabel(label)
+    axes.set_ylabel("calls")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _image(figure, label)
+
+
+def _over_time(points: dict[str, list[float]]) -> str:
+    """Outcomes over the minutes since the first dial, stacked."""
+    figure = _figure(height=3.0)
+    axes = figure.subplots()
+    names = sorted(points, key=lambda name: -len(points[name]))
+    shown, rest = names[: len(COLOURS) - 1], names[len(COLOURS) - 1 :]
+    series = [points[name] for name in shown] + ([[x for name in rest for x in points[name]]] if rest else [])
+    labels = shown + (["other"] if rest else [])
+    axes.hist(series, bins=BINS, stacked=True, color=COLOURS[: len(series)], label=labels)
+    axes.set_xlabel("minutes since the first dial")
+    axes.set_ylabel("attempts")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return _image(figure, "outcomes over time")
+
+
+def _table(head: str, counts: dict[str, int]) -> str:
+    total = sum(counts.values()) or 1
+    body = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{count}</td><td>{100 * count / total:.1f} %</td></tr>"
+        for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )
+    return f"<table><tr><th>{head}</th><th>rows</th><th></th></tr>{body}</table>"
+
+
+def write_report(batch: Batch, path: str | os.PathLike[str]) -> None:
+    """Write the page about a batch; see ``Batch.report``."""
+    outcomes: dict[str, list[float]] = {}
+    talks: list[float] = []
+    silences: list[float] = []
+    jitter: list[float] = []
+    first = 0.0
+    for result in batch.results():
+        facts = result.facts
+        if result.dialed_at:
+            first = first or result.dialed_at
+            outcomes.setdefault(result.outcome, []).append((result.dialed_at - first) / 60)
+        if facts.talk_seconds:
+            talks.append(facts.talk_seconds)
+        if facts.answered_at and facts.first_audio_at:
+            silences.append(max(0.0, facts.first_audio_at - facts.answered_at))
+        jitter += [side["jitter_ms"] for side in facts.quality.values() if "jitter_ms" in side]
+    parts = [
+        *(["<h2>Outcomes over time</h2>", _over_time(outcomes)] if outcomes else []),
+        *(["<h2>Length of calls</h2>", _histogram(talks, "seconds from the answer to the end")] if talks else []),
+        *(["<h2>Silence at the start</h2>", _histogram(silences, "seconds from the answer to the first sound")]
+          if silences else []),
+        *(["<h2>Quality of the recordings</h2>", _histogram(jitter, "jitter in ms")] if jitter else []),
+    ]  # fmt: skip
+    _write(Path(path), _page(batch.status(), parts))
+
+
+def _page(summary: Summary, parts: list[str]) -> str:
+    when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    state = summary.state + (f": {summary.reason}" if summary.reason else "")
+    facts = (
+        f"{summary.calls} dials, {summary.minutes:.1f} minutes of talk, cost {summary.cost:.2f}, "
+        f"{100 * summary.abandoned:.1f} % of the people who answered heard nothing for two seconds"
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(summary.job)}</title>'
+        f"<style>{STYLE}</style><h1>{html.escape(summary.job)}</h1><p>{html.escape(state)}. {facts}.</p>"
+        f"{_table('status', summary.statuses)}<h2>Outcomes</h2>{_table('outcome', summary.outcomes)}"
+        f'{"".join(parts)}<p class="note">Made by swsync, {when}. Outcomes include why rows were skipped.</p></html>\n'
+    )
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written: {error.strerror or error}") from None

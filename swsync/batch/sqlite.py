@@ -1,0 +1,123 @@
+"""The ledger in one SQLite file: WAL, every commit on the disk before it counts, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from swsync.batch._sql import SqlLedger
+from swsync.batch.ledger import LEASE
+from swsync.clock import REAL, Clock
+from swsync.errors import LedgerError
+
+__all__ = ["SqliteLedger"]
+
+BUSY = 2.0  # seconds that a transaction waits for another process; callers try again
+
+
+class SqliteLedger(SqlLedger):
+    """A ledger for the processes of one machine. The file must be on a local disk: WAL does not work over a network.
+
+    Args:
+        path: The file; it is made, with mode 0600, if it is not there.
+        clock: The time it lives in; all processes that use the file must share it.
+        lease: Seconds that an owner may dial without being heard of.
+
+    Raises:
+        LedgerError: It cannot be opened, or is no ledger.
+    """
+
+    serial = "INTEGER PRIMARY KEY AUTOINCREMENT"
+
+    def __init__(self, path: str | os.PathLike[str], *, clock: Clock = REAL, lease: float = LEASE) -> None:
+        self.path = Path(path)
+        self.lease_seconds = lease
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._connection: sqlite3.Connection | None = None  # guarded by _lock
+        try:
+            self.set_up()
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<SqliteLedger {self.path}>"
+
+    def __enter__(self) -> SqliteLedger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def now(self) -> float:
+        return self._clock.time()
+
+    def close(self) -> None:
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None and self._pid == os.getpid():
+                connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._pid != os.getpid():
+            raise LedgerError("this ledger was opened by the parent of this process: open it again in the child")
+        if self._connection is None:
+            # -wal and -shm take the mode of the file itself.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            with suppress(OSError):
+                os.chmod(self.path, 0o600)
+            connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                connection = self._open()
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                    raise
+            except (sqlite3.Error, OSError) as error:
+                raise LedgerError(f"the ledger {self.path} cannot be used: {error}; {_advice(str(error))}") from error
+
+    def wipe(self) -> None:
+        with self._lock:
+            try:
+                connection = self._open()
+                connection.execute("VACUUM")
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except (sqlite3.Error, OSError) as error:
+                raise LedgerError(f"{self.path} was purged, but its file still holds the old pages: {error}") from error
+
+
+def _advice(text: str) -> str:
+    """What to do about what SQLite says."""
+    for words, advice in (
+        ("locked", "another program holds it: end that, or wait"),
+        ("full", "free some space"),
+        ("readonly", "it must be writable for this user, and so must its directory"),
+        ("not a database", "name another file"),
+        ("ermission", "it must be readable and writable for this user"),
+        ("unable to open", "check that its directory is there and writable"),
+    ):
+        if words in text:
+            return advice
+    return "nothing was changed"

@@ -1,0 +1,316 @@
+"""The rules of a ledger: nothing twice, nothing lost, and a stale owner writes nothing."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from swsync.batch import SqliteLedger
+from swsync.batch.ledger import Intent, Lease, Ledger, Limits, NewRow, Refused, Row, Status
+from swsync.clock import VirtualClock
+from swsync.errors import ConfigurationError, Fenced, LedgerError
+
+Fill = Callable[[int], None]
+
+
+def claim(ledger: Ledger, lease: Lease, count: int = 1) -> list[Row]:
+    return ledger.claim("j", lease, count)
+
+
+def dial(ledger: Ledger, lease: Lease, limits: Limits | None = None) -> Intent:
+    (row,) = claim(ledger, lease)
+    intent = ledger.intent(lease, row, limits or Limits())
+    assert isinstance(intent, Intent)
+    return intent
+
+
+def statuses(ledger: Ledger) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (status, _), count in ledger.counts("j").items():
+        found[status] = found.get(status, 0) + count
+    return found
+
+
+def test_loading_a_list_again_adds_nothing(ledger: Ledger, fill: Fill) -> None:
+    """The key is job and number; duplicates are counted and named."""
+    fill(3)
+
+    again = ledger.load("j", [NewRow(number="+12025560001"), NewRow(number="+12025560009")])
+
+    assert (1, 1, ("+12025560001",)) == (again.added, again.duplicates, again.examples)
+    assert {"pending": 4} == statuses(ledger)
+
+
+def test_two_jobs_may_have_one_number(ledger: Ledger, fill: Fill) -> None:
+    """The key names the job too."""
+    fill(1)
+    ledger.create("k", {})
+
+    assert 1 == ledger.load("k", [NewRow(number="+12025560000")]).added
+
+
+def test_a_row_is_claimed_once(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """Two owners never have one row."""
+    fill(5)
+    first, second = ledger.join(clock), ledger.join(clock)
+
+    rows = [row.id for lease in (first, second, first) for row in claim(ledger, lease, 2)]
+
+    assert 5 == len(rows) == len(set(rows))
+
+
+def test_a_whole_attempt(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """claim, intent, seen, finish: every fact is there afterwards."""
+    fill(1)
+    lease = ledger.join(clock)
+    intent = dial(ledger, lease)
+    assert {"dialing": 1} == statuses(ledger)
+    ledger.seen(lease, intent.tag, "call-1", "node-1", {"protocol": "p"})
+
+    ledger.finish(lease, intent, "human", {"talk_seconds": 12.5, "cost": 0.25})
+
+    (row,) = ledger.rows("j")
+    assert ("done", "human", 1, "call-1") == (row["status"], row["outcome"], row["attempts"], row["call_id"])
+    used = ledger.jobs()["j"]
+    assert (1, 12.5, 0.25) == (used["calls"], used["seconds"], used["cost"])
+
+
+def test_what_was_in_flight_at_a_crash_is_unknown_and_stays_so(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """With an intent: unknown, with what is needed to end the call. Without one: pending."""
+    fill(2)
+    lease = ledger.join(clock)
+    ledger.renew(lease, {"protocol": "p", "authorization_state": "s"})
+    intent = dial(ledger, lease)
+    claim(ledger, lease)
+    ledger.seen(lease, intent.tag, "call-1", "node-1", {})
+    clock.sleep(ledger.lease_seconds + 1)
+
+    (orphan,) = ledger.reap()
+
+    assert {"protocol": "p", "authorization_state": "s"} == orphan.session
+    assert [{"tag": intent.tag, "call_id": "call-1", "node_id": "node-1"}] == list(orphan.calls)
+    assert {"unknown": 1, "pending": 1} == statuses(ledger)
+    other = ledger.join(clock)
+    assert ["+12025560001"] == [row.number for row in claim(ledger, other, 9)]
+
+
+def test_calls_of_the_dead_are_named_until_they_are_ended(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """Whoever was to end them may have died as well."""
+    fill(1)
+    dial(ledger, ledger.join(clock))
+    clock.sleep(ledger.lease_seconds + 1)
+    (orphan,) = ledger.reap()
+    assert [] == ledger.reap()
+
+    clock.sleep(61)
+    assert [orphan] == ledger.reap()
+
+    ledger.tidied(orphan)
+    clock.sleep(61)
+    assert [] == ledger.reap()
+
+
+WRITES: dict[str, Callable[[Ledger, Lease, Intent, Row], object]] = {
+    "claim": lambda ledger, lease, intent, row: ledger.claim("j", lease, 1),
+    "intent": lambda ledger, lease, intent, row: ledger.intent(lease, row, Limits()),
+    "finish": lambda ledger, lease, intent, row: ledger.finish(lease, intent, "human", {}),
+    "withdraw": lambda ledger, lease, intent, row: ledger.withdraw(lease, [intent], ""),
+    "defer": lambda ledger, lease, intent, row: ledger.defer(lease, [row], 0.0),
+    "skip": lambda ledger, lease, intent, row: ledger.skip(lease, row, "x"),
+    "renew": lambda ledger, lease, intent, row: ledger.renew(lease),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("reaped", [True, False], ids=["reaped", "not yet reaped"])
+def test_a_stale_owner_is_fenced(
+    ledger: Ledger, fill: Fill, clock: VirtualClock, write: Callable[..., object], reaped: bool
+) -> None:
+    """Once its lease has run out, nothing that it writes counts, whether somebody took over or not."""
+    fill(3)
+    lease = ledger.join(clock)
+    intent = dial(ledger, lease)
+    (row,) = claim(ledger, lease)
+    clock.sleep(ledger.lease_seconds + 1)
+    if reaped:
+        ledger.reap()
+    before = list(ledger.rows("j"))
+
+    with pytest.raises(Fenced):
+        write(ledger, lease, intent, row)
+
+    assert before == list(ledger.rows("j"))
+
+
+def test_a_lease_ends_by_its_owners_clock_before_the_ledger_ends_it(ledger: Ledger, clock: VirtualClock) -> None:
+    """Nothing is sent in the last seconds, and nothing after; renewing it helps."""
+    lease = ledger.join(clock)
+    clock.sleep(ledger.lease_seconds - 6)
+    lease.check()
+    ledger.renew(lease)
+    clock.sleep(ledger.lease_seconds - 4)
+
+    with pytest.raises(Fenced):
+        lease.check()
+
+    assert [] == ledger.reap()
+
+
+def test_the_attempt_limit_spans_jobs_and_rolls(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """One dial a day to a number, whichever job it is in."""
+    fill(1)
+    lease = ledger.join(clock)
+    ledger.finish(lease, dial(ledger, lease), "busy", {})
+    ledger.create("k", {})
+    ledger.load("k", [NewRow(number="+12025560000")])
+    started = ledger.now()
+    (row,) = ledger.claim("k", lease, 1)
+
+    refused = ledger.intent(lease, row, Limits())
+
+    assert Refused(reason="attempt_limit", until=started + 86_400) == refused
+    ledger.defer(lease, [row], started + 86_400)
+    clock.sleep(86_401)
+    lease = ledger.join(clock)
+    (row,) = ledger.claim("k", lease, 1)
+    assert isinstance(ledger.intent(lease, row, Limits()), Intent)
+
+
+def test_do_not_call_spans_jobs(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """It is looked at in the transaction that commits the intent."""
+    fill(1)
+    lease = ledger.join(clock)
+    (row,) = claim(ledger, lease)
+    assert (1, 0) == tuple(ledger.add_do_not_call([row.number], why) for why in ("listed", "again"))
+
+    assert Refused(reason="do_not_call") == ledger.intent(lease, row, Limits())
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [(Limits(calls=1), "calls_cap"), (Limits(seconds=60.0), "minutes_cap"), (Limits(cost=0.5), "cost_cap")],
+)
+def test_caps_are_checked_with_each_intent(
+    ledger: Ledger, fill: Fill, clock: VirtualClock, limits: Limits, reason: str
+) -> None:
+    """What is in flight may pass them, nothing else."""
+    fill(2)
+    lease = ledger.join(clock)
+    ledger.finish(lease, dial(ledger, lease, limits), "human", {"talk_seconds": 61.0, "cost": 0.6})
+    (row,) = claim(ledger, lease)
+
+    assert Refused(reason=reason) == ledger.intent(lease, row, limits)
+
+
+def test_a_paused_job_gives_out_nothing(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """What is claimed already is refused its intent."""
+    fill(3)
+    lease = ledger.join(clock)
+    (row,) = claim(ledger, lease)
+    ledger.pause("j", "402")
+
+    assert Refused(reason="paused") == ledger.intent(lease, row, Limits())
+    assert [] == claim(ledger, lease)
+    ledger.resume("j")
+    assert isinstance(ledger.intent(lease, row, Limits()), Intent)
+
+
+def test_a_cancelled_job_is_over(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """Its rows are accounted for; a call that is on comes to its end, and to no retry."""
+    fill(3)
+    lease = ledger.join(clock)
+    intent = dial(ledger, lease)
+
+    assert 2 == ledger.cancel("j")
+
+    ledger.finish(lease, intent, "busy", {}, status=Status.PENDING, not_before=ledger.now())
+    assert {"cancelled": 3} == statuses(ledger)
+    with pytest.raises(ConfigurationError, match="cancelled"):
+        ledger.resume("j")
+
+
+def test_a_withdrawn_attempt_does_not_count(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """It rang nobody: the row is pending again, and neither limit nor cap has heard of it."""
+    fill(1)
+    lease = ledger.join(clock)
+    ledger.withdraw(lease, [dial(ledger, lease, Limits(calls=1))], "not_sent")
+
+    intent = dial(ledger, lease, Limits(calls=1))
+
+    assert 1 == intent.attempt
+
+
+def test_retry_asks_for_unknown_ones_by_name(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """Whoever left in good order cannot dial any more; who was only stopped may."""
+    fill(3)
+    lease = ledger.join(clock)
+    ledger.finish(lease, dial(ledger, lease), "busy", {})
+    dial(ledger, lease)
+    ledger.leave(lease)
+    stopped = ledger.join(clock)
+    dial(ledger, stopped)
+    clock.sleep(ledger.lease_seconds + 1)
+    ledger.reap()
+    assert {"done": 1, "unknown": 2} == statuses(ledger)
+
+    assert (1, 0) == ledger.retry("j", outcomes=["busy"])
+    assert (1, 1) == ledger.retry("j", unknown=True)
+
+
+def test_people_who_hear_nothing_pause_the_job(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """Above 3 % of those who answered, of a hundred at least."""
+    fill(5)
+    lease = ledger.join(clock)
+    for _ in range(4):
+        assert "ready" == ledger.jobs()["j"]["state"]
+        ledger.finish(lease, dial(ledger, lease), "answered", {"is_human": True, "is_abandoned": True})
+
+    assert "paused" == ledger.jobs()["j"]["state"]
+
+
+def test_purging_removes_the_person_and_keeps_the_account(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """The list loaded again adds nobody; recordings are named to whoever deletes them."""
+    fill(2)
+    lease = ledger.join(clock)
+    ledger.finish(lease, dial(ledger, lease), "human", {"recording": "a.wav"})
+    clock.sleep(100)
+
+    assert (1, ["a.wav"]) == ledger.purge(50)
+
+    done = next(iter(ledger.rows("j", Status.DONE)))
+    assert ("", {}, {}, "") == (done["number"], done["data"], done["result"], done["call_id"])
+    assert 1 == ledger.load("j", [NewRow(number="+12025560000"), NewRow(number="+12025560007")]).added
+
+
+def test_a_purged_number_is_nowhere_in_the_files(tmp_path: Path, clock: VirtualClock) -> None:
+    """Deleted pages are overwritten, and the log of writes is cut."""
+    with SqliteLedger(tmp_path / "l.db", clock=clock) as ledger:
+        ledger.create("j", {})
+        ledger.load("j", [NewRow(number="+12025560000", data={"name": "Grace Hopper"}, skip="no_consent")])
+        clock.sleep(10)
+        ledger.purge(5)
+
+        found = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        assert b"Grace" not in found
+        assert b"2025560000" not in found
+
+
+def test_only_the_owner_of_the_file_can_read_it(tmp_path: Path) -> None:
+    """With its log and its shared memory: session and numbers are in them."""
+    with SqliteLedger(tmp_path / "l.db") as ledger:
+        ledger.create("j", {})
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+
+    assert {"l.db": 0o600, "l.db-wal": 0o600, "l.db-shm": 0o600} == modes
+
+
+def test_a_file_that_is_no_ledger_is_a_sentence(tmp_path: Path) -> None:
+    """What to do stands in the error."""
+    path = tmp_path / "notes.txt"
+    path.write_text("this is no database, and long enough to be looked at as one\n" * 20)
+
+    with pytest.raises(LedgerError, match="name another file"):
+        SqliteLedger(path)
