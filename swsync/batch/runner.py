@@ -19,7 +19,7 @@ import attrs
 from swsync.batch.attempt import Attempt, Ended, Script
 from swsync.batch.guard import Guard
 from swsync.batch.job import Job
-from swsync.batch.ledger import Intent, Lease, Ledger, Refused, Row, Status
+from swsync.batch.ledger import Intent, Lease, Ledger, Orphan, Refused, Row, Status
 from swsync.batch.observing import Observer, tell
 from swsync.batch.pacer import Pacer
 from swsync.batch.recovery import Connect, tidy
@@ -108,6 +108,7 @@ class Runner:
         self._is_over = False  # the dispatcher has ended and every call too
         self._failure: Exception | None = None
         self._in_flight = 0
+        self._is_tidying = True  # calls of dead processes are being ended
         self._at_gate = False  # an intent waits for its turn
         self._dialed = 0
         self._fenced = 0
@@ -130,9 +131,10 @@ class Runner:
             )
         self._lease = self._ledger.join(self._clock)
         self._ledger.renew(self._lease, self._client.session_state)
-        self._tidy_once()
-        for target, name in ((self._keep_alive, "keeper"), (self._tidy, "tidier"), (self._dispatch, "dispatcher")):
-            self._threads.append(self._clock.start(target, f"swsync-batch-{name}"))
+        orphans = self._ledger.reap()
+        self._threads.append(self._clock.start(self._keep_alive, "swsync-batch-keeper"))
+        self._threads.append(self._clock.start(self._tidy, "swsync-batch-tidier", (orphans,)))
+        self._threads.append(self._clock.start(self._dispatch, "swsync-batch-dispatcher"))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all is dialed and over; False if it is not in time. Raises what ended it."""
@@ -211,7 +213,7 @@ class Runner:
             failure = error
         with self._changed:
             self._failure = failure
-            self._changed.wait_for(lambda: self._in_flight == 0 or self._aborted)
+            self._changed.wait_for(lambda: (self._in_flight == 0 and not self._is_tidying) or self._aborted)
             self._is_over = True
             self._changed.notify_all()
 
@@ -461,13 +463,24 @@ class Runner:
                 except (RelayError, ConnectionClosed) as error:
                     logger.warning("call %s could not be ended: %s", call.call_id, error)
 
-    def _tidy(self) -> None:
-        while not self._wait_over(self._ledger.lease_seconds / 4):
+    def _tidy(self, orphans: list[Orphan]) -> None:
+        while True:
             try:
-                self._tidy_once()
+                for orphan in orphans:
+                    if self._aborted:
+                        return
+                    tidy(self._ledger, orphan, self._connect)
+            except LedgerError as error:
+                logger.warning("the calls of dead processes are ended later: %s", error)
+            with self._changed:
+                self._is_tidying = False
+                self._changed.notify_all()
+            if self._wait_over(self._ledger.lease_seconds / 4):
+                return
+            try:
+                orphans = self._ledger.reap()
             except LedgerError as error:
                 logger.warning("dead processes could not be looked for: %s", error)
-
-    def _tidy_once(self) -> None:
-        for orphan in self._ledger.reap():
-            tidy(self._ledger, orphan, self._connect)
+                orphans = []
+            with self._changed:
+                self._is_tidying = bool(orphans)
