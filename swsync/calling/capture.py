@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from swsync.media.capture import Capture
     from swsync.media.quality import Alignment, LostSpan, ReceiverStats
     from swsync.media.receiver import Receiver
+    from swsync.media.sinks import Target
     from swsync.media.track import Track
 
 __all__ = ["CallCapture", "CaptureVerbs"]
@@ -44,18 +45,19 @@ class CallCapture:
 
     Attributes:
         call: The call.
-        path: Of the WAV; until the end it is ``path.part``.
+        path: Of the file; until the end it is ``path.part``. Of several the first, once it has begun.
         via: ``stream``, ``rtp`` or ``ws``.
         actions: The stream, or the two taps, once it has begun.
     """
 
-    def __init__(self, call: Call, path: str | os.PathLike[str], via: str, codec: str, timeout: float) -> None:
+    def __init__(self, call: Call, path: Target, via: str, codec: str, timeout: float) -> None:
         if via not in WAYS:
             raise ValueError(f"via must be one of {', '.join(WAYS)}, not {via!r}")
         self.call = call
         from pathlib import Path  # with what it needs, the largest import of this package
 
-        self.path: Path = Path(path)
+        self._to = path
+        self.path: Path | None = Path(path) if isinstance(path, (str, os.PathLike)) else None
         self.via = via
         self.actions: Sequence[Action[Any]] = ()
         self._codec = codec
@@ -68,7 +70,7 @@ class CallCapture:
         self._is_closed = False  # guarded by _lock
 
     def __repr__(self) -> str:
-        return f"<CallCapture {self.path} via {self.via}>"
+        return f"<CallCapture {self.path or self._to} via {self.via}>"
 
     # What is known
 
@@ -128,7 +130,8 @@ class CallCapture:
         clock = self.call.session.clock
         with contextlib.ExitStack() as undo:
             self._receivers = self._make_receivers(undo)
-            recording = Capture(self.path, **self._sides(), clock=clock)
+            recording = Capture(self._to, **self._sides(), clock=clock)
+            self.path = recording.path
             undo.callback(recording.discard)
             self.actions = self._start(undo)
             deadline = clock.now() + self._timeout
@@ -278,9 +281,7 @@ def _post_stop(call: Any, verb: str, control_id: str) -> None:
 class CaptureVerbs:
     """The verb that records on this machine."""
 
-    def capture(
-        self, path: str | os.PathLike[str], *, via: str = "stream", codec: str = "PCMU", timeout: float = 10.0
-    ) -> CallCapture:
+    def capture(self, path: Target, *, via: str = "stream", codec: str = "PCMU", timeout: float = 10.0) -> CallCapture:
         """Record both sides of the call into a stereo WAV on this machine: left is said, right is heard.
 
             with call.capture("call.wav") as capture:
@@ -291,7 +292,9 @@ class CaptureVerbs:
         the end of the block. The file is valid at every moment, whatever breaks: call, link, or code inside.
 
         Args:
-            path: Of the WAV; an existing file is replaced at the end.
+            path: Of the WAV; an existing file is replaced at the end. The suffix may name another format (``.flac``,
+                ``.opus`` ...; extra ``soundfile``). A sink (``media.ArraySink`` ...), a function that is called with
+                blocks of samples, an open binary file, or a list of several of these may stand in its place.
             via: ``stream`` (one WebSocket with both sides labelled), ``rtp`` or ``ws`` (two taps).
             codec: ``PCMU`` or ``PCMA``; L16 too where the far side knows it.
             timeout: Seconds for audio to be announced.

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from swsync.media.rtp import parse_packets as parse_packets
     from swsync.media.sender import RtpSender as RtpSender
     from swsync.media.sender import SenderStats as SenderStats
+    from swsync.media.sink import Sink as Sink
+    from swsync.media.sinks import ArraySink as ArraySink
+    from swsync.media.sinks import CallbackSink as CallbackSink
+    from swsync.media.sinks import FileSink as FileSink
+    from swsync.media.soundfiles import SoundFileSink as SoundFileSink
     from swsync.media.track import Track as Track
     from swsync.media.udp import RtpReceiver as RtpReceiver
     from swsync.media.wav import WavWriter as WavWriter
@@ -40,7 +45,10 @@ if TYPE_CHECKING:
 # Public name -> module; every name here is imported above for type checkers too.
 _HOMES: dict[str, str] = {
     "Alignment": "quality",
+    "ArraySink": "sinks",
+    "CallbackSink": "sinks",
     "Capture": "capture",
+    "FileSink": "sinks",
     "Frame": "playout",
     "Frames": "playout",
     "LiveReader": "playout",
@@ -55,6 +63,8 @@ _HOMES: dict[str, str] = {
     "RtpStatistics": "rtp",
     "SenderReport": "rtcp",
     "SenderStats": "sender",
+    "Sink": "sink",
+    "SoundFileSink": "soundfiles",
     "StreamReceiver": "wsstream",
     "TapReceiver": "wstap",
     "Track": "track",
@@ -69,7 +79,10 @@ _HOMES: dict[str, str] = {
 
 __all__ = [
     "Alignment",
+    "ArraySink",
+    "CallbackSink",
     "Capture",
+    "FileSink",
     "Frame",
     "Frames",
     "LiveReader",
@@ -84,6 +97,8 @@ __all__ = [
     "RtpStatistics",
     "SenderReport",
     "SenderStats",
+    "Sink",
+    "SoundFileSink",
     "StreamReceiver",
     "TapReceiver",
     "Track",

@@ -7,6 +7,7 @@ is listed. One side is never corrected; how the second was laid beside the first
 from __future__ import annotations
 
 import array
+import contextlib
 import logging
 import os
 import threading
@@ -18,11 +19,15 @@ import attrs
 from swsync.clock import REAL
 from swsync.errors import MediaError
 from swsync.media.quality import Alignment, LostSpan, ReceiverStats
+from swsync.media.sinks import Sinks
 from swsync.media.track import WINDOW, Track, TrackReader
-from swsync.media.wav import WavWriter, keep_draining, stop_draining
+from swsync.media.wav import keep_draining, stop_draining
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from swsync.clock import Clock
+    from swsync.media.sinks import Target
 
 __all__ = ["Capture"]
 
@@ -162,7 +167,9 @@ class Capture:
     """Records until it is closed; usable in ``with``.
 
     Args:
-        path: Of the WAV. Until the end it is ``path.part``, valid at every moment.
+        to: The path of a WAV: until the end it is ``path.part``, valid at every moment. Or of a file in another format
+            (soundfile), a sink, a function that is called with blocks of samples, an open binary file, or a sequence of
+            them.
         said: The left channel: a track, or a function that gives it once it is there.
         heard: The right channel; with only one of the two the file is mono.
         clock: The tracks' clock.
@@ -175,7 +182,7 @@ class Capture:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        to: Target,
         said: Source | None = None,
         heard: Source | None = None,
         *,
@@ -198,20 +205,20 @@ class Capture:
         self._lost: list[LostSpan] = []
         self._closed = False
         self._error: MediaError | None = None
-        self._wav = WavWriter(path, len(self._sides))
+        self._out = Sinks(to, len(self._sides))
         if is_live:
             try:
                 keep_draining(self)
             except BaseException:
-                self._wav.discard()
+                self._out.discard()
                 raise
 
     # -- what is known
 
     @property
-    def path(self) -> os.PathLike[str]:
-        """Where the finished file is."""
-        return self._wav.path
+    def path(self) -> Path | None:
+        """Where the finished file is; the first one of several, None without any."""
+        return self._out.path
 
     @property
     def clock(self) -> Clock:
@@ -227,8 +234,8 @@ class Capture:
     def duration(self) -> float:
         """Seconds received so far, on the recording's own timeline; once closed, those in the file."""
         if self._closed or self._error:
-            return self._wav.seconds
-        longest = self._wav.seconds
+            return self._out.seconds
+        longest = self._out.seconds
         for side in self._sides:
             track = side.track
             if track is None or not track.started:
@@ -297,13 +304,10 @@ class Capture:
     def _fail(self, error: MediaError) -> None:
         """The disk is full, or the like: what is there gets its name; requires _lock."""
         assert self._lock.locked()
-        logger.error("%s; what was recorded before is in it", error)
         self._error = error
         stop_draining(self)
-        try:
+        with contextlib.suppress(MediaError):  # the log has it
             self._name_file()
-        except MediaError:
-            logger.exception("the recording keeps the name %s", self._wav.part)
 
     def _drain(self, is_final: bool) -> None:
         assert self._lock.locked()
@@ -319,17 +323,17 @@ class Capture:
         self._place(live)
         if len(live) == 2:  # one side alone is never corrected
             for side in live:
-                side.judge(now, self._wav.frames, is_final)
+                side.judge(now, self._out.frames, is_final)
         target = self._target(live, now, is_final)
-        while self._wav.frames < target:
-            bounds = [side.boundary(self._wav.frames) for side in live]
-            until = min(target, self._wav.frames + BLOCK, *(bound for bound in bounds if bound is not None))
-            self._write(until - self._wav.frames)
+        while self._out.frames < target:
+            bounds = [side.boundary(self._out.frames) for side in live]
+            until = min(target, self._out.frames + BLOCK, *(bound for bound in bounds if bound is not None))
+            self._write(until - self._out.frames)
 
     def _warn(self, now: float) -> None:
         if self._warn_after is not None and now - self._began >= self._warn_after:
             self._warn_after = None
-            logger.warning("%s: no audio has come for %.0f s", self._wav.path, now - self._began)
+            logger.warning("%s: no audio has come for %.0f s", self._out, now - self._began)
 
     def _target(self, live: list[_Side], now: float, is_final: bool) -> int:
         """How many frames the file may have now."""
@@ -346,7 +350,7 @@ class Capture:
         return min(holding) if holding else max(ends)
 
     def _write(self, frames: int) -> None:
-        frame, rate, channels = self._wav.frames, self._wav.rate, len(self._sides)
+        frame, rate, channels = self._out.frames, self._out.rate, len(self._sides)
         out = array.array("h", bytes(2 * frames * channels))
         for channel, side in enumerate(self._sides):
             one = array.array("h", bytes(2 * frames))
@@ -354,7 +358,7 @@ class Capture:
             for first, last in lost:
                 self._note_lost(side.name, first / rate, last / rate)
             out[channel::channels] = one
-        self._wav.write(out)
+        self._out.write(out)
 
     def _note_lost(self, side: str, start: float, end: float) -> None:
         if self._lost and self._lost[-1].side == side and abs(self._lost[-1].end - start) < 1e-9:
@@ -372,7 +376,7 @@ class Capture:
         rates = {side.track.rate for side in live if side.track is not None}
         if len(rates) > 1:
             raise MediaError(f"the two sides have different rates: {' and '.join(map(str, sorted(rates)))} a second")
-        self._wav.rate = rates.pop()
+        self._out.rate = rates.pop()
         reference = next((side for side in live if side.reader is not None), new[0])
         if reference.reader is None:
             assert reference.track is not None
@@ -398,7 +402,7 @@ class Capture:
         for each in (side, reference):
             each.compare_from(self._clock.now())
         early = first - side.start  # by how much it began before the file does
-        if early > 0 and not self._wav.frames:
+        if early > 0 and not self._out.frames:
             side.first -= early
             reference.first -= early
         said, heard = (side, reference) if side.name == "said" else (reference, side)
@@ -445,22 +449,15 @@ class Capture:
             self._name_file()
         for side, samples in self.overtaken.items():
             if samples:
-                seconds = samples / self._wav.rate
-                logger.warning(
-                    "%s: %.2f s of what was %s came too late and are not in it", self._wav.path, seconds, side
-                )
+                seconds = samples / self._out.rate
+                logger.warning("%s: %.2f s of what was %s came too late and are not in it", self._out, seconds, side)
         if self._first_audio is None:
-            raise MediaError(
-                f"no audio came for {self._wav.path}: the sender never reached this address, or was silent"
-            )
+            raise MediaError(f"no audio came for {self._out}: the sender never reached this address, or was silent")
 
     def _name_file(self) -> None:
         """Give the file its name; requires _lock. An empty one takes nobody's place."""
         assert self._lock.locked()
-        if not self._wav.frames and self._wav.path.exists():
-            self._wav.discard()
-        else:
-            self._wav.close()
+        self._out.close()
 
     def discard(self) -> None:
         """End without a recording: nothing is written, and an existing file of that name is kept. Idempotent."""
@@ -469,7 +466,7 @@ class Capture:
         stop_draining(self)
         with self._lock:
             self._closed = True
-            self._wav.discard()
+            self._out.discard()
 
     def __enter__(self) -> Capture:
         return self

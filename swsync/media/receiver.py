@@ -11,10 +11,9 @@ from swsync.media.playout import Frames, LiveReader, take_any
 from swsync.media.track import Track, wait_any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from swsync.clock import Clock
     from swsync.media.capture import Capture
+    from swsync.media.sinks import Target
 
 __all__ = ["Receiver"]
 
@@ -220,8 +219,11 @@ class Receiver:
             raise MediaError(f"there is no track {name!r}; there is {', '.join(names)}")
         return name or (names[0] if names else None)
 
-    def save(self, path: str | Path) -> float:
+    def save(self, to: Target) -> float:
         """Write what the buffer holds now into a WAV: one track mono, two stereo. Returns its seconds.
+
+        Args:
+            to: As for ``record``.
 
         Raises:
             MediaError: There is nothing to write, or it cannot be written there.
@@ -229,14 +231,18 @@ class Receiver:
         self._check()
         from swsync.media.capture import Capture
 
-        saved = Capture(path, **self._sides(), clock=self._clock, is_live=False)
+        saved = Capture(to, **self._sides(), clock=self._clock, is_live=False)
         saved.close()
         return saved.duration
 
-    def record(self, path: str | Path) -> Capture:
+    def record(self, to: Target) -> Capture:
         """Record what the buffer holds, and from now on, into a WAV.
 
         It is finished by ``close`` of what is returned, which tells what went wrong, or of this receiver.
+
+        Args:
+            to: A path; the suffix may name another format than WAV (extra ``soundfile``). Or another sink
+                (``ArraySink`` ...), a function, an open binary file, or a list of several.
 
         Raises:
             MediaError: It cannot be written there.
@@ -244,7 +250,7 @@ class Receiver:
         self._check()
         from swsync.media.capture import Capture
 
-        recording = Capture(path, **self._sides(), clock=self._clock)
+        recording = Capture(to, **self._sides(), clock=self._clock)
         with self._changed:
             self._recordings = [*(other for other in self._recordings if not other.closed), recording]
         return recording

@@ -1,78 +1,80 @@
-"""WAV files that are valid at every moment, and the one thread that drains recordings into them."""
+"""WAV files that are valid at every moment, and the one thread that drains recordings."""
 
 from __future__ import annotations
 
 import array
 import atexit
-import contextlib
 import errno
-import fcntl
 import logging
 import os
-import stat
 import struct
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync.clock import REAL
 from swsync.errors import MediaError
+from swsync.media.codec import codec_number, encode
+from swsync.media.partfile import PartFile
+from swsync.media.sink import Sink
 
 if TYPE_CHECKING:
-    from swsync.clock import Clock
+    from pathlib import Path
 
-__all__ = ["WavWriter", "keep_draining", "stop_draining"]
+    from swsync.clock import Clock
+    from swsync.states import Codec
+
+__all__ = ["WavWriter", "keep_draining", "stop_draining", "wav_header"]
 
 logger = logging.getLogger(__name__)
 
-HEADER = 44
-LARGEST = 2**32 - 1 - HEADER  # octets of samples that the format's 32 bit sizes can state
+FORMATS = {"L16": 1, "PCMA": 6, "PCMU": 7}  # WAVE_FORMAT_PCM, _ALAW, _MULAW
+LARGEST = 2**32 - 1 - 60  # octets that the format's 32 bit sizes can state, less the longest header
 EVERY = 0.2  # seconds between two drains
 THREAD_NAME = "swsync-writer"
 
 
-class WavWriter:
-    """Writes 16 bit PCM to ``path.part``, which becomes ``path`` when it is closed.
+class WavWriter(Sink):
+    """Writes a WAV to ``path.part``, which becomes ``path`` when it is closed.
 
     What is on disk is a valid WAV after every call. Not for use by two threads at once.
 
     Args:
         path: Of the finished file; an existing one is replaced at the end.
         channels: 1 or 2.
-        rate: Samples a second; may be set until the first samples are written.
+        rate: Samples a second; both may be set until the first samples are written.
+        codec: ``L16`` for 16 bit PCM, or ``PCMU`` or ``PCMA`` (WAVE formats 7 and 6, half as long): what was received
+            as that is written as the same values, without loss.
 
     Raises:
         MediaError: The file cannot be made, or another recording is being written to it.
+        CodecError: There is no such codec.
     """
 
-    def __init__(self, path: str | os.PathLike[str], channels: int = 1, rate: int = 8000) -> None:
-        if channels not in (1, 2):
-            raise MediaError(f"a WAV has 1 or 2 channels here, not {channels}")
-        self.path = Path(path)
-        if not self.path.name:
-            raise MediaError(f"a recording needs the name of a file, not {os.fspath(path)!r}")
+    def __init__(
+        self, path: str | os.PathLike[str], channels: int = 1, rate: int = 8000, codec: Codec | str = "L16"
+    ) -> None:
+        _check_channels(channels)
+        codec_number(codec)
+        self.codec = str(codec).upper()
         self.channels = channels
         self.rate = rate
         self.frames = 0  # written so far
-        self._closed = False
-        try:
-            # The process may go to another directory before the end.
-            self.path = self.path.absolute()
-            self.part = self.path.with_name(self.path.name + ".part")
-            if self.path.is_dir():
-                raise IsADirectoryError(21, "it is a directory")
-            _check_regular(self.path)
-            self._fd = _open_alone(self.part)
-        except (OSError, ValueError) as error:
-            raise self._failure(error) from None
+        self._file = PartFile(path)
         try:
             self._write_header()
         except BaseException:
             self.discard()
             raise
 
-    def _failure(self, error: OSError | ValueError) -> MediaError:
-        return MediaError(f"cannot write the recording {self.path}: {getattr(error, 'strerror', None) or error}")
+    @property
+    def path(self) -> Path:
+        """Of the finished file."""
+        return self._file.path
+
+    @property
+    def part(self) -> Path:
+        """Where it is until then."""
+        return self._file.part
 
     @property
     def seconds(self) -> float:
@@ -82,7 +84,21 @@ class WavWriter:
     @property
     def closed(self) -> bool:
         """Whether the file is finished."""
-        return self._closed
+        return self._file.closed
+
+    @property
+    def _frame_octets(self) -> int:
+        return self.channels * (2 if self.codec == "L16" else 1)
+
+    def begin(self, rate: int, channels: int) -> None:
+        """Say what will come, before the first samples.
+
+        Raises:
+            MediaError: That many channels do not fit.
+        """
+        _check_channels(channels)
+        self.rate, self.channels = rate, channels
+        self._write_header()
 
     def write(self, samples: Any) -> None:
         """Append samples (a buffer of int16, interleaved if stereo).
@@ -90,38 +106,44 @@ class WavWriter:
         Raises:
             MediaError: The disk is full or fails, the file has reached 4 GiB, or it is closed.
         """
-        if self._closed:
+        if self.closed:
             raise MediaError(f"the recording {self.path} is closed")
         data = memoryview(samples).cast("B")
         if len(data) % (2 * self.channels):
             raise MediaError("samples must be whole frames of int16")
-        if sys.byteorder == "big":
+        if self.codec != "L16":
+            data = memoryview(encode(data, self.codec))
+        elif sys.byteorder == "big":
             swapped = array.array("h", data.tobytes())
             swapped.byteswap()
             data = memoryview(swapped).cast("B")
-        end = HEADER + self.frames * 2 * self.channels
+        header = len(self._header())
+        end = header + self.frames * self._frame_octets
         if end + len(data) > LARGEST:
             raise MediaError(f"the recording {self.path} has reached the 4 GiB that a WAV can hold")
         try:
             while data:
-                written = os.pwrite(self._fd, data, end)
+                written = os.pwrite(self._file.fd, data, end)
                 end, data = end + written, data[written:]
         except OSError as error:
-            raise self._failure(error) from None
+            raise self._file.failure(error) from None
         finally:
             # What fitted on a full disk counts. The header comes last: one that promises less than there is, is valid.
-            self.frames = (end - HEADER) // (2 * self.channels)
+            self.frames = (end - header) // self._frame_octets
             self._write_header()
 
+    def _header(self) -> bytes:
+        return wav_header(self.codec, self.rate, self.channels, self.frames)
+
     def _write_header(self) -> None:
-        octets, align = self.frames * 2 * self.channels, 2 * self.channels
-        form = struct.pack("<HHIIHH", 1, self.channels, self.rate, self.rate * align, align, 16)
-        riff = b"RIFF" + struct.pack("<I", HEADER - 8 + octets) + b"WAVEfmt " + struct.pack("<I", 16) + form
+        header, octets = self._header(), self.frames * self._frame_octets
         try:
-            if os.pwrite(self._fd, riff + b"data" + struct.pack("<I", octets), 0) < HEADER:
+            if octets % 2 and os.pwrite(self._file.fd, b"\0", len(header) + octets) < 1:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if os.pwrite(self._file.fd, header, 0) < len(header):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            raise self._failure(error) from None
+            raise self._file.failure(error) from None
 
     def close(self) -> None:
         """Give the file its name. Idempotent.
@@ -129,26 +151,13 @@ class WavWriter:
         Raises:
             MediaError: It could not be renamed; ``path.part`` is still there.
         """
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            with contextlib.suppress(OSError):
-                # A write that failed half way may have left more than the header tells of.
-                os.ftruncate(self._fd, HEADER + self.frames * 2 * self.channels)
-            os.close(self._fd)
-            os.replace(self.part, self.path)
-        except OSError as error:
-            raise self._failure(error) from None
+        octets = self.frames * self._frame_octets
+        # A write that failed half way may have left more than the header tells of.
+        self._file.close(len(self._header()) + octets + octets % 2)
 
     def discard(self) -> None:
         """Close without a recording: ``path.part`` goes, and a file that has the name stays. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.suppress(OSError):
-            self.part.unlink()
-        os.close(self._fd)
+        self._file.discard()
 
     def __enter__(self) -> WavWriter:
         return self
@@ -157,44 +166,31 @@ class WavWriter:
         self.close()
 
 
-def _check_regular(file: Path | int) -> None:
-    """Raise if there is something else than a file: a pipe cannot hold a recording, /dev/null must not become one."""
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(os.stat(file).st_mode):
-            raise OSError(22, "it is not a regular file")
+def _check_channels(channels: int) -> None:
+    if channels not in (1, 2):
+        raise MediaError(f"a WAV has 1 or 2 channels here, not {channels}")
 
 
-def _open_alone(part: Path) -> int:
-    """Open an empty file that no other recording writes to; what a crash left behind is overwritten.
+def wav_header(codec: str, rate: int, channels: int, frames: int | None) -> bytes:
+    """The 44 octets before 16 bit PCM, or the 58 before G.711 (with a ``fact`` chunk, as formats other than PCM have).
 
-    Raises:
-        OSError: It cannot be opened, or another recording has it.
+    Args:
+        codec: ``L16``, ``PCMU`` or ``PCMA``.
+        rate: Samples a second.
+        channels: 1 or 2.
+        frames: How many there are; None where that is never known (a pipe): the sizes are as large as can be then.
     """
-    # Calls are private: nobody else on the machine may read them, or have them written to a place of his choice.
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    while True:
-        fd = os.open(part, flags, 0o600)
-        try:
-            _check_regular(fd)
-            _lock(fd)
-            # The other recording may have been finished, and renamed, since it was opened here.
-            if part.exists() and os.path.samestat(os.stat(part), os.fstat(fd)):
-                os.ftruncate(fd, 0)
-                return fd
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)
-
-
-def _lock(fd: int) -> None:
-    """The lock goes with the descriptor, even by SIGKILL."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise OSError(error.errno, "another recording is being written to it") from None
-    except OSError:
-        pass  # this file system has no locks
+    width = 2 if codec == "L16" else 1
+    align = width * channels
+    form = struct.pack("<HHIIHH", FORMATS[codec], channels, rate, rate * align, align, 8 * width)
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form
+    if codec != "L16":
+        chunks = b"fmt " + struct.pack("<I", len(form) + 2) + form + b"\0\0"  # the size of an extension: none
+        chunks += b"fact" + struct.pack("<II", 4, 2**32 - 1 if frames is None else frames)
+    octets = 0 if frames is None else frames * align
+    riff = 2**32 - 1 if frames is None else 4 + len(chunks) + 8 + octets + octets % 2
+    size = 2**32 - 1 if frames is None else octets
+    return b"RIFF" + struct.pack("<I", riff) + b"WAVE" + chunks + b"data" + struct.pack("<I", size)
 
 
 class Drained(Protocol):
