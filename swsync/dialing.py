@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 
 RING = 30.0  # seconds that a device rings unless it says otherwise: RELAY's default
 SLACK = 15.0  # seconds that a dial is given beyond its ring timeouts
-LINGER = 30.0  # seconds beyond the ring timeouts in which legs of a dial may still show up
+# Seconds beyond the ring timeouts in which legs of a dial may still show up: a link that has gone silent is noticed
+# only after 90 to 120, and what it kept back comes after that.
+LINGER = 150.0
 LOSERS = 5.0  # seconds in which the service itself ends the losers of a parallel dial
 
 

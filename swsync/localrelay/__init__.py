@@ -7,6 +7,8 @@ from .callee import Callee
 from .faults import Fault, Faults
 from .journal import Entry, Journal
 from .messages import LocalMessage
+from .network import Network
+from .referee import Orphan, Referee, Report
 from .scenario import TABLE, Behaviour
 from .server import LocalRelay
 
@@ -21,4 +23,8 @@ __all__ = [
     "LocalCall",
     "LocalMessage",
     "LocalRelay",
+    "Network",
+    "Orphan",
+    "Referee",
+    "Report",
 ]

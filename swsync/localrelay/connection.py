@@ -44,6 +44,9 @@ class Connection:
         self.close = close
         self.session: Session | None = None
         self._is_cut = False  # a fault has ended the link, and nothing goes over it any more
+        self._is_silent = False  # the same, but the link stays
+        self._lag = {"in": 0.0, "out": 0.0}  # seconds that a fault makes each frame late
+        self._held: dict[str, list[Callable[[], None]]] = {"in": [], "out": []}  # frames that the next one overtakes
         self.number = core.add_connection(self)
 
     def lost(self) -> None:
@@ -58,42 +61,74 @@ class Connection:
         outer = frame.get("params", {})
         name = reply_to or outer.get("event_type") or frame.get("method", "")
         params = (frame.get("result") if reply_to else outer.get("params")) or {}
-        self._unless_spoiled("reply" if reply_to else "event", name, params, lambda _: self._put(frame))
+        self._unless_spoiled("reply" if reply_to else "event", name, params, lambda fault: self._put(frame, fault))
 
-    def _put(self, frame: dict[str, Any]) -> None:
-        if not self._is_cut:
-            self._core.record(self.number, "out", frame)
-            self._send(json.dumps(frame, separators=(",", ":")))
+    def _put(self, frame: dict[str, Any], fault: Fault | None) -> None:
+        if self._is_cut or self._is_silent:
+            return
+        self._core.record(self.number, "out", frame)
+        text = json.dumps(frame, separators=(",", ":"))
+        self._send(text if fault is None else text[: len(text) // 2])
+
+    def be_silent(self) -> None:
+        """Take and send nothing any more."""
+        self._is_silent = True
 
     def _unless_spoiled(
         self, side: str, name: str, params: dict[str, Any], deliver: Callable[[Fault | None], None]
     ) -> None:
-        """Deliver a frame, or do to it what a fault says; who delivers refuses by itself."""
+        """Deliver a frame, or do to it what a fault says; who delivers refuses and truncates by itself."""
+        way = "in" if side in ("request", "ack") else "out"
         fault = self._core.faults.pick(side, name, params)
-        if fault is None:
-            deliver(None)
+        if fault is not None:
+            self._core.note(f"fault: {fault.kind} {side} {name}")
+        kind = "" if fault is None else fault.kind
+        if fault is not None and kind == "reorder":
+            self._hold(way, lambda: deliver(None), fault.seconds)
             return
-        self._core.note(f"fault: {fault.kind} {side} {name}")
-        if fault.kind == "delay":
+        if fault is not None and kind == "slow":
+            self._lag[way] = fault.seconds
+        if fault is not None and kind == "delay":
             self._core.loop.call_later(fault.seconds, deliver, None)
-        elif fault.kind == "duplicate":
-            deliver(None)
-            deliver(None)
-        elif fault.kind == "cut_after":
-            deliver(None)
-        elif fault.kind == "refuse":
-            deliver(fault)
-        if fault.kind.startswith("cut_"):
+        elif kind not in ("drop", "silence", "cut_before"):
+            self._deliver(way, deliver, fault if kind in ("refuse", "truncate") else None)
+        if kind == "duplicate":
+            self._deliver(way, deliver, None)
+        if kind == "silence":
+            self.be_silent()
+        elif kind.startswith("cut_"):
             self._is_cut = True
             self.close()
 
+    def _deliver(self, way: str, deliver: Callable[[Fault | None], None], fault: Fault | None) -> None:
+        """Deliver a frame, and then what it has overtaken."""
+        if self._lag[way]:
+            self._core.loop.call_later(self._lag[way], deliver, fault)
+        else:
+            deliver(fault)
+        for late in list(self._held[way]):
+            late()
+
+    def _hold(self, way: str, deliver: Callable[[], None], seconds: float) -> None:
+        """Deliver a frame after the next one, or when so much time has passed."""
+
+        def once() -> None:
+            if once in self._held[way]:
+                self._held[way].remove(once)
+                deliver()
+
+        self._held[way].append(once)
+        self._core.loop.call_later(seconds, once)
+
     def receive(self, text: str | bytes) -> None:
         """Take one message from the client and answer it."""
+        if self._is_silent:
+            return
         try:
             frame = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             self._core.record(self.number, "in", None, repr(text[:200]))
-            self._refuse(None, schema.PARSE_ERROR, "Parse error: the message is not JSON")
+            self._unreadable()
             return
         self._core.record(self.number, "in", frame)
         if not isinstance(frame, dict):
@@ -106,10 +141,25 @@ class Connection:
         elif "method" in frame:
             self._request(frame)
         elif "result" in frame or "error" in frame:
-            if self.session is not None:
-                self.session.acknowledged(frame.get("id"))
+            self._acknowledgement(frame.get("id"))
         else:
             self._refuse(frame.get("id"), schema.INVALID_REQUEST, "Invalid request: no method")
+
+    def _acknowledgement(self, frame_id: Any) -> None:
+        session = self.session
+        if session is None:
+            return
+
+        def take(fault: Fault | None) -> None:
+            if fault is None:
+                session.acknowledged(frame_id)
+            else:
+                self._unreadable()
+
+        self._unless_spoiled("ack", session.event_type_of(frame_id), {}, take)
+
+    def _unreadable(self) -> None:
+        self._refuse(None, schema.PARSE_ERROR, "Parse error: the message is not JSON")
 
     def _refuse(self, request_id: Any, code: int, message: str, method: Any = "") -> None:
         error = {"code": code, "message": message[:LONGEST_MESSAGE]}
@@ -117,6 +167,9 @@ class Connection:
         self.send({"jsonrpc": "2.0", "id": request_id, "error": error}, name)
 
     def _request(self, frame: dict[str, Any], refusal: Fault | None = None) -> None:
+        if refusal is not None and refusal.kind == "truncate":
+            self._unreadable()
+            return
         request_id, method, params = frame.get("id"), frame["method"], frame.get("params", {})
         if not isinstance(request_id, (str, int, type(None))):
             self._refuse(None, schema.INVALID_REQUEST, "Invalid request: id must be a string")

@@ -184,6 +184,8 @@ class TapAction(_OverWebSocket):
         self._sequence_number = core.random.getrandbits(16)
         self._ssrc = core.random.getrandbits(32)
         self._is_first = True
+        self._way = core.faults.way() if params["device"]["type"] == "rtp" else None
+        self._began = 0  # the first sample that was sent
 
     def _described(self, device: dict[str, Any]) -> dict[str, Any]:
         params = {**device["params"], "codec": self.codec}
@@ -218,6 +220,7 @@ class TapAction(_OverWebSocket):
         return str(address), int(port)
 
     def media_begins(self) -> None:
+        self._began = self._position
         if self.device["type"] == "ws" and self.header != "none":
             text = f"{CONTENT_TYPES[self.codec]};rate={self.rate}"
             self.send(f"content-type:{text}" if self.header == "bare" else json.dumps({"content-type": text}))
@@ -234,7 +237,15 @@ class TapAction(_OverWebSocket):
         )
         self._is_first = False
         self._sequence_number = (self._sequence_number + 1) & 0xFFFF
-        self._send_packet(header + data)
+        if self._way is None:
+            self._send_packet(header + data)
+            return
+        elapsed = (begin - self._began) / RATE
+        for delay in self._way.delays(elapsed, self.ptime / 1000):
+            if delay:
+                self.core.loop.call_later(delay, self._send_packet, header + data)
+            else:
+                self._send_packet(header + data)
 
     def _send_packet(self, datagram: bytes) -> None:
         if self._place is not None:

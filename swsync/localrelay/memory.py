@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from swsync.clock import Clock
-from swsync.errors import ConnectionLost
+from swsync.errors import ConnectionFailed, ConnectionLost
 
 from .connection import Connection
 
@@ -23,9 +23,18 @@ class MemoryLink:
         clock: The relay's clock, in whose time ``receive`` waits.
         post: Runs a function on the relay's thread.
         accept: Makes the relay's end; called on the relay's thread with this link.
+        admit: Returns the HTTP status with which the link is refused, or 0, and the seconds until then.
     """
 
-    def __init__(self, clock: Clock, post: Callable[..., None], accept: Callable[[MemoryLink], Connection]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        post: Callable[..., None],
+        accept: Callable[[MemoryLink], Connection],
+        admit: Callable[[], tuple[int, float]],
+    ) -> None:
+        self._clock = clock
+        self._admit = admit
         self._post = post
         self._accept = accept
         self._connection: Connection | None = None  # the relay's thread only
@@ -37,7 +46,11 @@ class MemoryLink:
     # The client's methods, from any thread.
 
     def connect(self, timeout: float = 10.0) -> None:
-        """Make the link."""
+        """Make the link. Raises ConnectionFailed."""
+        status, seconds = self._admit()
+        self._clock.sleep(min(seconds, timeout))
+        if status or seconds > timeout:
+            raise ConnectionFailed(f"the relay answered {status}" if status else "the relay did not answer in time")
         self._post(self._open)
 
     def send(self, text: str) -> None:

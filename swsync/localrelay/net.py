@@ -165,20 +165,36 @@ class Net:
 
     # RELAY links
 
-    def serve_relay(self, sock: socket.socket, context: ssl.SSLContext | None, accept: Callable[..., Any]) -> None:
+    def serve_relay(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext | None,
+        accept: Callable[..., Any],
+        admit: Callable[[], tuple[int, float]],
+    ) -> None:
         """Take RELAY links on a listening socket.
 
         Args:
             sock: The socket.
             context: Its TLS, or None.
             accept: Called on the relay's thread with a link; returns an object with ``receive(text)`` and ``lost()``.
+            admit: Returns the HTTP status with which a link is refused, or 0, and the real seconds until then.
         """
-        self.finish(self._serve_relay(sock, context, accept))
+        self.finish(self._serve_relay(sock, context, accept, admit))
 
     async def _serve_relay(
-        self, sock: socket.socket, context: ssl.SSLContext | None, accept: Callable[..., Any]
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext | None,
+        accept: Callable[..., Any],
+        admit: Callable[[], tuple[int, float]],
     ) -> None:
         from websockets.asyncio.server import serve
+
+        async def admitted(connection: Any, request: Any) -> Any:
+            status, seconds = admit()
+            await asyncio.sleep(seconds)
+            return connection.respond(status, "") if status else None
 
         async def handle(connection: Any) -> None:
             self._track()
@@ -186,6 +202,7 @@ class Net:
 
         server = await serve(
             handle,
+            process_request=admitted,
             sock=sock,
             ssl=context,
             compression=None,

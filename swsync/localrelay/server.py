@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import threading
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
@@ -22,6 +23,7 @@ from .memory import MemoryLink
 from .net import Net
 from .people import People
 from .places import is_loopback
+from .referee import Referee
 
 __all__ = ["LocalRelay"]
 
@@ -91,6 +93,8 @@ class LocalRelay(People):
         self.ca_file: str | None = None
         self._directory: str | None = None
         self._is_closed = False
+        self._lock = threading.Lock()
+        self._to_be_silent = 0  # links that are accepted and get no answer; guarded by _lock
         super().__init__(Core(self.clock, project=project, token=token, allow_remote=allow_remote, seed=seed))
         self._core.tap_header = tap_header
         self._core.l16_byteorder = l16_byteorder
@@ -115,19 +119,39 @@ class LocalRelay(People):
         sock = bind(self.host, self.port)
         try:
             self.port = sock.getsockname()[1]
-            self._net.serve_relay(sock, context, self._accept)
+            self._net.serve_relay(sock, context, self._accept, self._admit)
         except BaseException:
             sock.close()
             raise
 
+    def _admit(self) -> tuple[int, float]:
+        """Return the status that refuses a new link (or 0) and the seconds until it is answered; any thread."""
+        fault = self._core.faults.pick("link", "*", {})
+        if fault is None:
+            return 0, 0.0
+        self._core.note(f"fault: {fault.kind} link")
+        if fault.kind == "silence":
+            with self._lock:
+                self._to_be_silent += 1
+        if fault.kind == "delay":
+            return 0, fault.seconds / (1.0 if self.is_virtual else self._core.speed)
+        return (fault.status if fault.kind == "refuse" else 0), 0.0
+
+    def _made(self, connection: Connection) -> Connection:
+        with self._lock:
+            is_silent, self._to_be_silent = self._to_be_silent > 0, max(0, self._to_be_silent - 1)
+        if is_silent:
+            connection.be_silent()
+        return connection
+
     def _accept(self, link: WebSocketLink) -> Connection:
-        return Connection(self._core, link.send, link.close)
+        return self._made(Connection(self._core, link.send, link.close))
 
     def _accept_memory(self, link: MemoryLink) -> Connection:
-        return Connection(self._core, link.deliver, link.hang_up)
+        return self._made(Connection(self._core, link.deliver, link.hang_up))
 
     def _memory_transport(self, *_: Any, **__: Any) -> MemoryLink:
-        return MemoryLink(self.clock, self._core.loop.post, self._accept_memory)
+        return MemoryLink(self.clock, self._core.loop.post, self._accept_memory, self._admit)
 
     # What clients need
 
@@ -160,6 +184,11 @@ class LocalRelay(People):
     def journal(self) -> Journal:
         """Every frame in and out, and what the relay decided."""
         return self._core.journal
+
+    @property
+    def referee(self) -> Referee:
+        """Counts rings, and finds calls that nobody looks after."""
+        return Referee(self._core)
 
     @property
     def faults(self) -> Faults:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -50,11 +50,13 @@ class Session:
         self.connection: Connection | None = None
         self._unacknowledged: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._expiry: Timer | None = None
+        self.away: deque[tuple[float, float | None]] = deque(maxlen=1000)  # from when to when it had no link
 
     def attach(self, connection: Connection) -> None:
         """Use this link from now on; an older one of the same session is closed."""
         if self._expiry is not None:
             self._expiry.cancel()
+        self._back()
         old, self.connection = self.connection, connection
         if old is not None:
             old.session = None
@@ -84,7 +86,17 @@ class Session:
     def detach(self) -> None:
         """The link is lost; wait for the client to come back."""
         self.connection = None
+        self.away.append((self._core.loop.now(), None))
         self._expiry = self._core.loop.call_later(RESUME_WITHIN, self._core.forget_session, self)
+
+    def _back(self) -> None:
+        if self.away and self.away[-1][1] is None:
+            self.away[-1] = (self.away[-1][0], self._core.loop.now())
+
+    def event_type_of(self, frame_id: Any) -> str:
+        """Return which kind of event waits for this acknowledgement, or ""."""
+        frame = self._unacknowledged.get(str(frame_id))
+        return "" if frame is None else str(frame["params"]["event_type"])
 
     def frame(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
         """Return the frame of an event."""
