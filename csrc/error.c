@@ -26,6 +26,8 @@ const char *sw_strerror(int code)
         return "an RTCP packet where RTP belongs";
     case SW_ELENGTH:
         return "an RTCP packet that is longer than its datagram, or shorter than what it must hold";
+    case SW_EBASE64:
+        return "no base64";
     default:
         return "unknown error code";
     }

@@ -191,6 +191,7 @@ class Track:
         self.rate = rate
         self.clock = clock
         self.media_clock = media_clock
+        self.number = number  # the codec's in C
         self.reason = ""  # why it ended; written once, by end()
         window = int(WINDOW * rate)
         capacity = 1 << max(int(buffer * rate * 8 / 7) - 1, 2 * window, 64).bit_length()
@@ -243,6 +244,10 @@ class Track:
     def _after(self, code: int, octets: int) -> None:
         if code < 0:
             raise CodecError(f"track {self.name}: {octets} octets are no whole number of {self.codec} samples")
+        self.wake_readers()
+
+    def wake_readers(self) -> None:
+        """The writer has placed something, maybe in C: wake those whose wait that ends."""
         if self._waiting or self._changed is not None:
             self._wake()
 

@@ -7,12 +7,14 @@ import selectors
 import socket
 import ssl
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
+from swsync._media import ffi, lib
 from swsync.media.wsdeframe import Admission, Deframer, Refusal
+from swsync.media.wsplain import READ_SIZE, Octets, Plain, refusal
 from swsync.media.wstls import TlsChannel
 
 __all__ = ["Connection", "Host", "Route"]
@@ -24,7 +26,6 @@ CLOSE_TIME = 1.0  # seconds that a peer has to answer our close and to take what
 DRAIN_TIME = 0.5  # seconds to read what is under way after the receiver has ended
 PING_AFTER = 20.0  # seconds of silence before a ping, and before the next
 IDLE_TIME = 60.0  # seconds of silence, pings unanswered, after which a peer is gone
-READ_SIZE = 64 * 1024
 DRAIN_READS = 64
 MAX_WRITE = 64 * 1024  # octets that wait for a peer that does not read; above, nothing is read from it
 
@@ -35,6 +36,8 @@ class Route(Protocol):
     max_size: int
     time_limit: float | None
     total_limit: int | None
+    plain: Plain | None
+    """Takes the plain messages; without it all of them come as ``text`` and ``binary``."""
 
     def admit(self, request: Request) -> Refusal | None:
         """Judge a request for this route's path; None admits it."""
@@ -52,6 +55,10 @@ class Route(Protocol):
         """A binary message has come."""
         ...
 
+    def refused(self, lane: int, reason: str) -> None:
+        """A plain message was well-formed, but had no place."""
+        ...
+
     def closed(self, reason: str) -> None:
         """The connection of this route has ended, or it ended without ever having had one."""
         ...
@@ -59,6 +66,8 @@ class Route(Protocol):
 
 class Host(Protocol):
     """What the endpoint is to its connections."""
+
+    octets: Octets
 
     def route(self, connection: Connection, request: Request) -> Route | None: ...
     def upgraded(self, connection: Connection) -> None: ...
@@ -87,6 +96,8 @@ class Connection:
         self._host = host
         self._tls = TlsChannel(context) if context is not None else None
         self._deframer = Deframer(self._admit)
+        self._held = b""  # the beginning of a frame that may be a plain one
+        self._foreign = 0  # octets to come that are the deframer's: the rest of a frame that is not
         self._unsent = bytearray()
         self._half_closed = False
         self._reason = ""
@@ -95,6 +106,8 @@ class Connection:
         self._opened_at = self._heard_at = host.now()
         self._octets = 0
         self._events = selectors.EVENT_READ
+        self.sweep: Any = None
+        """What C knows of this socket (``sw_ws_socket``) while it may read it, from the upgrade on."""
 
     def ready(self, events: int) -> None:
         """The selector says that the socket can be read or written."""
@@ -166,11 +179,11 @@ class Connection:
             self.drop("handshake_timeout")
         elif self.route is not None and self._over_time(self.route, now):
             self._limit("time_limit")
-        elif now - self._heard_at >= IDLE_TIME:
+        elif now - self._heard() >= IDLE_TIME:
             self._host.count("idle_timeout")
             self.drop("idle_timeout")
         else:
-            if now - self._heard_at >= PING_AFTER:
+            if now - self._heard() >= PING_AFTER:
                 self._deframer.ping()
                 self._flush()
             self._plan()
@@ -178,11 +191,16 @@ class Connection:
     def _over_time(self, route: Route, now: float) -> bool:
         return route.time_limit is not None and now - self._opened_at >= route.time_limit
 
+    def _heard(self) -> float:
+        """When the peer was last heard of."""
+        return self._heard_at if self.sweep is None else max(self._heard_at, self.sweep.heard / 1e9)
+
     def _plan(self) -> None:
         """Set when to look at this open connection again."""
-        silent = self._host.now() - self._heard_at
-        next_ping = self._heard_at + PING_AFTER * (silent // PING_AFTER + 1)
-        deadline = min(next_ping, self._heard_at + IDLE_TIME, self._closing_until)
+        heard_at = self._heard()
+        silent = self._host.now() - heard_at
+        next_ping = heard_at + PING_AFTER * (silent // PING_AFTER + 1)
+        deadline = min(next_ping, heard_at + IDLE_TIME, self._closing_until)
         if self.route is not None and self.route.time_limit is not None:
             deadline = min(deadline, self._opened_at + self.route.time_limit)
         self.deadline = deadline
@@ -196,32 +214,113 @@ class Connection:
         self.refuse(CloseCode.POLICY_VIOLATION, reason)
 
     def _read(self) -> None:
+        octets, held = self._host.octets, self._hold()
         try:
-            data = self.socket.recv(READ_SIZE)
+            if self._tls is None:
+                came = self.socket.recv_into(octets.view[held:], READ_SIZE)
+                sealed = b""
+            else:
+                sealed = self.socket.recv(READ_SIZE)
+                came = len(sealed)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
             self.drop("lost")
             return
         self._heard_at = self._host.now()
-        self._octets += len(data)
-        ended = not data
+        self._octets += came
         if self._tls is not None:
-            try:
-                data, ended = self._tls.receive(data)
-            except ssl.SSLError:
-                self._host.count("tls_failed")
-                self._flush()  # the alert that says why
-                self.drop("tls_failed")
-                return
-        self._deliver(self._deframer.receive(data))
-        self._judge()
-        if ended and not self.closed:
-            self._deframer.receive_eof()
-            self._flush()
-            self.drop("lost")
+            self._read_sealed(self._tls, sealed)
+        elif came:
+            self._settle(self._consume(held + came))
         else:
-            self._flush()
+            self._end_of_stream()
+
+    def swept(self, stop: Any) -> None:
+        """C has read the socket, and found more in it than it takes (``sw_ws_stop``), or has left it to us."""
+        if stop.octets == lib.SW_WS_UNREAD:
+            self._read()
+        elif stop.octets < 0:
+            self.drop("lost")
+        elif stop.octets == 0:
+            self._end_of_stream()
+        else:
+            self._settle(self._go_on(int(stop.done), int(stop.octets), stop.taken))
+
+    def _read_sealed(self, tls: TlsChannel, sealed: bytes) -> None:
+        try:
+            data, ended = tls.receive(sealed)
+        except ssl.SSLError:
+            self._host.count("tls_failed")
+            self._flush()  # the alert that says why
+            self.drop("tls_failed")
+            return
+        for at in range(0, len(data), READ_SIZE):
+            part, held = data[at : at + READ_SIZE], self._hold()
+            self._host.octets.view[held : held + len(part)] = part
+            self._consume(held + len(part))
+        self._settle(False)
+        if ended and not self.closed:
+            self._end_of_stream()
+
+    def _end_of_stream(self) -> None:
+        self._deframer.receive_eof()
+        self._flush()
+        self.drop("lost")
+
+    def _hold(self) -> int:
+        """Put what the last read left in front of what comes; its length."""
+        if self._held:
+            self._host.octets.view[: len(self._held)] = self._held
+        return len(self._held)
+
+    def _consume(self, end: int) -> bool:
+        """Take the frames of the first ``end`` octets of the buffer, plain ones in C; whether that was all of them."""
+        octets = self._host.octets
+        self._held = b""
+        if not self._deframer.opened:
+            rest = self._deframer.shake(bytes(octets.view[:end]))
+            octets.view[: len(rest)] = rest
+            self._go_on(0, len(rest), None)
+            return False
+        return self._go_on(0, end, None)
+
+    def _go_on(self, at: int, end: int, taken: Any) -> bool:
+        """The same from ``at`` on, before which C has taken what it takes, if ``taken`` is given."""
+        octets, is_plain = self._host.octets, True
+        while at < end or taken is not None:
+            route = self.route
+            if taken is None:
+                if self._foreign or route is None or route.plain is None or not self._deframer.is_open:
+                    count = min(self._foreign or end - at, end - at)
+                    self._foreign = max(0, self._foreign - count)
+                    self._deliver(self._deframer.receive(bytes(octets.view[at : at + count])))
+                    at, is_plain = at + count, False
+                    continue
+                at += route.plain.take(octets, at, end)
+                taken = octets.taken
+            self._foreign = taken.foreign
+            if taken.refused and route is not None:
+                route.refused(taken.lane, refusal(taken.refused))
+            elif not self._foreign:
+                self._held = bytes(octets.view[at:end])
+                break
+            taken = None
+        self._leave_to_c()
+        return is_plain
+
+    def _leave_to_c(self) -> None:
+        """Let C read the socket as long as nothing is under way that it does not know of."""
+        if self.sweep is not None:
+            plain = self.route.plain if self.route is not None and self._deframer.is_open else None
+            self.sweep.ws = ffi.NULL if plain is None or self._held or self._foreign else plain.c
+
+    def _settle(self, is_plain: bool) -> None:
+        """After a read: plain messages change nothing but what has been received."""
+        if is_plain and (self.route is None or self.route.total_limit is None):
+            return
+        self._judge()
+        self._flush()
 
     def _deliver(self, messages: list[str | bytes]) -> None:
         for message in messages:
@@ -265,6 +364,8 @@ class Connection:
             self.route = route
             self._opened_at = self._host.now()
             self._plan()
+            if self._tls is None and route.plain is not None and route.plain.speed and route.total_limit is None:
+                self.sweep = route.plain.sweep(self.socket.fileno())
             self._host.upgraded(self)
             route.opened(self)
 

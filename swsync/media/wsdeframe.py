@@ -1,7 +1,7 @@
 """One media WebSocket without its socket: bytes in, whole messages out, and the bytes to send back.
 
-``Deframer.receive`` is the step that a faster reader may stand in front of: it may take plain data frames out of the
-bytes itself, and must hand everything else (fragments, control frames, what it does not understand) to this one.
+``wsplain`` stands in front of ``Deframer.receive``: it takes plain media messages out of the bytes itself, and hands
+everything else (fragments, control frames, what it does not understand) to this one, frame by frame.
 ``websockets``' sans-I/O server does the handshake, the control frames and the limits. Compression is never offered.
 """
 
@@ -109,23 +109,32 @@ class Deframer:
         Returns:
             The messages that are complete with it: ``str`` for text, ``bytes`` for binary.
         """
+        if self._protocol is None:
+            data = self.shake(data)
         if self._ended or not data:
             return []
-        if self._protocol is None:
-            self._head += data
-            end = self._head.find(END_OF_HEAD)
-            if end < 0 and len(self._head) <= MAX_HEAD:
-                return []
-            # A peer must wait for our answer before it sends frames; one that did not loses nothing.
-            length = end + len(END_OF_HEAD) if 0 <= end <= MAX_HEAD else 0
-            head, data = bytes(self._head[:length]), bytes(self._head[length:])
-            self._head.clear()
-            self._open(head)
-            if not self.opened or not data:
-                return []
         assert self._protocol is not None
         self._protocol.receive_data(data)
         return self._messages()
+
+    def shake(self, data: bytes) -> bytes:
+        """Take what came of the request, and answer it when it is whole.
+
+        Returns:
+            The octets behind it: a peer must wait for our answer before it sends frames, but one that did not loses
+            nothing.
+        """
+        if self._ended or not data:
+            return b""
+        self._head += data
+        end = self._head.find(END_OF_HEAD)
+        if end < 0 and len(self._head) <= MAX_HEAD:
+            return b""
+        length = end + len(END_OF_HEAD) if 0 <= end <= MAX_HEAD else 0
+        head, rest = bytes(self._head[:length]), bytes(self._head[length:])
+        self._head.clear()
+        self._open(head)
+        return rest if self.opened else b""
 
     def receive_eof(self) -> None:
         """The peer will send no more."""

@@ -29,6 +29,7 @@ from swsync.errors import MediaError
 from swsync.media.wsconnection import Connection, Route
 from swsync.media.wsdeframe import request_path
 from swsync.media.wslistener import Attachment, Listener, path_key
+from swsync.media.wsplain import Octets, Sweep
 
 __all__ = ["Endpoint", "counters"]
 
@@ -37,6 +38,8 @@ logger = logging.getLogger(__name__)
 MAX_PENDING = 256  # connections that have not shown a path and a token yet; one more pushes out the oldest
 ACCEPTS_A_ROUND = 64
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+TICK = 0.005  # seconds from one round to the next where many sockets send: less than the 20 ms of a frame
+MANY = 8  # sockets; fewer have nothing to gather in a tick
 PAUSE = 0.25  # seconds without accepting when the process has no descriptor left
 
 REASONS = (
@@ -52,19 +55,21 @@ def counters() -> dict[str, int]:
     return dict(_counters)
 
 
-def _descriptors() -> tuple[selectors.BaseSelector, socket.socket, socket.socket]:
-    """A selector, and a pair of sockets to wake it.
+def _descriptors() -> tuple[selectors.BaseSelector, Sweep | None, socket.socket, socket.socket]:
+    """A selector, what C selects by where it can, and a pair of sockets to wake them.
 
     Raises:
         MediaError: There are none left.
     """
-    selector = None
+    selector, sweep = None, None
     try:
         selector = selectors.DefaultSelector()
-        return selector, *socket.socketpair()
+        sweep = Sweep() if Sweep.possible else None
+        return selector, sweep, *socket.socketpair()
     except OSError as error:
-        if selector is not None:
-            selector.close()
+        for each in (selector, sweep):
+            if each is not None:
+                each.close()
         raise MediaError(f"cannot receive media: {error.strerror or error}") from error
 
 
@@ -82,11 +87,18 @@ class Endpoint:
         self._listeners: list[Listener] = []  # guarded by lock
         self._commands: collections.deque[tuple[Callable[..., None], tuple[Any, ...]]] = collections.deque()
         # All below belongs to the thread.
-        self._selector, self._wake_reader, self._wake_writer = _descriptors()
+        self.octets = Octets()
+        self._selector, self._sweep, self._wake_reader, self._wake_writer = _descriptors()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
+        self._bell = selectors.PollSelector()  # the wake-up alone
+        if self._sweep is not None:
+            self._selector.register(self._sweep, selectors.EVENT_READ, self._sweep)
+        self._bell.register(self._wake_reader, selectors.EVENT_READ, None)
+        self._round_began = 0.0
         self._pending: dict[Connection, Listener] = {}  # oldest first
+        self._swept: dict[int, Connection] = {}  # by descriptor: those that C reads
         self._connections: dict[Connection, Listener] = {}
         self._attachments: dict[int, Attachment] = {}  # by id of its route
         self._leaving: set[Attachment] = set()
@@ -98,8 +110,7 @@ class Endpoint:
         try:
             self.thread.start()
         except BaseException as error:
-            for each in (self._selector, self._wake_reader, self._wake_writer):
-                each.close()
+            self.release_descriptors()
             if isinstance(error, RuntimeError):
                 raise MediaError(f"cannot receive media: {error}") from None
             raise
@@ -144,8 +155,17 @@ class Endpoint:
         finally:
             self._shut()
 
+    def _gather(self) -> None:
+        """Where many sockets send, wait out the tick, so that a round serves several; a command ends the wait."""
+        if len(self._connections) >= MANY:
+            left = self._round_began + TICK - self.now()
+            if left > 0:
+                self._bell.select(left)
+
     def _round(self) -> None:
+        self._gather()
         ready = self._selector.select(self._timeout())
+        self._round_began = self.now()
         if any(key.data is None for key, _ in ready):
             with suppress(OSError):
                 self._wake_reader.recv(4096)  # before the commands: what is posted from now on wakes again
@@ -159,7 +179,18 @@ class Endpoint:
                 self._guard(key.data, key.data.ready, events)
             elif isinstance(key.data, Listener):
                 self._accept(key.data)
+            elif isinstance(key.data, Sweep):
+                self._read_many(key.data)
         self._expire()
+
+    def _read_many(self, sweep: Sweep) -> None:
+        """Have C read the sockets of plain media; see to those that have more."""
+        for _ in range(len(self._connections) + 1):  # level-triggered: what is left now comes with the next round
+            stop = sweep.read(self.octets, self.now())
+            if stop is None:
+                return
+            connection = self._swept[stop.fd]
+            self._guard(connection, connection.swept, stop)
 
     def _guard(self, connection: Connection, function: Callable[..., None], *args: Any) -> None:
         """Whatever happens in one connection stays in it."""
@@ -317,6 +348,9 @@ class Endpoint:
     def release_descriptors(self) -> None:
         """Close this process's copies of everything that is open."""
         self._selector.close()
+        self._bell.close()
+        if self._sweep is not None:
+            self._sweep.close()
         for sock in (self._wake_reader, self._wake_writer):
             sock.close()
 
@@ -356,6 +390,20 @@ class Endpoint:
 
     def watch(self, connection: Connection, events: int) -> None:
         """Wake for these events, and by the connection's deadline."""
+        sweep = self._sweep if connection.sweep is not None and events == selectors.EVENT_READ else None
+        number = connection.socket.fileno()
+        if sweep is not None and number not in self._swept:
+            self._watch_myself(connection, 0)
+            sweep.add(number, connection.sweep)
+            self._swept[number] = connection
+        elif sweep is None:
+            if self._swept.get(number) is connection and self._sweep is not None:
+                self._sweep.remove(number)
+                del self._swept[number]
+            self._watch_myself(connection, events)
+        self._schedule(connection)
+
+    def _watch_myself(self, connection: Connection, events: int) -> None:
         if events != connection.watched:
             if not events:
                 self._selector.unregister(connection.socket)
@@ -364,4 +412,3 @@ class Endpoint:
             else:
                 self._selector.modify(connection.socket, events, connection)
             connection.watched = events
-        self._schedule(connection)

@@ -16,6 +16,7 @@ from swsync.media.receiver import Receiver
 from swsync.media.track import Track
 from swsync.media.wsaddress import Address, masked
 from swsync.media.wsattach import attach
+from swsync.media.wsplain import Plain
 from swsync.memorynet import net_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class WebSocketReceiver(Receiver):
     on the sender's.
     """
 
+    _has_shortcut = True  # C takes plain messages; False: websockets and json read all of them, to the same end
+
     def __init__(
         self,
         where: Address,
@@ -69,6 +72,7 @@ class WebSocketReceiver(Receiver):
         byteorder: str,
         buffer: float,
         clock: Clock,
+        is_stream: bool,
     ) -> None:
         super().__init__(clock=clock)
         if byteorder not in ("little", "big"):
@@ -81,6 +85,7 @@ class WebSocketReceiver(Receiver):
         self._connection: Connection | None = None  # the endpoint's thread only
         self._rejected: dict[str, int] = {}  # written by the endpoint's thread only
         self._invalid = 0  # messages; the endpoint's thread only
+        self._plain = Plain(is_stream, limits.max_size, clock)
         self._attachment: Attachment | MemoryAttachment
         where.url(path, 0, ssl_context, os.environ)  # raises before anything is bound
         paths = tuple({path, where.base_path + path})
@@ -129,6 +134,9 @@ class WebSocketReceiver(Receiver):
     def _binary(self, data: bytes) -> None:
         raise NotImplementedError
 
+    def _refused(self, lane: int, reason: str) -> None:
+        self._reject(reason)
+
     def _opened(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -176,8 +184,10 @@ class _Guest:
         self.max_size = receiver.max_size
         self.time_limit = receiver.time_limit
         self.total_limit = receiver.total_limit
+        self.plain = receiver._plain if receiver._has_shortcut else None
         self.admit = receiver._admit
         self.opened = receiver._opened
         self.text = receiver._text
         self.binary = receiver._binary
+        self.refused = receiver._refused
         self.closed = receiver._hung_up

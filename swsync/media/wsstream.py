@@ -28,9 +28,9 @@ from swsync.media.streammessages import (
     UnknownMessage,
     parse_message,
 )
-from swsync.media.streamorder import ChunkOrder
 from swsync.media.wsaddress import address
 from swsync.media.wsdeframe import Refusal
+from swsync.media.wsplain import Plain
 from swsync.media.wsreceiver import MAX_MESSAGE, Limits, WebSocketReceiver
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ TOKEN_OCTETS = 32
 LEAST_TOKEN = 16  # characters of a token that the user brings
 TOKEN_LIFETIME = 3600.0  # seconds
 MAX_EVENTS = 1000  # DTMF and marks that are remembered
+LANES = {"inbound": 0, "outbound": 1}  # in C
 TRACKS = {"inbound": ("inbound",), "outbound": ("outbound",), "both": ("inbound", "outbound")}
 
 
@@ -55,18 +56,20 @@ TRACKS = {"inbound": ("inbound",), "outbound": ("outbound",), "both": ("inbound"
 class _Lane:
     """One track of a stream; written by the endpoint's thread only."""
 
+    number: int  # in C
     track: Track
-    order: ChunkOrder
-    octets_per_sample: int
+    plain: Plain
     rejected: dict[str, int] = attrs.field(factory=dict)
 
     def statistics(self, stats: ReceiverStats) -> ReceiverStats:
         """Chunks counted like packets."""
+        state = self.plain.report()
+        missing, replayed = state.missing[self.number], state.replayed[self.number]
         return attrs.evolve(
             stats,
-            packets_expected=stats.packets + self.order.missing,
-            packets_lost=self.order.missing,
-            duplicate=stats.duplicate + self.order.replayed,
+            packets_expected=stats.packets + missing,
+            packets_lost=missing,
+            duplicate=stats.duplicate + replayed,
             rejected=self.rejected.copy(),
         )
 
@@ -135,8 +138,6 @@ class StreamReceiver(WebSocketReceiver):
         # The endpoint's thread only:
         self._is_token_used = False
         self._lanes: dict[str, _Lane] = {}
-        self._sequence_number: int | None = None
-        self._missing_messages = 0
         self._handlers: dict[type, Callable[[Any], None]] = {
             StartMessage: self._on_start,
             MediaMessage: self._on_media,
@@ -153,6 +154,7 @@ class StreamReceiver(WebSocketReceiver):
             byteorder=byteorder,
             buffer=buffer,
             clock=clock,
+            is_stream=True,
         )
 
     @property
@@ -192,7 +194,13 @@ class StreamReceiver(WebSocketReceiver):
     @property
     def missing_messages(self) -> int:
         """Messages that never came, by their sequence numbers."""
-        return self._missing_messages
+        return int(self._plain.report().messages_missing)
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """Connections, messages and octets that were not used, by reason."""
+        repeated = int(self._plain.report().messages_repeated)
+        return {**super().rejected, **({"repeated_sequence_number": repeated} if repeated else {})}
 
     def wait_started(self, timeout: float | None = None) -> bool:
         """Wait for the start message, with which the tracks come; False if it did not come in time."""
@@ -254,21 +262,10 @@ class StreamReceiver(WebSocketReceiver):
             logger.debug("a message of a media stream was not used: %s", error)
             self._reject("malformed")
             return
-        self._follow(getattr(message, "sequence_number", None))
+        self._plain.follow(getattr(message, "sequence_number", None))
         handler = self._handlers.get(type(message))
         if handler is not None and self._is_of_this_stream(message):
             handler(message)
-
-    def _follow(self, number: int | None) -> None:
-        """Count what the sequence numbers tell."""
-        if number is None:
-            return
-        last = self._sequence_number
-        if last is not None and number <= last:
-            self._count("repeated_sequence_number")
-        elif last is not None:
-            self._missing_messages += number - last - 1
-        self._sequence_number = number
 
     def _is_of_this_stream(self, message: StreamMessage) -> bool:
         if isinstance(message, (StartMessage, UnknownMessage)):
@@ -290,33 +287,29 @@ class StreamReceiver(WebSocketReceiver):
         layout = message.media_format
         for name in message.tracks or self._wanted:
             if name in self._wanted:
-                lane = _Lane(self._make_track(name, layout, clock), ChunkOrder(layout.rate), layout.octets_per_sample)
+                lane = _Lane(LANES[name], self._make_track(name, layout, clock), self._plain)
                 lane.track._statistics = lane.statistics
                 self._lanes[name] = lane
+                self._plain.feed(lane.number, lane.track)
         self._add_track(*(lane.track for lane in self._lanes.values()))
         with self._changed:
             self._start = message
             self._changed.notify_all()
+        self._plain.start(message.stream_sid)
 
     def _on_media(self, message: MediaMessage) -> None:
         lanes = self._lanes
-        lane = lanes.get(message.track or (next(iter(lanes)) if len(lanes) == 1 else ""))
-        if lane is None:
-            self._reject("unexpected_track")
-            return
-        samples, rest = divmod(len(message.payload), lane.octets_per_sample)
-        if rest or not samples:
-            self._refuse_media(lane, "half_sample" if rest else "no_audio")
-            return
-        position = lane.order.place(message, samples)
-        if position is None:
-            self._refuse_media(lane, "replayed")
-            return
-        lane.track.place(position, message.payload, self._clock.now())
+        name = message.track or (next(iter(lanes)) if len(lanes) == 1 else "")
+        number = LANES.get(name, -1)
+        reason = self._plain.place(number, message.chunk, message.timestamp, message.payload)
+        if reason:
+            self._refused(number, reason)
 
-    def _refuse_media(self, lane: _Lane, reason: str) -> None:
-        lane.rejected[reason] = lane.rejected.get(reason, 0) + 1
-        self._reject(reason)
+    def _refused(self, lane: int, reason: str) -> None:
+        for each in self._lanes.values():
+            if each.number == lane:
+                each.rejected[reason] = each.rejected.get(reason, 0) + 1
+        super()._refused(lane, reason)
 
     def _on_dtmf(self, message: DtmfMessage) -> None:
         with self._changed:

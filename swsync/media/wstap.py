@@ -86,6 +86,7 @@ class TapReceiver(WebSocketReceiver):
             byteorder=byteorder,
             buffer=buffer,
             clock=clock,
+            is_stream=False,
         )
 
     @property
@@ -129,7 +130,9 @@ class TapReceiver(WebSocketReceiver):
             self._joiner = SampleJoiner(self._layout.octets_per_sample)
             self._track = self._make_track(self._name, self._layout)
             self._add_track(self._track)
+            self._plain.feed(0, self._track)
         samples = self._joiner.join(data)
+        self._plain.carry(bool(self._joiner.pending))
         if samples:
             self._track.append(samples, self._clock.now())
 

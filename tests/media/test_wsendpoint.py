@@ -35,6 +35,8 @@ TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 class Guest:
     """A receiver that notes everything."""
 
+    plain = None
+
     def __init__(self, max_size: int = 65536, time_limit: float | None = None, total_limit: int | None = None) -> None:
         self.max_size, self.time_limit, self.total_limit = max_size, time_limit, total_limit
         self.refusal: Refusal | None = None
@@ -60,6 +62,9 @@ class Guest:
         with self.changed:
             self.messages.append(data)
             self.changed.notify_all()
+
+    def refused(self, lane: int, reason: str) -> None:
+        raise AssertionError("nothing is plain here")
 
     def closed(self, reason: str) -> None:
         with self.changed:

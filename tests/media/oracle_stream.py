@@ -1,4 +1,4 @@
-"""Where the audio of a stream's messages belongs on the timeline of its track. No socket, thread or clock."""
+"""Where the audio of a stream's messages belongs, in Python: what ``csrc/wsmedia.c`` is compared with."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+/*
+ * Sockets of plain media WebSockets, read many a call: beside rtpio.c the only file that touches descriptors.
+ *
+ * A hundred streams send five thousand messages a second, and each would cost several steps of Python to be read. Here a
+ * call reads every socket that has something and takes its messages; it comes back at the first one that has anything
+ * else, and with the octets that came. Linux only: elsewhere Python reads the sockets itself, to the same end.
+ */
+#include <errno.h>
+
+#include "track.h"
+
+#if defined(__linux__)
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum { EVENTS = 256 };
+
+/* One read, and the messages in it. 1: this was not all that there is to do for the socket. */
+static int sweep_one(sw_ws_socket *s, void *buffer, size_t room, int64_t now, sw_ws_stop *out)
+{
+    ssize_t came;
+    out->done = 0;
+    memset(&out->taken, 0, sizeof out->taken);
+    out->octets = SW_WS_UNREAD;
+    if (!s->ws)
+        return 1;
+    came = recv(s->fd, buffer, room, MSG_DONTWAIT);
+    if (came < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        return 0;
+    out->octets = came < 0 ? -errno : came;
+    if (came <= 0)
+        return 1;
+    s->heard = now;
+    s->octets += (uint64_t)came;
+    out->done = sw_ws_take(s->ws, buffer, (size_t)came, (int64_t)((double)now * s->speed), &out->taken);
+    for (int lane = 0; lane < 2; lane++)
+        if (out->taken.lanes >> lane & 1)
+            sw_ws_wake(s->ws, lane);
+    return out->done < came || out->taken.refused != SW_OK;
+}
+
+int sw_ws_sweep(int epoll, sw_ws_socket *const *sockets, int count, void *buffer, size_t room, int64_t now,
+                sw_ws_stop *out)
+{
+    struct epoll_event events[EVENTS];
+    int ready = epoll_wait(epoll, events, EVENTS, 0);
+    for (int i = 0; i < ready; i++) {
+        int fd = events[i].data.fd;
+        if (fd < 0 || fd >= count || !sockets[fd])
+            continue;
+        out->fd = fd;
+        if (sweep_one(sockets[fd], buffer, room, now, out))
+            return 1;
+    }
+    return 0;
+}
+
+#else
+
+int sw_ws_sweep(int epoll, sw_ws_socket *const *sockets, int count, void *buffer, size_t room, int64_t now,
+                sw_ws_stop *out)
+{
+    (void)epoll, (void)sockets, (void)count, (void)buffer, (void)room, (void)now, (void)out;
+    return SW_EINVAL;
+}
+
+#endif

@@ -1,0 +1,398 @@
+"""The two ways of a media message, by C and by websockets and json: equal results, whichever it takes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracle_stream import ChunkOrder
+from swsync._media import ffi, lib
+from wsclient import frame, request
+
+from swsync.clock import RealClock
+from swsync.media.streammessages import MediaMessage
+from swsync.media.track import Track
+from swsync.media.wsconnection import Connection
+from swsync.media.wsplain import Octets, Plain
+from swsync.media.wsreceiver import WebSocketReceiver
+from swsync.media.wsstream import StreamReceiver
+from swsync.media.wstap import TapReceiver
+
+TEXT, BINARY, CLOSE, PING, CONT = 1, 2, 8, 9, 0
+
+
+class Ticks(RealClock):
+    """A clock that stands still until it is told, so that two runs see the same times."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time_now = 1000.0
+
+    def now(self) -> float:
+        return self.time_now
+
+
+class Nobody:
+    """The socket of a connection whose octets the test feeds."""
+
+    def __init__(self) -> None:
+        self.incoming = b""
+        self.sent = b""
+
+    def recv_into(self, buffer: Any, size: int) -> int:
+        count = min(size, len(self.incoming))
+        if not count:
+            raise BlockingIOError
+        buffer[:count], self.incoming = self.incoming[:count], self.incoming[count:]
+        return count
+
+    def send(self, data: bytes) -> int:
+        self.sent += bytes(data)
+        return len(data)
+
+    def fileno(self) -> int:
+        return 0
+
+    def close(self) -> None: ...
+    def shutdown(self, how: int) -> None: ...
+
+
+class Host:
+    """An endpoint with one connection and no thread."""
+
+    def __init__(self, route: Any) -> None:
+        self.octets = Octets()
+        self.counts: dict[str, int] = {}
+        self._route = route
+
+    def route(self, connection: Connection, request: Any) -> Any:
+        return self._route
+
+    def upgraded(self, connection: Connection) -> None: ...
+    def dropped(self, connection: Connection) -> None: ...
+    def watch(self, connection: Connection, events: int) -> None: ...
+    def now(self) -> float:
+        return 1000.0
+
+    def count(self, reason: str) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+
+
+def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_c: bool, step: float) -> Any:
+    """What a receiver has of some reads: samples, gaps, counters, events, and what the peer was told."""
+    attachment = receiver._attachment
+    route = attachment.route  # type: ignore[union-attr]
+    route.plain = receiver._plain if by_c else None
+    host, sock = Host(route), Nobody()
+    connection = Connection(sock, host, None)  # type: ignore[arg-type]
+    connection.socket = sock  # type: ignore[assignment]
+    path = receiver._url.partition("//")[2].partition("/")[2]
+    token = f"Authorization: Bearer {receiver.token}" if isinstance(receiver, StreamReceiver) else "x: y"
+    for piece in [request("/" + path, token), *pieces]:
+        sock.incoming += piece
+        while sock.incoming and not connection.closed:
+            before = len(sock.incoming)
+            connection._read()
+            if len(sock.incoming) == before:
+                break
+        clock.time_now += step
+    tracks = {}
+    for name, track in receiver.tracks.items():
+        reader, samples, spans = track.reader(), bytearray(), []
+        while True:
+            track.end()
+            block = reader.take(8000)
+            if not len(block.samples):
+                break
+            samples += block.samples
+            spans += [(span.position, span.samples, span.is_missing) for span in block.spans]
+        tracks[name] = (bytes(samples), spans, track.stats)
+    events = (receiver.dtmf, receiver.marks, receiver.missing_messages) if isinstance(receiver, StreamReceiver) else ()
+    taken = int(receiver._plain.report().messages_taken)
+    told = sock.sent.partition(b"\r\n\r\n")[2]
+    return (tracks, dict(receiver.rejected), events, host.counts, told, connection._reason), taken
+
+
+def both_ways(make: Any, pieces: list[bytes], step: float = 0.02) -> int:
+    """Compare; how many messages C took of the run in which it may."""
+    results = []
+    for by_c in (True, False):
+        clock = Ticks()
+        with make(clock) as receiver:
+            results.append(received(receiver, pieces, clock, by_c, step))
+    (ours, taken), (theirs, none_taken) = results
+    assert ours == theirs
+    assert 0 == none_taken
+    return int(taken)
+
+
+def stream(clock: Ticks) -> StreamReceiver:
+    return StreamReceiver(clock=clock, buffer=5.0, token="t" * 32)
+
+
+def linear_stream(clock: Ticks) -> StreamReceiver:
+    return StreamReceiver(clock=clock, buffer=5.0, token="t" * 32, track="inbound")
+
+
+def start(
+    encoding: str = "audio/x-mulaw", rate: int = 8000, sid: str = "S", tracks: Any = ("inbound", "outbound")
+) -> str:
+    layout = {"encoding": encoding, "sampleRate": rate, "channels": 1}
+    return json.dumps({"event": "start", "sequenceNumber": "1",
+                       "start": {"streamSid": sid, "tracks": list(tracks), "mediaFormat": layout}})  # fmt: skip
+
+
+def mostly(rng: random.Random, usual: Any, *others: Any) -> Any:
+    """The usual, and now and then something else."""
+    return usual if rng.random() < 0.93 else rng.choice(others)
+
+
+def spelled(rng: random.Random, chunk: int, sequence: int) -> str:
+    """A media message in one of very many spellings, most of them right."""
+    octets = rng.randbytes(mostly(rng, 160, 0, 1, 2, 3, 159, 320, 1000))
+    payload = base64.b64encode(octets).decode()
+    payload = mostly(rng, payload, payload[:-1], payload + "=", payload + "\n", "=" + payload, "a===", "AB==", "AAB=",
+                     payload[::-1], payload.replace("A", "-"), payload + "\u00e9")  # fmt: skip
+    count = mostly(rng, chunk, chunk - 1, chunk + 3, 0, 2**53, 2**53 + 1, -1, 10**17)
+    time = mostly(rng, 20 * chunk, 20 * chunk + 7, 20 * chunk + 500, 0, 2**53, 2**60)
+
+    def write(number: int) -> Any:
+        return mostly(rng, str, int, float, "0{}".format, " {}".format, "+{}".format, lambda n: None)(number)
+
+    track = mostly(rng, "inbound", "outbound", "outbound_track", "both", 1, None)
+    media: dict[str, Any] = {"track": track, "chunk": write(count), "timestamp": write(time), "payload": payload}
+    for name in list(media):
+        if rng.random() < 0.02:
+            del media[name]
+    if rng.random() < 0.1:
+        media["more"] = rng.choice(["x", 1.5e3, True, None, -0.0, {"a": 1}, [1], "a\\b", "\u00e9", 1e400])
+    message: dict[str, Any] = {"event": mostly(rng, "media", "mark", "other", 1), "sequenceNumber": write(sequence),
+                               "media": media}  # fmt: skip
+    if rng.random() < 0.3:
+        message["streamSid"] = mostly(rng, "S", "", "T", None, "S\u00e9")
+    for each in (message, media):
+        items = list(each.items())
+        rng.shuffle(items)
+        each.clear()
+        each.update(items)
+    separators = rng.choice([(",", ":"), (", ", ": "), (" ,\t", "\r\n:\n")])
+    text = json.dumps(message, separators=separators, ensure_ascii=rng.random() < 0.9)
+    return str(mostly(rng, text, text + " ", "\n" + text, text.replace("/", "\\/"), text[:-1], text + "}",
+                      text.replace("chunk", "ch\\u0075nk"), text.replace("{", '{"event":"media",', 1),
+                      text.replace('"media":', '"media":{"payload":""},"media":', 1), "", "[]",
+                      text.replace("1", "01"), text.replace("0", "NaN", 1), "\ufeff" + text))  # fmt: skip
+
+
+def cut(rng: random.Random, data: bytes) -> list[bytes]:
+    """Octets in reads of any size."""
+    pieces, at = [], 0
+    while at < len(data):
+        size = rng.choice([1, 2, 3, 5, 13, 100, 300, 700, 5000])
+        pieces.append(data[at : at + size])
+        at += size
+    return pieces
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_stream_in_any_spelling(seed: int) -> None:
+    """Thousands of messages in all spellings, whole and in fragments, with control frames between, in any reads."""
+    rng = random.Random(seed)
+    data = frame(TEXT, b'{"event":"connected"}') + frame(TEXT, start().encode())
+    for chunk in range(1, 120):
+        text = spelled(rng, chunk, chunk + 1).encode("utf-8", "surrogatepass")
+        kind = rng.random()
+        if kind < 0.04 and len(text) > 3:
+            data += frame(TEXT, text[:3], fin=False) + frame(PING, b"p") + frame(CONT, text[3:])
+        elif kind < 0.06:
+            data += frame(PING, b"") + frame(BINARY, b"x")
+        elif kind < 0.08:
+            data += frame(TEXT, b'{"event":"dtmf","streamSid":"S","dtmf":{"digit":"5"}}')
+        else:
+            data += frame(TEXT, text)
+    ending = [b"", frame(CLOSE, b"\x03\xe8"), frame(TEXT, b"\xff"), frame(TEXT, b"x", masked=False),
+              frame(3, b"x"), frame(TEXT, b"x" * 70000), b"\x81\xff" + b"\xff" * 8]  # fmt: skip
+    data += ending[seed % len(ending)]
+    taken = both_ways(stream, cut(rng, data))
+    assert taken > 20  # else this compares one way with itself
+
+
+@pytest.mark.parametrize(("encoding", "rate"), [("audio/x-alaw", 8000), ("audio/x-L16", 16000), ("audio/x-L16", 24000)])
+def test_other_codecs(encoding: str, rate: int) -> None:
+    """Half samples too."""
+    rng = random.Random(rate)
+    data = frame(TEXT, start(encoding, rate, tracks=["inbound"]).encode())
+    for chunk in range(1, 100):
+        data += frame(TEXT, spelled(rng, chunk, chunk).encode("utf-8", "surrogatepass"))
+    assert both_ways(linear_stream, cut(rng, data)) > 20
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(-1, 300), st.integers(-3, 70)), max_size=40), st.integers())
+def test_any_order_of_chunks(told: list[tuple[int, int, int]], seed: int) -> None:
+    """Gaps, replays, pauses and clocks that begin again are the same on both ways."""
+    data = frame(TEXT, start().encode())
+    rng = random.Random(seed)
+    for kind, chunk, time in told:
+        media = {
+            "track": "outbound" if kind == 6 else "inbound",
+            "payload": base64.b64encode(rng.randbytes(160)).decode(),
+        }
+        if kind != 1 and chunk >= 0:
+            media["chunk"] = str(chunk)
+        if kind != 2 and time >= 0:
+            media["timestamp"] = str(20 * time)
+        message = {"event": "media", "sequenceNumber": str(chunk + 3), "media": media}
+        data += frame(TEXT, json.dumps(message).encode())
+    both_ways(stream, cut(rng, data))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=400), st.integers(1, 50))
+def test_any_octets_after_the_start(data: bytes, size: int) -> None:
+    """Whatever comes, both ways come to the same."""
+    begin = frame(TEXT, start().encode())
+    both_ways(stream, [begin, *(data[at : at + size] for at in range(0, len(data), size))])
+
+
+@pytest.mark.parametrize("byteorder", ["big", "little"])
+@pytest.mark.parametrize("codec", ["PCMU", "L16"])
+def test_a_tap(codec: str, byteorder: str) -> None:
+    """Binary messages of any length, with odd octets, fragments, texts and pings between."""
+    rng = random.Random(codec + byteorder)
+    data = b""
+    for _ in range(200):
+        octets = rng.randbytes(rng.choice([160, 320, 320, 320, 0, 1, 3, 161, 17000]))
+        kind = rng.random()
+        if kind < 0.05:
+            data += frame(BINARY, octets, fin=False) + frame(PING, b"p") + frame(CONT, b"")
+        elif kind < 0.1:
+            data += frame(TEXT, b"hello")
+        else:
+            data += frame(BINARY, octets)
+
+    def tap(clock: Ticks) -> TapReceiver:
+        return TapReceiver(codec=codec, byteorder=byteorder, clock=clock, buffer=30.0)
+
+    assert both_ways(tap, cut(rng, data), step=0.005) > 20
+
+
+# Where messages belong: C against the same rules in Python.
+
+
+def place(messages: list[tuple[int | None, int | None]], samples: int, rate: int) -> None:
+    order, clock = ChunkOrder(rate), Ticks()
+    track, plain = Track("inbound", "PCMU", rate, clock=clock, buffer=1.0, snap=0), Plain(True, 1000, clock)
+    plain.feed(0, track)
+    for chunk, timestamp in messages:
+        clock.time_now += 2.0**40 / rate  # any gap is believed after so long a time
+        before = track.report()
+        expected = order.place(MediaMessage(chunk=chunk, timestamp=timestamp, payload=b""), samples)
+        refused = plain.place(0, chunk, timestamp, bytes(samples))
+        after = track.report()
+        assert ("replayed" if expected is None else "") == refused
+        moved = after.counters[lib.SW_TRACK_REBASED] + after.counters[lib.SW_TRACK_LATE]
+        if expected is not None and not moved + after.counters[lib.SW_TRACK_REORDERED]:
+            assert (expected + samples == after.head) or after.counters[lib.SW_TRACK_DUPLICATE]
+        if before.started and moved:
+            break  # the ring's positions are its own from here on
+    state = plain.report()
+    assert (order.missing, order.replayed, order.restarted) == (state.missing[0], state.replayed[0], state.restarted[0])
+
+
+count = st.one_of(st.none(), st.integers(0, 200))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.tuples(count, st.one_of(st.none(), st.integers(0, 4000))), max_size=30), st.integers(1, 2000),
+       st.sampled_from([8000, 16000, 24000, 44100, 48000]))  # fmt: skip
+def test_places(messages: list[tuple[int | None, int | None]], samples: int, rate: int) -> None:
+    """The rules of chunk and timestamp, in C as in Python."""
+    place(messages, samples, rate)
+
+
+def test_regular_places() -> None:
+    """Chunks that follow each other, with clocks that are rounded or jitter, are joined without a seam."""
+    place([(n + 1, n * 441 * 1000 // 16000) for n in range(100)], 441, 16000)
+    place([(1, 0), (2, 27), (3, 33), (4, 60)], 160, 8000)
+    place([(1, 0), (2, 20), (2, 20), (1, 0), (3, 40), (7, 120), (8, 900)], 160, 8000)
+
+
+def test_one_wrong_message_does_not_end_the_audio() -> None:
+    """After one absurd message what follows looks like replays, for a second at most."""
+    clock = Ticks()
+    track, plain = Track("inbound", clock=clock, buffer=1.0), Plain(True, 1000, clock)
+    plain.feed(0, track)
+    told = [(1, 0), (2**50, 2**50), *((n, n * 20) for n in range(2, 102))]
+    refused = [plain.place(0, chunk, timestamp, bytes(160)) for chunk, timestamp in told]
+    assert 50 == refused.count("replayed")
+    assert [""] * 50 == refused[-50:]
+
+
+def test_absurd_numbers() -> None:
+    """Absurd counts give absurd places, not errors."""
+    clock = Ticks()
+    track, plain = Track("inbound", rate=48000, clock=clock, buffer=1.0), Plain(True, 1000, clock)
+    plain.feed(0, track)
+    for chunk, timestamp in ((1, None), (2**53, None), (2**53, 2**53), (0, None), (2**53, None), (None, 2**53)):
+        assert plain.place(0, chunk, timestamp, bytes(1000)) in ("", "replayed")
+    assert "malformed" == plain.place(0, 1, 2**54, bytes(160))
+    assert "unexpected_track" == plain.place(1, 1, 0, bytes(160))
+    assert "unexpected_track" == plain.place(7, 1, 0, bytes(160))
+
+
+# Base64
+
+
+def decode(text: bytes) -> bytes | None:
+    out = ffi.new("uint8_t[]", 3 * len(text) // 4 + 3)
+    size = lib.sw_base64_decode(text, len(text), out, len(out))
+    return None if size < 0 else bytes(ffi.buffer(out, size))
+
+
+@given(st.binary(max_size=300))
+def test_base64(data: bytes) -> None:
+    """What is encoded is decoded, and into no more room than that."""
+    text = base64.b64encode(data)
+    assert data == decode(text)
+    if data:
+        room = ffi.new("uint8_t[]", len(data))
+        assert lib.SW_EROOM == lib.sw_base64_decode(text, len(text), room, len(data) - 1)
+
+
+@given(st.one_of(st.binary(max_size=12), st.text("AB+/=Zz0 9", max_size=12).map(str.encode)))
+def test_base64_garbage(text: bytes) -> None:
+    """Only canonical text is taken (RFC 4648 sections 3.1 to 3.5)."""
+    try:
+        data = base64.b64decode(text, validate=True)
+        expected = data if base64.b64encode(data) == text else None
+    except ValueError:
+        expected = None
+    assert expected == decode(text)
+
+
+def test_frames_of_each_length() -> None:
+    """The three forms of a length, up to the longest that is taken, and one octet more."""
+    for size in (0, 1, 125, 126, 127, 16383, 16384, 16385):
+        data = frame(BINARY, bytes(size))
+        plain, octets = Plain(False, 65536, Ticks()), Octets()
+        plain.feed(0, Track("audio", buffer=5.0))
+        octets.view[: len(data)] = data
+        done = plain.take(octets, 0, len(data))
+        assert (len(data) if size <= 16384 else 0) == done
+        assert (0 if size <= 16384 else len(data)) == octets.taken.foreign
+
+
+def test_a_frame_of_2_to_the_64() -> None:
+    """A length that would wrap is not added to anything."""
+    plain, octets = Plain(False, 65536, Ticks()), Octets()
+    plain.feed(0, Track("audio", buffer=5.0))
+    data = b"\x82\xff" + struct.pack("!Q", 2**64 - 1) + b"mask"
+    octets.view[: len(data)] = data
+    assert 0 == plain.take(octets, 0, len(data))
+    assert 2**64 - 1 == octets.taken.foreign
