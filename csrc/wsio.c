@@ -1,5 +1,5 @@
 /*
- * Sockets of plain media WebSockets, read many a call: beside rtpio.c the only file that touches descriptors.
+ * Sockets of plain media WebSockets, read many a call: it touches their descriptors, and no clock.
  *
  * A hundred streams send five thousand messages a second, and each would cost several steps of Python to be read. Here a
  * call reads every socket that has something and takes its messages; it comes back at the first one that has anything

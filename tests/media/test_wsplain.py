@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import random
 import struct
@@ -13,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle_stream import ChunkOrder
 from swsync._media import ffi, lib
-from wsclient import frame, request
+from wsclient import TIMEOUT, RawClient, frame, request
 
 from swsync.clock import RealClock
+from swsync.media.codec import decode as media_decode
 from swsync.media.streammessages import MediaMessage
 from swsync.media.track import Track
 from swsync.media.wsconnection import Connection
-from swsync.media.wsplain import Octets, Plain
+from swsync.media.wsplain import Octets, Plain, Sweep
 from swsync.media.wsreceiver import WebSocketReceiver
 from swsync.media.wsstream import StreamReceiver
 from swsync.media.wstap import TapReceiver
@@ -280,6 +282,35 @@ def test_a_tap(codec: str, byteorder: str) -> None:
         return TapReceiver(codec=codec, byteorder=byteorder, clock=clock, buffer=30.0)
 
     assert both_ways(tap, cut(rng, data), step=0.005) > 20
+
+
+@pytest.mark.parametrize("sweeps", [True, False])
+def test_many_sockets(sweeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve streams at once, read by C where the system lets it, else by Python: every sample, and every event."""
+    monkeypatch.setattr(Sweep, "possible", sweeps and Sweep.possible)
+    audio = random.Random(1).randbytes(160)
+    keys = frame(TEXT, b'{"event":"dtmf","dtmf":{"digit":"5"}}')
+    marks = frame(TEXT, b'{"event":"mark","mark":{"name":"m"}}')
+    with contextlib.ExitStack() as stack:
+        receivers = [stack.enter_context(StreamReceiver(track="inbound")) for _ in range(12)]
+        clients = [stack.enter_context(RawClient(receiver.url)) for receiver in receivers]
+        for receiver, client in zip(receivers, clients, strict=True):
+            assert 101 == client.open(f"Authorization: Bearer {receiver.token}")
+            client.send(frame(TEXT, start().encode()))
+        for chunk in range(1, 51):
+            media = {"track": "inbound", "chunk": str(chunk), "payload": base64.b64encode(audio).decode()}
+            message = frame(TEXT, json.dumps({"event": "media", "media": media}).encode())
+            for number, client in enumerate(clients):
+                half = len(message) * number // 12
+                client.send(message[:half])
+                client.send(message[half:] + (keys + frame(PING, b"p") + marks if chunk % 10 == 0 else b""))
+        for receiver, client in zip(receivers, clients, strict=True):
+            client.send(frame(TEXT, b'{"event":"stop"}') + frame(CLOSE, b"\x03\xe8"))
+            heard = b"".join(bytes(each.samples) for each in receiver.frames(timeout=TIMEOUT))
+            assert media_decode(audio * 50, "PCMU") == heard
+            assert (5, 5) == (len(receiver.dtmf), len(receiver.marks))
+            assert {} == receiver.rejected
+            assert receiver._plain.report().messages_taken > 0
 
 
 # Where messages belong: C against the same rules in Python.
