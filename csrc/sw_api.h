@@ -703,6 +703,7 @@ typedef struct {
 /* Look at `samples` int16. Frames of 20 ms whose power is above `threshold` (mean square) are speech, and so is
    what follows them for 200 ms (the hangover of ITU-T P.56). `rate`: samples a second, 1000 to 192000. SW_EINVAL. */
 int sw_level_add(sw_level *level, const void *pcm, size_t samples, uint32_t rate, uint32_t threshold);
+
 /* ---- base64.c: RFC 4648 section 4, without line breaks, with padding, whose spare bits are zero --------------- */
 
 /* Decode `octets` characters. Returns the octets written. SW_EBASE64; SW_EROOM. */
