@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 from swsync.memorynet import MemoryNet
 
-__all__ = ["REAL", "Clock", "Condition", "RealClock", "Thread", "VirtualClock"]
+__all__ = ["REAL", "Clock", "Condition", "Latch", "RealClock", "Thread", "VirtualClock"]
 
 T = TypeVar("T")
 
@@ -33,6 +33,13 @@ class Condition(Protocol):
     def wait_for(self, predicate: Callable[[], T], timeout: float | None = None) -> T: ...
     def notify(self, n: int = 1) -> None: ...
     def notify_all(self) -> None: ...
+
+
+class Latch(Protocol):
+    """What ``clock.latch()`` gives: shut, then open for good. One thread waits; another opens it, once."""
+
+    def open(self) -> None: ...
+    def wait(self, timeout: float) -> bool: ...
 
 
 class Thread(Protocol):
@@ -63,6 +70,10 @@ class Clock(Protocol):
 
     def condition(self, lock: Any = None) -> Condition:
         """A condition variable whose timeouts are this clock's. Without a lock it makes its own."""
+        ...
+
+    def latch(self) -> Latch:
+        """What one thread waits for once, at a fraction of what a condition costs."""
         ...
 
     def start(self, target: Callable[..., object], name: str, args: tuple[Any, ...] = ()) -> Thread:
@@ -137,6 +148,24 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
             self.notify(len(self._waiters))
 
 
+class _RealLatch:
+    """A lock that is held until ``open``."""
+
+    __slots__ = ("_lock", "_speed", "open")
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self.open = self._lock.release
+
+    def wait(self, timeout: float) -> bool:
+        if not self._lock.acquire(True, _seconds(timeout / self._speed)):
+            return False
+        self._lock.release()  # it stays open
+        return True
+
+
 class _ScaledCondition:
     """A ``threading.Condition`` on somebody else's lock, whose timeouts pass ``speed`` times as fast."""
 
@@ -187,6 +216,9 @@ class RealClock:
             condition: Condition = _RealCondition(self.speed)
             return condition
         return threading.Condition(lock) if self.speed == 1.0 else _ScaledCondition(lock, self.speed)
+
+    def latch(self) -> Latch:
+        return _RealLatch(self.speed)
 
     def start(self, target: Callable[..., object], name: str, args: tuple[Any, ...] = ()) -> Thread:
         thread = threading.Thread(target=target, name=name, args=args, daemon=True)
@@ -256,6 +288,9 @@ class VirtualClock:
 
     def condition(self, lock: Any = None) -> Condition:
         return _VirtualCondition(self, lock)
+
+    def latch(self) -> Latch:
+        return _VirtualLatch(self)
 
     def start(self, target: Callable[..., object], name: str, args: tuple[Any, ...] = ()) -> Thread:
         return _VirtualThread(self, target, name, args)
@@ -397,6 +432,23 @@ class _VirtualCondition:
             restore(depth)
         else:
             self._lock.acquire()
+
+
+class _VirtualLatch:
+    """A latch on a virtual clock."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._changed = clock.condition()
+        self._is_open = False  # guarded by _changed
+
+    def open(self) -> None:
+        with self._changed:
+            self._is_open = True
+            self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._is_open, timeout)
 
 
 class _VirtualThread:

@@ -18,14 +18,17 @@ MOST = 20_000  # requests under way at once; beyond that something is wrong, and
 class Request:
     """One request under way.
 
-    ``changed``, if given, is a condition that somebody waits on already; it is notified when the reply comes.
+    It is settled by whoever takes it out of the table, and so once. ``changed``, if given, is a condition that somebody
+    waits on already; it is notified then. Without it, ``wait`` waits on a latch, which costs a fifth.
 
     Attributes:
         writes: How often it was given to a link; 0 means that the server cannot have seen it.
         expires: When to drop it from the table, for one that nobody waits for.
     """
 
-    __slots__ = ("changed", "expires", "failure", "id", "idempotent", "is_settled", "method", "reply", "text", "writes")
+    __slots__ = (
+        "_done", "changed", "expires", "failure", "id", "idempotent", "is_settled", "method", "reply", "text", "writes",
+    )  # fmt: skip
 
     def __init__(
         self, clock: Clock, method: str, message: tuple[str, str], idempotent: bool, changed: Condition | None = None
@@ -35,27 +38,29 @@ class Request:
         self.idempotent = idempotent
         self.writes = 0  # guarded by the table's lock
         self.expires: float | None = None  # guarded by the table's lock
-        self.changed = changed or clock.condition()
-        # Guarded by changed.
+        self.changed = changed
+        self._done = clock.latch()
+        # Set by the one thread that settles it, is_settled last; guarded by changed, if there is one.
         self.is_settled = False
         self.reply: dict[str, Any] | None = None
         self.failure: Exception | None = None
 
     def settle(self, reply: dict[str, Any] | None, failure: Exception | None = None) -> None:
-        """Give it its end; the first one counts."""
+        """Give it its end; only who has taken it out of the table may."""
+        if self.changed is None:
+            self.reply, self.failure, self.is_settled = reply, failure, True
+            self._done.open()
+            return
         with self.changed:
-            if not self.is_settled:
-                self.is_settled = True
-                self.reply = reply
-                self.failure = failure
-                self.changed.notify_all()
+            self.reply, self.failure, self.is_settled = reply, failure, True
+            self.changed.notify_all()
 
     def wait(self, timeout: float) -> bool:
         """Wait for the end; False if it has not come within that time."""
+        if self.changed is None:
+            return self._done.wait(timeout)
         with self.changed:
-            if not self.is_settled:
-                self.changed.wait_for(lambda: self.is_settled, timeout)
-            return self.is_settled
+            return self.changed.wait_for(lambda: self.is_settled, timeout)
 
     def result(self) -> dict[str, Any]:
         """Return the result of a settled request, or raise what became of it."""
@@ -130,9 +135,8 @@ class PendingRequests:
                 request.expires = keep_until
             else:
                 self._table.pop(request.id, None)
-        with request.changed:
-            if request.is_settled:
-                return None
+        if request.is_settled:
+            return None
         if not written:
             return RequestTimeout(-1, "there was no link to send it on in time; it was never sent", request.method)
         if request.idempotent:
