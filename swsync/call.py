@@ -6,8 +6,10 @@ What it can do is gathered from ``swsync.calling``, one file per capability; thi
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -44,6 +46,9 @@ SETTLE_DELAY = 0.5
 """Seconds after ``ended`` in which an action's own last event may still come and is preferred."""
 
 
+_NO_LISTENERS: Mapping[str, list[Listener]] = MappingProxyType({})  # one for all calls
+
+
 class Call(
     WaitVerbs,
     PlayVerbs,
@@ -75,7 +80,6 @@ class Call(
         context: The context it came in on, or "".
         tag: The tag it was dialed with, or "".
         direction: ``inbound`` or ``outbound``.
-        device: The device on its far end, as the wire has it.
     """
 
     def __init__(
@@ -98,7 +102,6 @@ class Call(
         self.context = context
         self.tag = tag
         self.direction = direction
-        self.device: dict[str, Any] = dict(device or {})
         # Set by the thread that answers or passes; a late look does no harm.
         self._is_answered_here = False
         self._is_passed = False
@@ -108,10 +111,11 @@ class Call(
             self._state, CallState.ANSWERED, key=RANK.__getitem__
         )  # the farthest of created, ringing, answered
         self._has_ended = self._state is CallState.ENDED
-        self._state_event: CallStateEvent | None = None
+        self._state_event = None
+        self._device = dict(device) if device else None  # unless the state event has it
         self._connect_state = ""
         self._peer: Call | None = None
-        self._listeners: dict[str, list[Listener]] = {}
+        self._listeners: Mapping[str, list[Listener]] = _NO_LISTENERS
         self._waiters: tuple[Waiter, ...] = ()
         self._overload: HandlerOverload | None = None
 
@@ -152,6 +156,13 @@ class Call(
     def id(self) -> str:
         """The same as ``call_id``."""
         return self.call_id
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """The device on its far end, as the wire has it."""
+        with self._condition:
+            event, device = self._state_event, self._device
+        return device or (event.device if event is not None else {})
 
     @property
     def type(self) -> str:
@@ -247,7 +258,8 @@ class Call(
             return decorate
         listener = Listener(match_for(event_type), handler)
         with self._condition:
-            self._listeners.setdefault(listener.match.event_type, []).append(listener)
+            others = self._listeners.get(listener.match.event_type, [])
+            self._listeners = {**self._listeners, listener.match.event_type: [*others, listener]}
         return partial(self._remove_listener, listener)
 
     def listen(self, listen: Mapping[str, Callable[[Any], Any]]) -> Callable[[], None]:
@@ -283,9 +295,9 @@ class Call(
             elif isinstance(event, ConnectEvent):
                 self._bridge(event, afterwards)
                 self._tell_connects(event, afterwards)
-            action = self._actions.get(event.control_id) if event.control_id else None
+            action = self._action(event.control_id) if event.control_id else None
             if action is not None and action._observe(event, afterwards):
-                self._actions.pop(action.control_id, None)
+                self._drop_action(action)
             for waiter in self._waiters:
                 if waiter.match.event_type == event.event_type:
                     waiter.events.append(event)
@@ -302,19 +314,18 @@ class Call(
         """Tell the actions whose events carry no control_id: connects; requires _condition."""
         if event.control_id:
             return
-        for action in [action for action in self._actions.values() if action._event_type == event.event_type]:
-            if action._observe(event, afterwards):
-                self._actions.pop(action.control_id, None)
+        for action in self._actions:
+            if action._event_type == event.event_type and action._observe(event, afterwards):
+                self._drop_action(action)
 
     def _move(self, event: CallStateEvent, afterwards: Afterwards) -> None:
         """Take a new state in; requires _condition."""
-        if event.device:
-            self.device = event.device
         self.direction = self.direction or event.direction
-        self.node_id = event.node_id or self.node_id
+        self.node_id = sys.intern(event.node_id) or self.node_id
         state = known_state(event.call_state)
         if state is None or RANK[state] < RANK[self._state]:
             return  # unknown, or overtaken by a later one
+        self._device = None if event.device else self.device
         self._state_event = event
         self._state = state
         if state in (CallState.RINGING, CallState.ANSWERED):
@@ -359,8 +370,7 @@ class Call(
             if self._over is None:
                 end_reason, last_event = self._end_reason, self._state_event
                 self._over = factory or (lambda: CallEnded(end_reason, last_event))
-            actions = list(self._actions.values())
-            self._actions.clear()
+            actions, self._actions = self._actions, ()
             for action in actions:
                 action._end_with_call(afterwards, factory)
             self._condition.notify_all()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swsync.devices import as_wire
 from swsync.errors import DialFailed, DialUnknown, RequestTimeout
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from swsync.call import Call
     from swsync.routing import Router
 
-__all__ = ["Dial", "arrange", "ring_time"]
+__all__ = ["LINGER", "Dial", "PastDial", "arrange", "ring_time"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,20 @@ def _ring(device: Any) -> float:
     return float(timeout) if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) else RING
 
 
+class PastDial(NamedTuple):
+    """What is remembered of a dial that was answered and has no other leg: there is one for each call of a minute.
+
+    Attributes:
+        until: When no more legs of it can show up.
+        winner: The leg that was answered.
+        prepare: Called with each leg that shows up after all.
+    """
+
+    until: float
+    winner: Call
+    prepare: Callable[[Call], object] | None
+
+
 _NO_LEGS: frozenset[str] = frozenset()  # one for all dials
 
 
@@ -97,6 +111,15 @@ class Dial:
         self._is_abandoned = False  # every leg of it is to be ended
         self._was_seen = False  # RELAY has said anything about it
 
+    @classmethod
+    def answered(cls, router: Router, tag: str, past: PastDial) -> Dial:
+        """Make one again that was answered and dropped, now that another leg of it has shown up."""
+        dial = cls(router, tag, max(0.0, past.until - router.clock.now()), past.prepare)
+        dial._legs = {past.winner.call_id: past.winner}
+        dial._winner = past.winner
+        dial._was_seen = True
+        return dial
+
     # From the dialing thread.
 
     def run(self, params: dict[str, Any], timeout: float, wait_for_link: bool = True) -> Call:
@@ -115,6 +138,7 @@ class Dial:
         except BaseException:  # Ctrl-C, wherever it struck: nobody gets the call. The I/O thread goes on ending legs
             with self._changed:
                 self._winner = None
+            self._router.expect_legs(self)
             self.give_up()
             raise
 
@@ -322,6 +346,17 @@ class Dial:
             legs = list(self._legs.values())
         for leg in legs:
             self._watch(leg)
+        until = self._router.clock.now() + self._ring + LINGER
+        with self._changed:
+            winner = None if self._is_abandoned else self._winner
+            is_quiet = all(leg is winner or leg.state is CallState.ENDED for leg in legs)
+        if winner is not None and is_quiet:
+            self._router.retire_dial(self, PastDial(until, winner, self._prepare))
+        else:
+            self.expire()
+
+    def expire(self) -> None:
+        """Be dropped when no more legs can show up."""
         self._router.call_later(self._ring + LINGER, self._drop)
 
     def _drop(self, missed_news: bool = False) -> None:

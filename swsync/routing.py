@@ -16,18 +16,18 @@ from swsync.call import Call
 from swsync.clock import Clock, Condition
 from swsync.connection import Connection, Timer
 from swsync.devices import as_wire
-from swsync.dialing import Dial
+from swsync.dialing import LINGER, Dial, PastDial
 from swsync.dispatcher import Dispatcher
 from swsync.errors import CallEnded, ConfigurationError, HandlerOverload, ProtocolError
 from swsync.events import (
     CallReceiveEvent,
+    CallStateEvent,
     DialEvent,
     MessageReceiveEvent,
     MessageStateEvent,
     RelayEvent,
     parse_event,
 )
-from swsync.eventwords import share_kept
 from swsync.states import CallState
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class Router:
         self._calls: dict[str, Call] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._dials: dict[str, Dial] = {}
+        self._past_dials: dict[str, PastDial] = {}  # by tag
+        self._is_sweeping = False  # a timer looks after _past_dials
         self._messages: dict[str, Message] = {}
         self._early: OrderedDict[str, list[RelayEvent]] = OrderedDict()
 
@@ -162,6 +164,7 @@ class Router:
             if self._dials.get(dial.tag) is not other:
                 raise ValueError(f"tag {dial.tag!r} is in use by another dial")
             self._dials[dial.tag] = dial
+            self._past_dials.pop(dial.tag, None)
 
     def drop_dial(self, dial: Dial) -> None:
         """Nothing more of it is expected."""
@@ -169,6 +172,34 @@ class Router:
             if self._dials.get(dial.tag) is dial:
                 del self._dials[dial.tag]
             self.changed.notify_all()
+
+    def expect_legs(self, dial: Dial) -> None:
+        """Route the events of its tag to it again, though it was answered."""
+        with self.changed:
+            self._past_dials.pop(dial.tag, None)
+            self._dials.setdefault(dial.tag, dial)
+
+    def retire_dial(self, dial: Dial, past: PastDial) -> None:
+        """It was answered, and only a leg that shows up against all expectation would be its business."""
+        with self.changed:
+            if self._dials.get(dial.tag) is not dial:
+                return
+            del self._dials[dial.tag]
+            self._past_dials[dial.tag] = past
+            start, self._is_sweeping = not self._is_sweeping, True
+            self.changed.notify_all()
+        if start:
+            self.call_later(LINGER, self._sweep)
+
+    def _sweep(self, missed_news: bool = False) -> None:
+        """Forget the dials whose time is over, unless there was no link to hear of their legs on."""
+        now, is_deaf = self.clock.now(), not self.is_connected
+        with self.changed:
+            if not (is_deaf or missed_news):
+                self._past_dials = {tag: past for tag, past in self._past_dials.items() if past.until > now}
+            self._is_sweeping = bool(self._past_dials)
+        if self._is_sweeping:
+            self.call_later(LINGER, self._sweep, is_deaf)
 
     # What the client needs.
 
@@ -232,7 +263,7 @@ class Router:
         Raises:
             ProtocolError: It is nothing that RELAY sends.
         """
-        event = parse_event(share_kept(payload))
+        event = parse_event(payload)
         if not event.call_id.isprintable():
             raise ProtocolError("the call_id of an event holds control characters")  # it would go into logs
         if isinstance(event, CallReceiveEvent):
@@ -250,7 +281,7 @@ class Router:
         with self._lock:
             call = self._calls.get(event.call_id) if event.call_id else None
         tag = event.params.get("tag")
-        if call is not None and not (call.tag and call.tag == tag and self._dials):
+        if call is not None and not (call.tag and call.tag == tag and tag in self._dials):
             call._receive(event)
         elif not (isinstance(tag, str) and tag and self._route_dial(event, tag)):
             if call is not None:
@@ -260,7 +291,12 @@ class Router:
 
     def _route_dial(self, event: RelayEvent, tag: str) -> bool:
         with self.changed:
-            dial = self._dials.get(tag)
+            dial, past = self._dials.get(tag), self._past_dials.get(tag)
+        if dial is None and past is not None:
+            dial = Dial.answered(self, tag, past)
+            if isinstance(event, CallStateEvent):
+                self.expect_legs(dial)
+                dial.expire()
         return dial is not None and dial.receive(event)
 
     def _route_message(self, event: MessageStateEvent) -> None:

@@ -255,6 +255,31 @@ def test_a_tag_in_use_is_refused(client: swsync.RelayClient, server: ScriptedSer
     assert 1 == len(server.params("calling.dial"))
 
 
+def test_an_answered_dial_is_remembered_for_its_ring_time_and_thirty_seconds(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Another leg of it that shows up in that time is ended, and one that shows up later is nobody's."""
+    on_dial(server, answer)
+    client.dial_phone(TO, timeout=20, tag="t")
+    clock.sleep(49)
+    server.link.state("late", "ringing", tag="t")
+    assert "late" == server.wait_for("calling.end", timeout=10)["call_id"]
+    server.link.state("late", "ended", tag="t")
+    clock.sleep(200)
+    server.link.state("later", "ringing", tag="t")
+    clock.sleep(10)
+    assert 1 == len(server.params("calling.end"))
+    assert ["c1"] == [call.call_id for call in client.calls]
+
+
+def test_a_tag_of_an_answered_dial_may_be_used_again(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """The second dial gets its own call."""
+    calls = iter(("c1", "c2"))
+    on_dial(server, lambda link, tag: answer(link, tag, next(calls)))
+    assert ["c1", "c2"] == [client.dial_phone(TO, tag="t").call_id for _ in range(2)]
+    assert [] == server.params("calling.end")
+
+
 def test_concurrent_dials_are_not_mixed_up(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import attrs
 import pytest
 
 from swsync import events
-from swsync.events import EVENT_CLASSES, RelayEvent, parse_event
-from swsync.eventwords import share_kept, share_words
+from swsync.events import EVENT_CLASSES, RelayEvent, TapEvent, parse_event
+from swsync.eventtext import KeptEvent, as_text, from_text
 
 
 def test_each_of_the_23_types_has_its_class():
@@ -155,34 +153,29 @@ def test_numbers_stand_in_for_text():
     assert "202" == event.sip_refer_response_code
 
 
-def test_what_is_kept_shares_its_words():
-    """Params that a call keeps are equal to what came, and words in them are the same objects each time."""
-
-    def payload():
-        return json.loads('{"event_type": "calling.call.tap", "params": {"state": "tapping", "tap": {"type": "a b"}}}')
-
-    first, second = share_kept(payload()), share_kept(payload())
-
-    assert payload() == first
-    assert first["params"] is not second["params"]
-    assert first["params"]["state"] is second["params"]["state"]
-    assert [id(key) for key in first["params"]["tap"]] == [id(key) for key in second["params"]["tap"]]
+class Keeper:
+    event = KeptEvent()
 
 
-@pytest.mark.parametrize("params", [None, [], "word", {"event_type": "calling.call.tap"}])
-def test_nothing_is_shared_of_what_is_no_event(params):
-    """Whatever stands where an event's params belong comes back as it is."""
-    for event_type in ("calling.call.tap", "calling.call.play", None, [], 5):
-        payload = {"event_type": event_type, "params": params}
-        assert payload == share_kept(payload)
+def test_a_kept_event_is_read_as_it_was_set():
+    """It is equal in class and fields to what came, and takes no memory for objects meanwhile."""
+    payload = {
+        "event_type": "calling.call.tap",
+        "timestamp": 1767225600.25,
+        "params": {"state": "tapping", "tap": {"type": "\u00e4 \ud800", "list": [1, 2.5, None, True]}, "device": {}},
+    }
+    keeper, event = Keeper(), parse_event(payload)
+    keeper.event = event
+
+    assert attrs.asdict(event) == attrs.asdict(keeper.event)
+    assert TapEvent is type(keeper.event)
+    assert {bytes} == {type(value) for value in vars(keeper).values()}
 
 
-def test_shared_words_go_only_so_deep():
-    """Nesting deeper than any event has it is neither lost nor followed."""
-    params = {"a": 1}
-    for _ in range(90):
-        params = {"a": params}
-    shared = share_words(params)
-
-    assert params == shared
-    assert params["a"]["a"]["a"]["a"]["a"] is shared["a"]["a"]["a"]["a"]["a"]
+def test_what_is_no_json_is_kept_as_it_is():
+    """Nothing, an event that swsync made, and params that JSON cannot say, are kept as the objects they are."""
+    keeper, unspeakable = Keeper(), {"state": object()}
+    for event in (None, TapEvent(state="finished", synthetic=True), TapEvent(params=unspeakable)):
+        keeper.event = event
+        assert event is keeper.event
+    assert unspeakable is from_text(as_text(unspeakable))

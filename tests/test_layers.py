@@ -43,7 +43,7 @@ LAYERS = {
     "swsync.protocol": 1,
     "swsync.events": 1,
     "swsync.eventfields": 1,
-    "swsync.eventwords": 1,
+    "swsync.eventtext": 1,
     "swsync.devices": 1,
     "swsync._media": 1,
     "swsync.errors": 0,

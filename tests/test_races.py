@@ -81,7 +81,7 @@ def test_starting_races_with_the_end():
             else:
                 with pytest.raises(CallEnded):
                     action.wait(LONG)
-        assert {} == call._actions
+        assert () == call._actions
 
 
 def test_listeners_come_and_go_while_events_arrive():

@@ -7,6 +7,7 @@ controls that the wire has for it.
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -16,7 +17,7 @@ import attrs
 from swsync.calling._completion import Afterwards, Completion, E_co, run_afterwards
 from swsync.errors import ActionFailed, CallEnded, CallGone
 from swsync.events import RelayEvent, parse_event
-from swsync.eventwords import share_words
+from swsync.eventtext import KeptEvent, as_text, from_text
 
 if TYPE_CHECKING:
     from swsync.calling._base import Verbs
@@ -38,7 +39,6 @@ class Action(Completion[E_co]):
     Attributes:
         call: The call it runs on.
         control_id: Its name on the wire.
-        reply: What RELAY answered to the command; empty until then.
     """
 
     _verb: ClassVar[str] = ""
@@ -52,6 +52,8 @@ class Action(Completion[E_co]):
     _is_named_on_wire: ClassVar[bool] = True
     # Whether an end before the start is a failure by itself: nothing else on the wire says that a tap failed.
     _must_start: ClassVar[bool] = False
+
+    _last_event: KeptEvent[E_co] = KeptEvent()
 
     def __init__(
         self,
@@ -67,15 +69,15 @@ class Action(Completion[E_co]):
         super().__init__(call.session.clock, call._condition)
         self.call = call
         self.control_id = control_id
-        self.reply: dict[str, Any] = {}
         self._on_completed = on_completed
         self._on_started = on_started
         self._on_ended = on_ended
-        self._address = address
+        self._address = sys.intern(address)  # taps of many calls go to one place
         self._receiver = receiver
         # Guarded by _condition, as what Completion has.
         self._state = ""
-        self._last_event: E_co | None = None
+        self._last_event = None
+        self._reply: Any = None
         self._is_started = False
         self._is_accepted = False
 
@@ -86,6 +88,11 @@ class Action(Completion[E_co]):
     def id(self) -> str:
         """The same as ``control_id``."""
         return self.control_id
+
+    @property
+    def reply(self) -> dict[str, Any]:
+        """What RELAY answered to the command; empty until then."""
+        return from_text(self._reply) or {}
 
     @property
     def state(self) -> str:
@@ -208,7 +215,7 @@ class Action(Completion[E_co]):
         """RELAY took the command; called by the thread that sent it."""
         afterwards: Afterwards = []
         with self._condition:
-            self.reply = share_words(reply)
+            self._reply = as_text(reply)
             self._is_accepted = True
             if not self._started_states and not self._is_settled:
                 self._start(afterwards)

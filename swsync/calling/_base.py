@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -56,10 +57,10 @@ class Verbs:
     def __init__(self, session: Session, call_id: str, node_id: str) -> None:
         self.session = session
         self.call_id = call_id
-        self.node_id = node_id
+        self.node_id = sys.intern(node_id)  # there are few; the JSON of each event has its own
         self._condition: Condition = session.clock.condition()
         # All below belongs to _condition.
-        self._actions: dict[str, Action[Any]] = {}
+        self._actions: tuple[Action[Any], ...] = ()  # those under way; there are few at a time
         self._has_ended = False
         self._end_reason = ""
         self._over: Callable[[], BaseException] | None = None  # set when nothing more will come
@@ -131,17 +132,27 @@ class Verbs:
                 raise CallGone(-1, f"the call has ended ({self._end_reason})", f"calling.{action._verb}")
             if self._over is not None:
                 raise self._over()
-            if action.control_id in self._actions:
+            if self._action(action.control_id) is not None:
                 raise ValueError(f"control_id {action.control_id!r} is in use on this call")
-            self._actions[action.control_id] = action
+            self._actions += (action,)
+
+    def _action(self, control_id: str) -> Action[Any] | None:
+        """The action of that name that is under way; requires _condition."""
+        for action in self._actions:
+            if action.control_id == control_id:
+                return action
+        return None
+
+    def _drop_action(self, action: Action[Any]) -> None:
+        """Nothing more is expected for it; requires _condition."""
+        self._actions = tuple(other for other in self._actions if other is not action)
 
     def _unregister(self, action: Action[Any], error: BaseException) -> None:
         """The command of an action was refused: whoever holds the action hears why."""
         reason = error if isinstance(error, SwsyncError) else ActionFailed(-1, f"its request failed: {error!r}")
         afterwards: Afterwards = []
         with self._condition:
-            if self._actions.get(action.control_id) is action:
-                del self._actions[action.control_id]
+            self._drop_action(action)
             action._finish(afterwards, failure=lambda: copy.copy(reason))
         run_afterwards(afterwards)
 

@@ -10,6 +10,7 @@ from swsync.calling._base import Verbs
 from swsync.calling.listening import Match, match_for
 from swsync.errors import CallEnded
 from swsync.events import CallStateEvent, RelayEvent
+from swsync.eventtext import KeptEvent
 from swsync.states import CallState
 
 __all__ = ["RANK", "WaitVerbs", "Waiter", "known_state"]
@@ -38,9 +39,9 @@ class WaitVerbs(Verbs):
     """The waits of a call. None of them outlives the call or its session."""
 
     # Belong to _condition; Call sets them.
+    _state_event: KeptEvent[CallStateEvent] = KeptEvent()
     _state: CallState
     _reached: CallState
-    _state_event: CallStateEvent | None
     _waiters: tuple[Waiter, ...]
 
     def wait_for(

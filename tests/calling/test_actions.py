@@ -58,7 +58,7 @@ def test_the_end_of_the_call_ends_every_action(name):
             action.wait(0)
         assert "hangup" == info.value.end_reason
         assert (True, False, None) == (action.is_done, action.completed, action.result)
-    assert {} == call._actions
+    assert () == call._actions
 
 
 @pytest.mark.parametrize("name", sorted(ACTIONS))
@@ -80,7 +80,7 @@ def test_a_gone_call_raises(name):
 
     with pytest.raises(CallGone):
         ACTIONS[name][0](call)
-    assert {} == call._actions
+    assert () == call._actions
 
 
 @pytest.mark.parametrize("name", [name for name in ACTIONS if "stop" in ACTIONS[name][1]])
@@ -260,7 +260,7 @@ def test_an_action_whose_reply_is_lost_raises_and_is_forgotten():
     with pytest.raises(OutcomeUnknown) as caught:
         call.play(media=[], control_id="greeting")
     assert "greeting" == caught.value.control_id
-    assert {} == call._actions
+    assert () == call._actions
 
 
 def test_an_interrupted_request_leaves_no_action_behind():
@@ -270,7 +270,7 @@ def test_an_interrupted_request_leaves_no_action_behind():
 
     with pytest.raises(KeyboardInterrupt):
         call.play_tts("hi")
-    assert {} == call._actions
+    assert () == call._actions
 
 
 def test_on_completed_runs_with_the_last_event():
