@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from swsync.call import Call
     from swsync.calling._base import Action
     from swsync.media.capture import Capture
-    from swsync.media.quality import Alignment, LostSpan, ReceiverStats
+    from swsync.media.quality import Alignment, LostSpan, Quality
     from swsync.media.receiver import Receiver
     from swsync.media.sinks import Target
     from swsync.media.track import Track
@@ -80,8 +80,8 @@ class CallCapture:
         return self._recording.duration if self._recording else 0.0
 
     @property
-    def quality(self) -> Mapping[str, ReceiverStats]:
-        """Statistics of each side, ``said`` and ``heard``: packets, loss, jitter ..."""
+    def quality(self) -> Mapping[str, Quality]:
+        """Of each side, ``said`` and ``heard``, while it runs too: packets, loss, jitter, levels, talk time."""
         return self._recording.quality if self._recording else {}
 
     @property

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from swsync.media.playout import LiveReader as LiveReader
     from swsync.media.quality import Alignment as Alignment
     from swsync.media.quality import LostSpan as LostSpan
+    from swsync.media.quality import Quality as Quality
     from swsync.media.quality import ReceiverStats as ReceiverStats
+    from swsync.media.quality import loss_rating as loss_rating
+    from swsync.media.quality import mos as mos
     from swsync.media.receiver import Receiver as Receiver
     from swsync.media.rtcp import SenderReport as SenderReport
     from swsync.media.rtp import RtpBatch as RtpBatch
@@ -53,6 +56,7 @@ _HOMES: dict[str, str] = {
     "Frames": "playout",
     "LiveReader": "playout",
     "LostSpan": "quality",
+    "Quality": "quality",
     "Receiver": "receiver",
     "ReceiverStats": "quality",
     "RtpBatch": "rtp",
@@ -73,6 +77,8 @@ _HOMES: dict[str, str] = {
     "decode_into": "codec",
     "encode": "codec",
     "encode_into": "codec",
+    "loss_rating": "quality",
+    "mos": "quality",
     "packetize": "rtp",
     "parse_packets": "rtp",
 }
@@ -87,6 +93,7 @@ __all__ = [
     "Frames",
     "LiveReader",
     "LostSpan",
+    "Quality",
     "Receiver",
     "ReceiverStats",
     "RtpBatch",
@@ -107,6 +114,8 @@ __all__ = [
     "decode_into",
     "encode",
     "encode_into",
+    "loss_rating",
+    "mos",
     "packetize",
     "parse_packets",
 ]

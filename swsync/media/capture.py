@@ -18,7 +18,8 @@ import attrs
 
 from swsync.clock import REAL
 from swsync.errors import MediaError
-from swsync.media.quality import Alignment, LostSpan, ReceiverStats
+from swsync.media.meter import Meter
+from swsync.media.quality import Alignment, LostSpan, Quality, ReceiverStats
 from swsync.media.sinks import Sinks
 from swsync.media.track import WINDOW, Track, TrackReader
 from swsync.media.wav import keep_draining, stop_draining
@@ -59,6 +60,7 @@ class _Side:
         self.paused: int | None = None  # the head when nothing came for a while, until what follows has been judged
         self.moves: tuple[int, int] | None = None  # from this position on, what `first` will be
         self.estimated_gap = 0  # samples of silence put in because the media clock stood still
+        self.meter = Meter()
         self._base = self._base_at = 0.0  # ns: the track's anchor when this side was laid beside the other; and now
 
     def resolve(self) -> Track | None:
@@ -156,11 +158,11 @@ class _Side:
         self.seen = max(self.seen, reached)
 
 
-def _stats(side: _Side) -> ReceiverStats:
-    if side.track is None:
-        return ReceiverStats()
-    stats = side.track.stats
-    return attrs.evolve(stats, estimated_gap=stats.estimated_gap + side.estimated_gap) if side.estimated_gap else stats
+def _quality(side: _Side) -> Quality:
+    stats = ReceiverStats() if side.track is None else side.track.stats
+    if side.estimated_gap:
+        stats = attrs.evolve(stats, estimated_gap=stats.estimated_gap + side.estimated_gap)
+    return side.meter.quality(stats, is_concealed=False)
 
 
 class Capture:
@@ -247,9 +249,10 @@ class Capture:
         return longest
 
     @property
-    def quality(self) -> dict[str, ReceiverStats]:
-        """Statistics of each side, by its name (``said``, ``heard``)."""
-        return {side.name: _stats(side) for side in self._sides}
+    def quality(self) -> dict[str, Quality]:
+        """Statistics of each side, by its name (``said``, ``heard``); levels and times are of what is in the file."""
+        with self._lock:
+            return {side.name: _quality(side) for side in self._sides}
 
     @property
     def alignment(self) -> Alignment:
@@ -356,7 +359,9 @@ class Capture:
             one = array.array("h", bytes(2 * frames))
             lost = side.fill(one, frame, frames)
             for first, last in lost:
+                side.meter.lose(first, last)
                 self._note_lost(side.name, first / rate, last / rate)
+            side.meter.add(one, rate)
             out[channel::channels] = one
         self._out.write(out)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import attrs
 
-__all__ = ["Alignment", "LostSpan", "ReceiverStats"]
+__all__ = ["Alignment", "LostSpan", "Quality", "ReceiverStats", "loss_rating", "mos"]
+
+# ITU-T G.107 table 2 and G.113 appendix I: G.711 without loss, and how well it bears it, with and without concealment.
+BEST_RATING = 93.2
+ROBUSTNESS = {True: 25.1, False: 4.3}
 
 
 def _frozen(mapping: Mapping[str, int]) -> Mapping[str, int]:
@@ -39,6 +44,7 @@ class ReceiverStats:
         kernel_drops: Datagrams that the kernel dropped because the socket's buffer was full.
         ptime_ms: Milliseconds of audio in a packet, as learned from RTP timestamps; 0 until then.
         rtcp: RTCP datagrams taken.
+        is_rtp: Whether the audio came over RTP, where packets can get lost.
     """
 
     packets: int = 0
@@ -61,6 +67,12 @@ class ReceiverStats:
     kernel_drops: int = 0
     ptime_ms: float = 0.0
     rtcp: int = 0
+    is_rtp: bool = False
+
+    @property
+    def received(self) -> int:
+        """``packets``."""
+        return self.packets
 
     @property
     def lost(self) -> int:
@@ -71,6 +83,68 @@ class ReceiverStats:
     def fraction_lost(self) -> float:
         """Share of the expected packets that never came, 0 to 1."""
         return self.packets_lost / self.packets_expected if self.packets_expected > 0 else 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Quality(ReceiverStats):
+    """The statistics of one side, and what its samples say. What came within the last second may not be in it yet.
+
+    Attributes:
+        measured: Seconds of audio that levels and times are of.
+        rms_dbov: Level against that of a full-scale square wave (ITU-T G.100.1); minus infinity for digital silence.
+        peak_dbov: That of the largest sample.
+        speech_dbov: Level of the 20 ms frames that are speech.
+        clipped: Samples at either end of the range.
+        talk_seconds: Speech: frames above -45 dBov, and the 200 ms after them (the hangover of ITU-T P.56).
+        silence_seconds: The rest.
+        bursts: Stretches in which audio is missing.
+        burst_ratio: Their mean length to that which random loss would have; 1 if losses are random or none.
+        concealed: Whether whoever listens hears concealment in place of what is missing, or silence.
+    """
+
+    measured: float = 0.0
+    rms_dbov: float = -math.inf
+    peak_dbov: float = -math.inf
+    speech_dbov: float = -math.inf
+    clipped: int = 0
+    talk_seconds: float = 0.0
+    silence_seconds: float = 0.0
+    bursts: int = 0
+    burst_ratio: float = 1.0
+    concealed: bool = False
+
+    @property
+    def tap_leg_mos(self) -> float | None:
+        """Estimated listening quality of this leg alone, 1 to 4.41 (ITU-T G.107): what its loss makes of G.711.
+
+        It knows nothing of what happened before the tap. Late packets count as lost. None where it means nothing:
+        WebSockets, wideband, nothing received.
+        """
+        if not self.is_rtp or self.rate != 8000 or self.packets_expected <= 0:
+            return None
+        loss = min(1.0, (self.packets_lost + self.late) / self.packets_expected)
+        return mos(loss_rating(loss, self.burst_ratio, self.concealed))
+
+
+def loss_rating(loss: float, burst_ratio: float = 1.0, is_concealed: bool = True) -> float:
+    """The transmission rating R of G.711 with packet loss: 93.2 - Ie,eff (ITU-T G.107 section 7.5).
+
+    Args:
+        loss: Probability, 0 to 1.
+        burst_ratio: Mean length of a loss to that of random loss.
+        is_concealed: Whether lost packets are concealed (G.711 Appendix I) or silent.
+    """
+    percent = 100 * loss
+    return BEST_RATING - 95 * percent / (percent / burst_ratio + ROBUSTNESS[is_concealed])
+
+
+def mos(rating: float) -> float:
+    """The mean opinion score that a rating R stands for (ITU-T G.107 Annex B)."""
+    if rating <= 0:
+        return 1.0
+    if rating >= 100:
+        return 4.5
+    return max(1.0, 1 + 0.035 * rating + rating * (rating - 60) * (100 - rating) * 7e-6)
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ from swsync.media.track import Track, wait_any
 if TYPE_CHECKING:
     from swsync.clock import Clock
     from swsync.media.capture import Capture
+    from swsync.media.meter import TrackMeter
     from swsync.media.sinks import Target
 
 __all__ = ["Receiver"]
@@ -44,6 +45,7 @@ class Receiver:
         self._blocks: dict[str, LiveReader] = {}  # guarded by _changed; the places of read()
         self._overruns = 0  # guarded by _changed
         self._recordings: list[Capture] = []  # guarded by _changed
+        self._meters: dict[str, TrackMeter] = {}  # guarded by _changed; they end with their tracks
 
     # -- for subclasses
 
@@ -96,6 +98,28 @@ class Receiver:
         if len(tracks) == 1:
             return next(iter(tracks.values())).stats
         return {name: track.stats for name, track in tracks.items()}
+
+    @property
+    def quality(self) -> Any:
+        """``Quality`` of the track (with two tracks a dict of them by name): its statistics, levels and talk time.
+
+        The first look begins the measuring, with what the buffer holds.
+        """
+        self._check()
+        from swsync.media.meter import TrackMeter
+
+        found = {}
+        for name, track in self.tracks.items():
+            with self._changed:
+                meter = self._meters.get(name)
+            if meter is None:
+                made = TrackMeter(track)
+                with self._changed:
+                    meter = self._meters.setdefault(name, made)
+                if meter is not made:  # another thread was faster
+                    made.close()
+            found[name] = meter.quality()
+        return next(iter(found.values())) if len(found) == 1 else found
 
     @property
     def overruns(self) -> int:

@@ -183,6 +183,7 @@ class RtpStream:
             rejected={name: c[number] for name, number in _REASONS.items() if c[number]},
             payload_types={number: n for number, n in enumerate(state.payload_types) if n},
             kernel_drops=c[lib.SW_RX_KERNEL_DROPS],
+            is_rtp=True,
             ptime_ms=c[lib.SW_RX_FRAME] / stats.rate * 1000,
             rtcp=c[lib.SW_RX_RTCP_TAKEN],
         )
