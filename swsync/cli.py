@@ -77,7 +77,51 @@ def parser() -> argparse.ArgumentParser:
     dial.add_argument("--timeout", type=_positive, default=30.0, help="seconds to let it ring (default: 30)")
     dial.add_argument("--record", metavar="WAV", help="record both sides into this file")
     dial.add_argument("--via", choices=("rtp", "ws", "stream"), default="stream", help="how recorded audio comes")
+    _add_batch(commands)
     return top
+
+
+def _add_batch(commands: Any) -> None:
+    """The commands below ``swsync batch``."""
+    batch = commands.add_parser("batch", help="Dial lists of numbers from a ledger, nobody twice.")
+    actions = batch.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="action")
+
+    def action(name: str, text: str, job: str | None = None) -> Any:
+        command = _command(actions, _batch, name, text)
+        command.add_argument("ledger", help="the ledger's file")
+        if name != "purge":
+            command.add_argument("job", nargs=job, help="the job's name")
+        return command
+
+    load = action("load", "Make a job, or change it, and add the rows of a CSV or Parquet file.")
+    load.add_argument("file", help="a list with a head: number, consent, zone ...")
+    load.add_argument("--job-file", metavar="JSON", help="the job's settings")
+    load.add_argument("--set", action="append", metavar="NAME=VALUE", help="one setting, such as rate=2")
+    action("preflight", "Say what a run would dial, skip and cost. Nobody is called.")
+    for name, text in (("run", "Dial what is due."), ("resume", "Let a paused job go on, and dial what is due.")):
+        run = action(name, f"{text} Credentials come from SIGNALWIRE_*.")
+        run.add_argument("--say", metavar="TEXT", help="what is said, with columns as {name}; or an address of audio")
+        run.add_argument("--ask", action="append", metavar="TEXT", help="a question that is answered by a key")
+        run.add_argument("--listen", type=_positive, metavar="SECONDS", help="let them speak after --say")
+        run.add_argument("--script", metavar="MODULE:NAME", help="a function script(call, row) of your own")
+    action("status", "Say where a job stands, or all.", "?")
+    retry = action("retry", "Dial rows with these outcomes once more.")
+    retry.add_argument("--outcome", action="append", metavar="NAME", help="such as busy; may be given again")
+    retry.add_argument("--unknown", action="store_true", help="also what was in flight at a crash: they may have rung")
+    export = action("export", "Write rows and results.")
+    export.add_argument("file", help="a CSV, or with .parquet a Parquet file")
+    export.add_argument("--report", metavar="HTML", help="a page with pictures")
+    action("cancel", "Dial nothing more of a job, for good.")
+    action("do-not-call", "Never call these numbers again, in any job.").add_argument("number", nargs="+")
+    purge = action("purge", "Remove the personal data of rows that ended long ago, and their recordings.")
+    purge.add_argument("--older-than", required=True, metavar="TIME", help="such as 90d or 12h")
+
+
+def _batch(arguments: argparse.Namespace, output: Output) -> int:
+    from swsync.commands.batch import run
+
+    run(arguments, output)
+    return DONE
 
 
 def _demo(arguments: argparse.Namespace, output: Output) -> int:

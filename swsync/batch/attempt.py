@@ -40,6 +40,7 @@ __all__ = ["Attempt", "Ended", "Script"]
 logger = logging.getLogger(__name__)
 
 IMMEDIATE = 2.0  # seconds in which a failure says more about the account or the line than about the person
+WRITTEN_DOWN = 0.5  # seconds at most that somebody who answered waits for the call to be written down
 CATCH_UP = 30.0  # seconds at most that a call waits for what was heard on it to be committed
 SYSTEMIC = {401: "refused credentials", 402: "payment required", 403: "not allowed"}
 
@@ -177,12 +178,13 @@ class Attempt:
             with call:
                 if call.state == "answered" and not facts.answered_at:
                     facts.answered_at = self._clock.time()
+                self._catch_up(call, WRITTEN_DOWN)
                 self._pace_connects(call)
                 self._listen_for_opt_out(call, watch)
                 try:
                     returned = self._run_script(call, row, watch)
                 finally:
-                    self._catch_up(call)
+                    self._catch_up(call, CATCH_UP)
             facts.data = {str(name): value for name, value in (returned or {}).items() if name != "outcome"}
             outcome = str((returned or {}).get("outcome") or watch.failed or self._who_answered(watch))
         except (CallEnded, CallGone) as error:
@@ -225,8 +227,9 @@ class Attempt:
         watch.facts.quality = {side: _quality(stats) for side, stats in capture.quality.items()}
         return returned
 
-    def _catch_up(self, call: Call) -> None:
-        """Let what was heard so far be taken in before the call ends: an opt-out is committed by then."""
+    @staticmethod
+    def _catch_up(call: Call, timeout: float) -> None:
+        """Wait until what was heard so far is taken in: the call is written down, an opt-out is committed."""
         done = call.session.clock.condition()
         is_done = [False]
 
@@ -237,7 +240,7 @@ class Attempt:
 
         call._call_back(tell)
         with done:
-            done.wait_for(lambda: is_done[0], CATCH_UP)
+            done.wait_for(lambda: is_done[0], timeout)
 
     def _listen_for_opt_out(self, call: Call, watch: Watch) -> None:
         """Wait for the key, unless the script asks for keys itself: then its answers are looked at."""

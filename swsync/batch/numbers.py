@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,14 +81,17 @@ def as_e164(text: str, region: str | None, prefixes: Sequence[str]) -> Number:
         ``prefix``.
     """
     library = _library()
-    cell = text.strip().lstrip("\ufeff").lstrip("'")
+    cell = "".join(" " if unicodedata.category(c) == "Zs" else c for c in text[: LONGEST + 1])
+    cell = cell.strip().lstrip("\ufeff").lstrip("'")
     if not cell:
         return Number(reason="empty")
     if len(cell) > LONGEST or not all(c.isprintable() for c in cell) or re.search(r"[=@;|&]", cell):
         return Number(reason="not_a_number")
     digits = "".join(str(ord_digit) for c in cell if (ord_digit := _digit(c)) is not None)
-    if len(digits) <= 4 or digits.removeprefix("00") in _emergency_numbers():
-        return Number(reason="emergency" if digits in _emergency_numbers() else "not_a_number")
+    if len(digits) <= 6:
+        # However it is dressed up: 911, 00 112, +1 911.
+        bare = {digits, digits.removeprefix("00"), digits.removeprefix("1"), digits.removeprefix("001")}
+        return Number(reason="emergency" if bare & _emergency_numbers() else "not_a_number")
     if digits.startswith("00") and not cell.startswith(("+", "\uff0b")):
         cell = "+" + digits[2:]
     try:

@@ -432,14 +432,15 @@ class Runner:
 
     def _keep_alive(self) -> None:
         renewed = self._clock.now()
+        written: dict[str, str] = {}
         while not self._wait_over(TICK):
             self._end_long_calls()
-            lease = self._lease
-            if lease is None or self._clock.now() - renewed < lease.seconds / 6:
+            lease, state = self._lease, self._client.session_state
+            if lease is None or (state == written and self._clock.now() - renewed < lease.seconds / 6):
                 continue
             try:
-                self._ledger.renew(lease, self._client.session_state)
-                renewed = self._clock.now()
+                self._ledger.renew(lease, state)
+                renewed, written = self._clock.now(), state
             except LedgerError as error:
                 logger.warning("the lease could not be renewed: %s", error)
 

@@ -25,6 +25,7 @@ OPEN: dict[str, Any] = {
     "end": "24:00",
     "rate": 2000.0,
     "opt_out": "",
+    "max_duration": 60,  # what bounds a leg that nobody had seen
 }
 
 
