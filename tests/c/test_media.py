@@ -40,8 +40,8 @@ def build(where: Path, checks: str, *compiler: str) -> Path:
     return program
 
 
-# Timeline, receiver and engine, on both paths to the sockets; senders and their pacer.
-CHECKS = ("media", "sending")
+# Timeline, receiver and engine, on both paths to the sockets; senders and their pacer; live reading and concealment.
+CHECKS = ("media", "sending", "live")
 
 
 @pytest.mark.parametrize("checks", CHECKS)

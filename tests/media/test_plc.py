@@ -113,6 +113,20 @@ def test_no_click_at_a_seam(rate: int, lost_ms: int, pitch: float) -> None:
     assert steepest(heard) <= 1.25 * steepest(before)
 
 
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("growth", [-0.8, 4.0])
+def test_no_click_where_the_voice_was_changing(rate: int, growth: float) -> None:
+    """The last period is not like the one before it, and the loss begins at the peak: the step between fades away."""
+    plc, period = Concealer(rate), rate // 100
+    before = [
+        round(6000 * (1 + growth * i / (5 * period)) * math.sin(2 * math.pi * i / period))
+        for i in range(5 * period + period // 4 + 1)
+    ]
+    plc.good(before)
+    assert abs(before[-1] - before[-1 - period]) > 2 * steepest(before)
+    assert steepest(before[-1:] + plc.conceal(period)) <= 1.6 * steepest(before)
+
+
 @pytest.mark.parametrize(("lost_ms", "merged_ms"), [(10, 3.0), (20, 7.0), (30, 10.0), (200, 10.0)])
 def test_what_follows_fades_in(lost_ms: int, merged_ms: float) -> None:
     """Over a quarter period and 4 ms for each further 10 ms lost, 10 ms at most; then every bit is as it came."""
