@@ -12,10 +12,12 @@ from typing import Protocol
 
 from swsync.media.codec import decode, encode
 
-__all__ = ["RATE", "SILENT", "Segment", "Side", "Sound", "Source", "amplify", "both", "mix", "payload"]
+__all__ = ["LOUDNESS", "RATE", "SILENT", "Segment", "Side", "Sound", "Source", "amplify", "both", "mix", "payload"]
 
 RATE = 8000  # samples in a second of a call
 SILENT = b"\xff"  # mu-law for 0
+# How loud each mu-law code is, 0 to 127: its bits are inverted and the highest is the sign.
+LOUDNESS = bytes(~code & 0x7F for code in range(256))
 
 Segment = bytes | int
 """int16 samples in native order, or a number of silent samples."""

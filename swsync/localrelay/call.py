@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .actor import Actor
 from .audio import RATE, Side, Sound, Source
 from .reactions import Reactions
 from .sound import Spoken, speak
@@ -297,6 +298,7 @@ class LocalCall:
         if self.max_duration > 0:
             self.later(self.max_duration, self.end, "max_duration")
         self.reactions.answered()
+        Actor(self._core, self).start()
         if self.on_answer is not None:
             self.on_answer(self)
         for action in list(self.actions.values()):

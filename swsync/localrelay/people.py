@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from swsync.errors import ConfigurationError
 
 from .call import LocalCall
 from .callee import Callee
 from .core import Core
 from .dialing import Offer
 from .messages import LocalMessage
+from .peoplefile import load_people
 from .scenario import Behaviour, scripted
+from .steps import Step
 
 __all__ = ["People"]
 
@@ -57,6 +61,7 @@ class People:
         replies_after: float = 0.5,
         hangs_up_after: float | None = None,
         fax_document: str | os.PathLike[str] | None = None,
+        script: Sequence[Mapping[str, Any] | Step] = (),
     ) -> Callee:
         """Say what the person at a number does from now on.
 
@@ -79,6 +84,10 @@ class People:
             replies_after: Seconds from being asked to the first key or word.
             hangs_up_after: Seconds from the answer to hanging up.
             fax_document: The file that a fax sends.
+            script: What they do from the answer on, step by step: ``{"say": text}``, ``{"play": WAV}``,
+                ``{"press": keys}``, ``{"wait": seconds}``, ``{"hang_up": True}``, ``{"function": name}`` and
+                ``{"wait_for": "digits" | "speech" | "silence" | "beep"}`` with ``seconds``, ``timeout`` and more. They
+                say nothing else then, unless they have a ``speech`` too.
         """
         behaviour = scripted(
             outcome=outcome,
@@ -95,6 +104,7 @@ class People:
             replies_after=replies_after,
             hangs_up_after=hangs_up_after,
             fax_document=None if fax_document is None else os.fspath(fax_document),
+            script=script,
         )
         return self._core.loop.ask(self._script, number, behaviour)
 
@@ -120,6 +130,7 @@ class People:
         replies_after: float = 0.5,
         hangs_up_after: float | None = None,
         fax_document: str | os.PathLike[str] | None = None,
+        script: Sequence[Mapping[str, Any] | Step] = (),
         project: str = "",
     ) -> LocalCall:
         """Let somebody call in. The call is offered as soon as a client listens on the context.
@@ -131,7 +142,7 @@ class People:
             timeout: Wait for that offer for at most so many seconds; None returns at once.
             rings_for: Seconds from the first offer until the caller gives up.
             kind: As for ``callee``, and so are ``speech``, ``speaks_after``, ``presses``, ``presses_after``,
-                ``says_text``, ``replies_after``, ``hangs_up_after`` and ``fax_document``.
+                ``says_text``, ``replies_after``, ``hangs_up_after``, ``fax_document`` and ``script``.
             project: Only to clients of this project; "" is for any.
 
         Returns:
@@ -140,7 +151,6 @@ class People:
         Raises:
             TimeoutError: No client listened on the context in time; the caller has hung up.
         """
-        device = {"type": "phone", "params": {"from_number": from_, "to_number": to}}
         behaviour = scripted(
             answers_after=0.0,
             kind=kind,
@@ -152,24 +162,74 @@ class People:
             replies_after=replies_after,
             hangs_up_after=hangs_up_after,
             fax_document=None if fax_document is None else os.fspath(fax_document),
+            script=script,
         )
-
-        def place() -> LocalCall:
-            caller = self._script(from_, behaviour)
-            return self._place(caller, device, context, rings_for=rings_for, project=project)
-
-        call = self._core.loop.ask(place)
+        ends = (from_, to)
+        call = self._core.loop.ask(self._place, behaviour, ends, context, rings_for, project)
         if timeout is not None and not self._core.wait(lambda: call.state != "created", timeout):
             call.hang_up("cancel")
             raise TimeoutError(f"no client listened on the context {context!r} within {timeout:g} s")
         return call
 
     def _place(
-        self, caller: Callee, device: dict[str, Any], context: str, *, rings_for: float, project: str
+        self, behaviour: Behaviour, ends: tuple[str, str], context: str, rings_for: float, project: str
     ) -> LocalCall:
+        caller = self._script(ends[0], behaviour)
+        device = {"type": "phone", "params": {"from_number": ends[0], "to_number": ends[1]}}
         call = LocalCall(self._core, caller, direction="inbound", device=device, project=project, context=context)
         Offer(self._core, call, rings_for).make()
         return call
+
+    def schedule_call(
+        self,
+        context: str = "default",
+        *,
+        after: float = 0.0,
+        every: float | None = None,
+        times: int = 1,
+        from_: str = CALLER,
+        to: str = CALLED,
+        rings_for: float = 60.0,
+        project: str = "",
+        **person: Any,
+    ) -> None:
+        """Let somebody call in later, once or several times.
+
+        Args:
+            context: The context that clients must listen on.
+            after: Seconds until the first call.
+            every: Seconds from one call to the next.
+            times: How many calls; with ``every`` only.
+            from_: The caller's number.
+            to: The number that was called.
+            rings_for: Seconds from the first offer until the caller gives up.
+            project: Only to clients of this project; "" is for any.
+            **person: ``speech``, ``presses``, ``script`` and the rest of ``place_call``.
+
+        Raises:
+            ConfigurationError: Something that nobody can do.
+        """
+        if times > 1 and not every:
+            raise ConfigurationError("times needs every: the seconds from one call to the next")
+        behaviour = scripted(answers_after=0.0, **person)
+
+        def place(left: int) -> None:
+            self._place(behaviour, (from_, to), context, rings_for, project)
+            if left > 1 and every:
+                self._core.loop.call_later(every, place, left - 1)
+
+        self._core.loop.ask(self._core.loop.call_later, after, place, int(times))
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Take people and calls from a .toml or .json file: ``[[callee]]`` and ``[[inbound]]`` tables.
+
+        A callee has ``number`` and the arguments of ``callee``; an inbound call those of ``schedule_call``, with
+        ``from`` for ``from_``. Files that it names are found beside it.
+
+        Raises:
+            ConfigurationError: The file cannot be read, or says what nobody can do; the text names the place.
+        """
+        load_people(self, path)
 
     def place_message(
         self,

@@ -13,7 +13,7 @@ from swsync.media.codec import decode
 
 from . import schema
 from .action import Action
-from .audio import RATE, SILENT, Sound, both
+from .audio import LOUDNESS, RATE, SILENT, Sound, both
 from .call import LocalCall
 from .requests import Params, Requests, Result, Verb
 from .sound import tone
@@ -28,8 +28,6 @@ __all__ = ["RecordAction", "RecordVerbs", "wav_bytes"]
 BEEP_SECONDS = 0.4
 LOOK = 0.1  # seconds between two looks for a voice
 LONGEST = 4 * 3600  # seconds of one recording
-# How loud each mu-law code is, 0 to 127: its bits are inverted and the highest is the sign.
-LOUDNESS = bytes(~code & 0x7F for code in range(256))
 SIDES = {"speak": ("said",), "listen": ("heard",), "both": ("said", "heard")}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,6 +11,7 @@ import attrs
 from swsync.errors import ConfigurationError
 
 from .sound import Spoken, load_speech, speak
+from .steps import Step, steps_of
 
 __all__ = ["KINDS", "OUTCOMES", "TABLE", "Behaviour", "behaviour_of", "scripted"]
 
@@ -41,6 +42,7 @@ class Behaviour:
         replies_after: Seconds between being asked (the end of the prompt) and the reply's first key or word.
         hangs_up_after: Seconds between the answer and hanging up; None waits for the other side.
         fax_document: The file that a fax sends; None is one page that the relay makes.
+        script: What they do from the answer on, step by step.
     """
 
     outcome: str = "answers"
@@ -58,6 +60,7 @@ class Behaviour:
     replies_after: float = 0.5
     hangs_up_after: float | None = None
     fax_document: str | None = None
+    script: tuple[Step, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         for outcome in (self.outcome, *self.outcomes):
@@ -86,6 +89,7 @@ def scripted(
     kind: str = "human",
     presses: str | Sequence[str] = (),
     says_text: str | Sequence[str] = (),
+    script: Sequence[Mapping[str, Any] | Step] = (),
     **more: Any,
 ) -> Behaviour:
     """Return a behaviour from what a user writes: files are read and texts are spoken here, on the user's thread.
@@ -94,6 +98,9 @@ def scripted(
         ConfigurationError: Something that nobody can do.
         MediaError: Speech that cannot be read.
     """
+    steps = steps_of(script)
+    if steps and speech is None and kind == "human":
+        speech = b""  # the script says what they say
     texts = (says_text,) if isinstance(says_text, str) else tuple(says_text)
     return Behaviour(
         speech=None if speech is None else load_speech(speech),
@@ -101,6 +108,7 @@ def scripted(
         kind=kind,
         presses=(presses,) if isinstance(presses, str) else tuple(presses),
         says=tuple(Spoken(text, speak(text)) for text in texts),
+        script=steps,
         **more,
     )
 
