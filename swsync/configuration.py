@@ -8,9 +8,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from typing import NamedTuple
 from urllib.parse import urlsplit
-
-import attrs
 
 from swsync.errors import ConfigurationError
 
@@ -22,8 +21,7 @@ DEFAULT_MAX_ACTIVE_CALLS = 1000
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
-@attrs.frozen(kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What a client needs to know to connect.
 
     Attributes:
@@ -37,12 +35,15 @@ class Settings:
     """
 
     project: str
-    token: str = attrs.field(repr=False)
-    jwt_token: str = attrs.field(repr=False)
+    token: str
+    jwt_token: str
     url: str
     is_local: bool
     ca_file: str
     max_active_calls: int
+
+    def __repr__(self) -> str:
+        return f"Settings(project={self.project!r}, url={self.url!r})"  # no secret in a log
 
 
 def read_settings(

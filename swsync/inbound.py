@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from swsync.call import Call
 from swsync.clock import Thread
 from swsync.errors import ConfigurationError, ConnectionClosed
-from swsync.events import CallReceiveEvent
-from swsync.routing import Router
 from swsync.states import CallState
+
+if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.events import CallReceiveEvent
+    from swsync.routing import Router
 
 __all__ = ["CallHandler", "InboundCalls"]
 
 logger = logging.getLogger(__name__)
 
-CallHandler = Callable[[Call], Any]
+CallHandler: TypeAlias = "Callable[[Call], Any]"
 
 OFFER_TIME = 5.0  # seconds that an offer waits for next_call before it is passed on
 REMEMBERED_PASSES = 1024
@@ -53,6 +56,7 @@ class InboundCalls:
         """
         if not callable(handler):
             raise TypeError(f"an on_call handler must be callable, not {handler!r}")
+        importlib.import_module("swsync.call")  # here, not on the I/O thread with the first call
         keys: list[str | None] = list(contexts) or [None]
         with self._changed:
             if any(wanted is None or key is None or wanted == key for wanted in self._waiting for key in keys):
@@ -132,6 +136,8 @@ class InboundCalls:
         if closed or full or len(self._router.calls()) >= self._max_active:
             self._refuse(event, again=was_passed and not closed)
             return
+        from swsync.call import Call
+
         device = event.device or None
         call = Call(
             self._router, call_id=call_id, node_id=event.node_id, direction=event.direction or "inbound",

@@ -12,25 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from swsync.call import Call
 from swsync.clock import Clock, Condition
 from swsync.connection import Connection, Timer
-from swsync.devices import as_wire
-from swsync.dialing import LINGER, Dial, PastDial
 from swsync.dispatcher import Dispatcher
 from swsync.errors import CallEnded, ConfigurationError, HandlerOverload, ProtocolError
-from swsync.events import (
-    CallReceiveEvent,
-    CallStateEvent,
-    DialEvent,
-    MessageReceiveEvent,
-    MessageStateEvent,
-    RelayEvent,
-    parse_event,
-)
 from swsync.states import CallState
 
 if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.dialing import Dial, PastDial
+    from swsync.events import CallReceiveEvent, MessageReceiveEvent, MessageStateEvent, RelayEvent
     from swsync.message import Message
     from swsync.pending import Request
 
@@ -125,6 +116,8 @@ class Router:
         """Raise ``ConfigurationError`` for a device that no allowed prefix covers."""
         if self._allowed_destinations is None:
             return
+        from swsync.devices import as_wire
+
         for address in _addresses(as_wire(list(devices))):
             if not address.startswith(self._allowed_destinations):
                 raise ConfigurationError(
@@ -148,6 +141,8 @@ class Router:
     def make_call(self, **fields: Any) -> Call:
         """Make a call and route its events to it; one that is known already is returned instead."""
         project_id = fields.pop("project_id", "") or self.project  # RELAY does not always say what goes without saying
+        from swsync.call import Call
+
         return self.adopt(Call(self, project_id=project_id, **fields))
 
     def add_dial(self, dial: Dial) -> None:
@@ -189,6 +184,8 @@ class Router:
             start, self._is_sweeping = not self._is_sweeping, True
             self.changed.notify_all()
         if start:
+            from swsync.dialing import LINGER
+
             self.call_later(LINGER, self._sweep)
 
     def _sweep(self, missed_news: bool = False) -> None:
@@ -199,6 +196,8 @@ class Router:
                 self._past_dials = {tag: past for tag, past in self._past_dials.items() if past.until > now}
             self._is_sweeping = bool(self._past_dials)
         if self._is_sweeping:
+            from swsync.dialing import LINGER
+
             self.call_later(LINGER, self._sweep, is_deaf)
 
     # What the client needs.
@@ -263,16 +262,21 @@ class Router:
         Raises:
             ProtocolError: It is nothing that RELAY sends.
         """
-        event = parse_event(payload)
+        event_type = payload.get("event_type")
+        if isinstance(event_type, str) and event_type.startswith("signalwire."):
+            return  # of the session alone, which has seen it
+        from swsync.events import parse_event
+
+        event: Any = parse_event(payload)  # an event type has one class
         if not event.call_id.isprintable():
             raise ProtocolError("the call_id of an event holds control characters")  # it would go into logs
-        if isinstance(event, CallReceiveEvent):
+        if event.event_type == "calling.call.receive":
             self._on_offer(event)
-        elif isinstance(event, MessageReceiveEvent):
+        elif event.event_type == "messaging.receive":
             self._on_message(event)
-        elif isinstance(event, MessageStateEvent):
+        elif event.event_type == "messaging.state":
             self._route_message(event)
-        elif isinstance(event, DialEvent):
+        elif event.event_type == "calling.call.dial":
             self._route_dial(event, event.tag)
         else:
             self._route(event)
@@ -293,8 +297,10 @@ class Router:
         with self.changed:
             dial, past = self._dials.get(tag), self._past_dials.get(tag)
         if dial is None and past is not None:
+            from swsync.dialing import Dial
+
             dial = Dial.answered(self, tag, past)
-            if isinstance(event, CallStateEvent):
+            if event.event_type == "calling.call.state":
                 self.expect_legs(dial)
                 dial.expire()
         return dial is not None and dial.receive(event)

@@ -50,6 +50,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     [
         ("import swsync", ["websocket", "websockets", "attrs", "attr", "cffi", "ssl", "asyncio", "json", "logging"]),
         ("import swsync; swsync.RelayClient", ["websockets", "asyncio", "numpy", "matplotlib", "swsync._media"]),
+        ("import swsync; swsync.RelayClient('p', 't', host='h.example')", ["attrs", "swsync.call", "swsync.events"]),
         ("import swsync; swsync.media.RtpReceiver", ["websocket", "websockets", "asyncio", "numpy"]),
     ],
 )
