@@ -294,6 +294,27 @@ int sw_track_append(sw_track *t, const uint8_t *payload, size_t octets, int64_t 
     return SW_OK;
 }
 
+void sw_track_recode(sw_track *t, int codec)
+{
+    t->codec = codec;
+    t->wide = sw_codec_octets(codec) == 2;
+}
+
+int sw_track_quiet(sw_track *t, int64_t position, int64_t arrival, int order)
+{
+    int64_t head = sw_track_load(&t->head), ahead = position + t->shift - head;
+    if (atomic_load_explicit(&t->ended, memory_order_relaxed))
+        return SW_PUT_ENDED;
+    if (!atomic_load_explicit(&t->started, memory_order_relaxed) || ahead <= t->snap)
+        return SW_OK;
+    if (ahead > sw_track_samples(t, since_last(t, arrival)) + t->rate)
+        return SW_PUT_LATE; /* no pause can be so long: what comes next says where it belongs */
+    count(t, order == SW_ORDER_LOST ? SW_TRACK_MISSING : SW_TRACK_QUIET, (uint64_t)ahead);
+    extend(t, head + ahead, order != SW_ORDER_LOST);
+    atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
+    return SW_OK;
+}
+
 uint64_t sw_track_forget(sw_track *t)
 {
     int64_t head = sw_track_load(&t->head), from = sw_track_load(&t->start);

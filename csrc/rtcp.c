@@ -121,7 +121,7 @@ void sw_rx_read_reports(const sw_rx *rx, sw_rx_state *out)
 static void take_report(sw_rx *rx, const sw_rtcp_packet *p, int64_t arrival)
 {
     int64_t ts = rx->ext_ts + (int32_t)(p->rtp_timestamp - (uint32_t)rx->ext_ts);
-    sw_sender_report report = {.position = sw_track_place_of(rx->track, ts), .ntp = p->ntp, .arrival = arrival,
+    sw_sender_report report = {.position = sw_rx_position(rx, ts), .ntp = p->ntp, .arrival = arrival,
                                .packets = p->packet_count, .octets = p->octet_count};
     store_report(rx, &report);
 }

@@ -89,7 +89,8 @@ static void end_socket(sw_engine *e, sw_socket *s)
     (void)sw_socket_drain(e, s, LAST_WORDS); /* also if it never was open: what has come is the user's */
     (void)sw_socket_drain_rtcp(e, s);
     sw_rx_flush(s->rx);
-    sw_track_end(s->track);
+    sw_rx_end(s->rx);
+    e->has_news |= sw_rx_news(s->rx);
     sw_track_wake(s->track);
     atomic_store_explicit(&s->done, 1, memory_order_release);
 }
@@ -170,6 +171,7 @@ static void look_at_alarms(sw_engine *e)
         sw_socket *s = *at;
         if (sw_rx_tick(s->rx, s->speed == 1.0 ? e->now : (int64_t)((double)e->now * s->speed)))
             sw_track_wake(s->track);
+        e->has_news |= sw_rx_news(s->rx);
         s->is_timed = sw_rx_alarm(s->rx) != INT64_MAX;
         if (s->is_timed)
             at = &s->next_timed;
@@ -182,6 +184,7 @@ static int64_t drain(sw_engine *e, sw_socket *s, int is_rtcp)
 {
     int64_t packets = is_rtcp ? sw_socket_drain_rtcp(e, s) : sw_socket_drain(e, s, e->budget);
     see_to_alarm(e, s);
+    e->has_news |= sw_rx_news(s->rx);
     return packets;
 }
 
@@ -222,6 +225,15 @@ static void note_lateness(sw_engine *e, int64_t late)
     atomic_store_explicit(&e->ticks, n + 1, memory_order_release);
 }
 
+/* Once a tick, for all receivers that have something which is handled outside C. */
+static void tell_news(sw_engine *e)
+{
+    int fd = atomic_load_explicit(&e->news_fd, memory_order_acquire);
+    if (e->has_news && fd >= 0)
+        sw_ring_bell(fd);
+    e->has_news = 0;
+}
+
 static void loop(sw_engine *e)
 {
     int idle = 0;
@@ -233,12 +245,14 @@ static void loop(sw_engine *e)
             rest(e, sleeping ? -1 : left);
         look_at_clocks(e);
         take_wishes(e);
+        tell_news(e);
         if (!sleeping && e->now < next)
             continue; /* woken by a wish: the tick is not over */
         if (!sleeping)
             note_lateness(e, e->now - next);
         idle = drain_all(e) ? 0 : idle < IDLE_TICKS ? idle + 1 : idle;
         look_at_alarms(e);
+        tell_news(e);
         next = sleeping || next + e->tick < e->now ? e->now + e->tick : next + e->tick;
     }
     look_at_clocks(e);
@@ -275,6 +289,7 @@ int sw_engine_init(void *memory, size_t octets, int wake_fd, int64_t tick, int b
     e->budget = budget;
     e->portable = portable || !HAVE_BATCHES;
     e->epoll = -1;
+    atomic_store(&e->news_fd, -1);
 #if HAVE_BATCHES
     if (!e->portable) {
         e->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -290,6 +305,11 @@ void sw_engine_discard(sw_engine *e)
     if (e->epoll >= 0)
         (void)close(e->epoll);
     e->epoll = -1;
+}
+
+void sw_engine_news(sw_engine *e, int fd)
+{
+    atomic_store_explicit(&e->news_fd, fd, memory_order_release);
 }
 
 void sw_engine_stop(sw_engine *e)

@@ -42,13 +42,14 @@ struct sw_engine {
     int wake_fd, portable, budget;
     int64_t tick;
     _Atomic uint32_t stop, running;
+    _Atomic int32_t news_fd;
     _Atomic(sw_socket *) queue;
     _Atomic uint64_t ticks;
     _Atomic uint64_t lateness[SW_ENGINE_LATENESS]; /* nanoseconds, of the last ticks */
 
     /* The engine's own. */
     sw_socket *sockets, *timed;
-    int count, epoll;
+    int count, epoll, has_news;
     int64_t now, to_monotonic; /* of this tick: CLOCK_MONOTONIC, and what makes CLOCK_REALTIME it */
     struct pollfd polled[POLLED + 1];
     struct iovec vectors[BATCH];
@@ -66,6 +67,9 @@ static inline int64_t sw_read_clock(clockid_t clock)
     (void)clock_gettime(clock, &t);
     return t.tv_sec * NANO + t.tv_nsec;
 }
+
+/* Write to a descriptor whose reading end somebody waits for. */
+void sw_ring_bell(int fd);
 
 /* Where the datagrams of the engine's calls go; once before the first. */
 void sw_socket_prepare(sw_engine *e);

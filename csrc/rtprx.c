@@ -98,16 +98,6 @@ static int take_number(sw_rx *rx, uint16_t seq, int restart, int64_t *ext)
 
 /* ---- the current stream ----------------------------------------------------------------------------------- */
 
-/* The extended timestamp of a packet of the current stream, and whether it is the first with a clock. */
-static inline int64_t extend_clock(sw_rx *rx, uint32_t timestamp, int *order)
-{
-    if (rx->has_clock)
-        return rx->ext_ts + (int32_t)(timestamp - (uint32_t)rx->ext_ts);
-    rx->has_clock = 1;
-    *order = SW_ORDER_RESTART;
-    return (int64_t)timestamp;
-}
-
 /* Two packets in sequence that are equally far apart as the two before say how long a packet is. */
 static inline void learn_frame(sw_rx *rx, int64_t step, int order)
 {
@@ -123,7 +113,7 @@ static inline void place(sw_rx *rx, const uint8_t *payload, uint32_t octets, uin
                          int64_t ext, int order)
 {
     int put;
-    int64_t ts = extend_clock(rx, timestamp, &order);
+    int64_t ts = sw_rx_extend_clock(rx, timestamp, &order);
     update_jitter(rx, timestamp, arrival);
     if (order == SW_ORDER_OLDER && ext < rx->floor) {
         sw_rx_count(rx, SW_RX_LATE, 1);
@@ -133,6 +123,7 @@ static inline void place(sw_rx *rx, const uint8_t *payload, uint32_t octets, uin
         learn_frame(rx, ts - rx->ext_ts, order);
         rx->ext_ts = ts;
     }
+    rx->in_noise = 0;
     put = sw_track_put(rx->track, payload, octets, ts, arrival, order);
     if (put == SW_PUT_ENDED)
         sw_rx_count(rx, SW_RX_ENDED, 1);
@@ -150,22 +141,74 @@ static inline void note_arrival(sw_rx *rx, int64_t arrival)
         rx->left_at = 0;
 }
 
-void sw_rx_accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, int64_t arrival, int restart)
+/* Audio goes on as another payload type: what follows is decoded as that. */
+static void change_audio(sw_rx *rx, uint8_t payload_type)
 {
-    int64_t ext = 0;
-    int order = take_number(rx, p->sequence_number, restart, &ext), kind = rx->kinds[p->payload_type];
-    note_arrival(rx, arrival);
-    if (order < 0)
-        return;
-    if (kind == SW_PAYLOAD_UNKNOWN) {
-        sw_rx_count_type(rx, p->payload_type);
-        return;
-    }
+    int codec = rx->kinds[payload_type] - SW_PAYLOAD_AUDIO;
+    rx->payload_type = payload_type;
+    rx->wide = sw_codec_octets(codec) == 2;
+    sw_track_recode(rx->track, codec);
+}
+
+/* `lost`: how many packets between the one before and this one have not come. */
+static void accept_audio(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *payload, int64_t arrival, int64_t ext, int order,
+                         int64_t lost)
+{
+    if (p->payload_type != rx->payload_type)
+        change_audio(rx, p->payload_type);
     if (rx->wide && p->payload_octets % 2) {
         sw_rx_count(rx, SW_RX_MALFORMED, 1);
         return;
     }
-    place(rx, datagram + p->payload_offset, p->payload_octets, p->timestamp, arrival, ext, order);
+    if (rx->in_noise && order == SW_ORDER_LOST) { /* the pause went on; only the last of it are those packets */
+        int64_t ts = rx->ext_ts + (int32_t)(p->timestamp - (uint32_t)rx->ext_ts);
+        (void)sw_track_quiet(rx->track, ts - lost * (int64_t)sw_rx_counted(rx, SW_RX_FRAME), arrival, SW_ORDER_NEXT);
+    }
+    place(rx, payload, p->payload_octets, p->timestamp, arrival, ext, order);
+}
+
+/* Comfort noise (RFC 3389): the sender is silent, and its clock goes on. */
+static void accept_noise(sw_rx *rx, const sw_rtp_packet *p, int64_t arrival, int order)
+{
+    sw_rx_count(rx, SW_RX_NOISE, 1);
+    if (!rx->has_clock || order == SW_ORDER_OLDER)
+        return;
+    rx->ext_ts += (int32_t)(p->timestamp - (uint32_t)rx->ext_ts);
+    rx->in_noise = 1;
+    (void)sw_track_quiet(rx->track, rx->ext_ts, arrival, order);
+}
+
+/* What is decoded elsewhere is measured here as all else. */
+static void hand_on(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *payload, int64_t arrival, int order)
+{
+    int64_t before = rx->ext_ts;
+    if (rx->kinds[p->payload_type] == SW_PAYLOAD_NOISE)
+        sw_rx_count(rx, SW_RX_NOISE, 1);
+    else
+        update_jitter(rx, p->timestamp, arrival);
+    sw_rx_enqueue(rx, p, payload, arrival, order);
+    learn_frame(rx, rx->ext_ts - before, order);
+}
+
+void sw_rx_accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, int64_t arrival, int restart)
+{
+    int64_t ext = 0, before = rx->highest;
+    int order = take_number(rx, p->sequence_number, restart, &ext), kind = rx->kinds[p->payload_type];
+    note_arrival(rx, arrival);
+    if (order < 0)
+        return;
+    if (kind >= SW_PAYLOAD_AUDIO)
+        accept_audio(rx, p, datagram + p->payload_offset, arrival, ext, order, ext - before - 1);
+    else if (kind == SW_PAYLOAD_QUEUED || (kind == SW_PAYLOAD_NOISE && rx->queue))
+        hand_on(rx, p, datagram + p->payload_offset, arrival, order);
+    else if (kind == SW_PAYLOAD_NOISE)
+        accept_noise(rx, p, arrival, order);
+    else if (kind == SW_PAYLOAD_EVENT && p->payload_octets >= 4)
+        sw_rx_take_events(rx, p, datagram + p->payload_offset, arrival);
+    else if (kind == SW_PAYLOAD_EVENT)
+        sw_rx_count(rx, SW_RX_MALFORMED, 1);
+    else
+        sw_rx_count_type(rx, p->payload_type);
 }
 
 /* What nearly every packet is: the next one of the current stream, with a header that says nothing else. */
@@ -205,6 +248,12 @@ static int is_refused(const sw_rx *rx, uint32_t ssrc)
     return 0;
 }
 
+/* RTCP may be shorter than any RTP: a goodbye has eight octets. */
+static int is_short_rtcp(const uint8_t *p, size_t octets)
+{
+    return octets >= 4 && (p[0] & 0xC0) == PLAIN && p[1] >= 192 && p[1] <= 223;
+}
+
 /* Whatever is not the plain next packet. */
 static void consider(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
 {
@@ -215,7 +264,7 @@ static void consider(sw_rx *rx, const void *datagram, size_t octets, int64_t arr
         return;
     }
     code = sw_rtp_parse(datagram, octets, &p);
-    if (code == SW_ETYPE) { /* both share a port (RFC 5761) */
+    if (code == SW_ETYPE || (code == SW_ESHORT && is_short_rtcp(datagram, octets))) { /* both on a port (RFC 5761) */
         sw_rx_take_rtcp(rx, datagram, octets, arrival, from);
         return;
     }
@@ -269,17 +318,48 @@ int sw_rx_feed(sw_rx *rx, const void *datagrams, size_t octets, size_t stride, c
     return SW_OK;
 }
 
+int sw_rx_map(sw_rx *rx, int payload_type, int kind)
+{
+    if (payload_type < 0 || payload_type > 127)
+        return SW_EINVAL;
+    if (kind == SW_PAYLOAD_QUEUED && !rx->queue)
+        return SW_EINVAL;
+    if (kind >= SW_PAYLOAD_AUDIO && (rx->queue || sw_codec_octets(kind - SW_PAYLOAD_AUDIO) < 0))
+        return SW_EINVAL; /* a track has one writer */
+    if (kind < SW_PAYLOAD_UNKNOWN || (kind > SW_PAYLOAD_QUEUED && kind < SW_PAYLOAD_AUDIO))
+        return SW_EINVAL;
+    rx->kinds[payload_type] = (uint8_t)kind;
+    return SW_OK;
+}
+
+void sw_rx_hand_on(sw_rx *rx, sw_queue *queue)
+{
+    rx->queue = queue;
+    rx->payload_type = 256; /* none: no packet is plain audio */
+    memset(rx->kinds, SW_PAYLOAD_UNKNOWN, sizeof rx->kinds);
+}
+
+int sw_rx_news(sw_rx *rx)
+{
+    int news = rx->has_news;
+    rx->has_news = 0;
+    return news;
+}
+
 int64_t sw_rx_alarm(const sw_rx *rx)
 {
-    return rx->left_at ? rx->left_at + GRACE : INT64_MAX;
+    int64_t event = sw_rx_event_alarm(rx), end = rx->left_at ? rx->left_at + GRACE : INT64_MAX;
+    return event < end ? event : end;
 }
 
 int sw_rx_tick(sw_rx *rx, int64_t now)
 {
+    sw_rx_age_event(rx, now);
     if (!rx->left_at || now - rx->left_at < GRACE)
         return 0;
     rx->left_at = 0;
-    sw_track_end(rx->track);
+    sw_rx_end_event(rx);
+    sw_rx_end(rx);
     return 1;
 }
 

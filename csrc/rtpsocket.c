@@ -17,16 +17,20 @@ enum { OF_AUDIO, OF_RTCP };
 
 /* ---- waking readers --------------------------------------------------------------------------------------- */
 
-void sw_track_wake(sw_track *track)
+void sw_ring_bell(int fd)
 {
     static const uint8_t one[8] = {1};
+    /* Full means that it is ringing already; an eventfd takes the eight octets as a number in any order. */
+    ssize_t written = write(fd, one, sizeof one);
+    (void)written;
+}
+
+void sw_track_wake(sw_track *track)
+{
     int32_t fds[8];
     int due = sw_track_due(track, fds, 8);
-    for (int i = 0; i < due; i++) {
-        /* Full means that it is ringing already; an eventfd takes the eight octets as a number in any order. */
-        ssize_t written = write(fds[i], one, sizeof one);
-        (void)written;
-    }
+    for (int i = 0; i < due; i++)
+        sw_ring_bell(fds[i]);
 }
 
 /* ---- one datagram ----------------------------------------------------------------------------------------- */

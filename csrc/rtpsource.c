@@ -138,6 +138,9 @@ static void become_current(sw_rx *rx, const sw_candidate *c)
     rx->ssrc = c->ssrc;
     rx->has_transit = 0;
     rx->left_at = 0;
+    rx->in_noise = 0;
+    sw_rx_end_event(rx);
+    rx->dtmf.told_count = 0; /* another clock */
     rx->first_arrival = c->kept[c->oldest].arrival;
     sw_address_share(&c->from, rx->where);
     sw_rx_set(rx, SW_RX_SSRC_NOW, (UINT64_C(1) << 32) | c->ssrc);
@@ -176,7 +179,7 @@ static void forget_current(sw_rx *rx)
 {
     static const int gone[] = {SW_RX_EXPECTED, SW_RX_UNIQUE,   SW_RX_DUPLICATE, SW_RX_LATE,
                                SW_RX_REORDERED, SW_RX_JITTER16, SW_RX_SSRC_NOW, SW_RX_REPORTS};
-    uint64_t packets = sw_track_forget(rx->track);
+    uint64_t packets = sw_rx_forget_track(rx);
     packets += atomic_load_explicit(&rx->counters[SW_RX_DUPLICATE], memory_order_relaxed);
     packets += atomic_load_explicit(&rx->counters[SW_RX_LATE], memory_order_relaxed);
     sw_rx_count(rx, SW_RX_SOURCE, packets);
@@ -184,6 +187,7 @@ static void forget_current(sw_rx *rx)
         sw_rx_set(rx, gone[i], 0);
     rx->jitter16 = 0;
     rx->left_at = 0;
+    rx->dtmf = (sw_dtmf){0};
     rx->has_current = 0;
 }
 
@@ -302,4 +306,5 @@ void sw_rx_flush(sw_rx *rx)
         believe(rx, only);
     for (int i = 0; i < SW_RX_CANDIDATES; i++)
         drop(rx, &rx->candidates[i]);
+    sw_rx_end_event(rx);
 }

@@ -39,9 +39,22 @@ typedef struct {
     int is_there;
 } sw_early_report;
 
+#define SW_DTMF_TOLD 16       /* timestamps of events that have been told, to know their repeated ends */
+#define SW_RX_EVENTS_KEPT 64  /* events that wait to be taken */
+
+typedef struct {
+    int is_open;
+    uint32_t segment;       /* timestamp of the packets that come now */
+    uint32_t before;        /* duration of the segments before this one */
+    sw_telephone_event now; /* its duration is this segment's, until it is told */
+    int64_t last_arrival;
+    uint32_t told[SW_DTMF_TOLD], told_count;
+} sw_dtmf;
+
 struct sw_rx {
     /* Set before the first packet. */
     sw_track *track;
+    sw_queue *queue; /* for payloads that are decoded elsewhere; then nobody here writes to the track */
     int rate;
     int has_filter, prefix, roaming;
     sw_address filter;
@@ -80,6 +93,11 @@ struct sw_rx {
     uint64_t seen[SW_RX_SEEN / 64];
     uint8_t kinds[128]; /* SW_PAYLOAD_... by payload type; set before the first packet */
     _Atomic uint64_t payload_types[128];
+    int in_noise;    /* what was placed last was comfort noise */
+    int has_news;    /* something waits for sw_rx_events or sw_queue_take, or the track has ended */
+    sw_dtmf dtmf;
+    sw_telephone_event events[SW_RX_EVENTS_KEPT]; /* a ring; between events_taken and events_put the reader's */
+    _Atomic uint32_t events_put, events_taken;
     int64_t left_at; /* when the sender said goodbye; 0 if it has not */
     sw_early_report early;
     _Atomic uint64_t reporting; /* odd while the reports are written: readers try again */
@@ -117,6 +135,22 @@ static inline int sw_same_address(const sw_address *a, const sw_address *b)
 void sw_address_share(const sw_address *address, _Atomic uint64_t *words);
 void sw_address_read(const _Atomic uint64_t *words, sw_address *out);
 
+/* The extended timestamp of a packet of the current stream; the first one begins its clock. */
+static inline int64_t sw_rx_extend_clock(sw_rx *rx, uint32_t timestamp, int *order)
+{
+    if (rx->has_clock)
+        return rx->ext_ts + (int32_t)(timestamp - (uint32_t)rx->ext_ts);
+    rx->has_clock = 1;
+    *order = SW_ORDER_RESTART;
+    return (int64_t)timestamp;
+}
+
+/* A time of the current clock as a place on the track; where somebody else writes that, its timestamp as it is. */
+static inline int64_t sw_rx_position(const sw_rx *rx, int64_t timestamp)
+{
+    return rx->queue ? timestamp : sw_track_place_of(rx->track, timestamp);
+}
+
 /* rtprx.c */
 void sw_rx_count_type(sw_rx *rx, uint8_t payload_type);
 void sw_rx_accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, int64_t arrival, int restart);
@@ -130,5 +164,15 @@ void sw_rx_doubt(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, siz
 void sw_rx_take_rtcp(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
 void sw_rx_begin_reports(sw_rx *rx, int64_t now); /* the stream has begun, or its clock is another one */
 void sw_rx_read_reports(const sw_rx *rx, sw_rx_state *out);
+
+/* dtmf.c */
+void sw_rx_take_events(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *payload, int64_t arrival);
+void sw_rx_end_event(sw_rx *rx); /* tell the event that is open, if there is one */
+void sw_rx_age_event(sw_rx *rx, int64_t now);
+int64_t sw_rx_event_alarm(const sw_rx *rx);
+
+/* rtpqueue.c */
+void sw_rx_enqueue(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *payload, int64_t arrival, int order);
+uint64_t sw_rx_forget_track(sw_rx *rx);
 
 #endif

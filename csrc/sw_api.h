@@ -303,6 +303,12 @@ int sw_track_put(sw_track *track, const uint8_t *payload, size_t octets, int64_t
    there after two seconds is filled once (SW_TRACK_ESTIMATED). SW_PUT_ENDED, SW_ECODEC. */
 int sw_track_append(sw_track *track, const uint8_t *payload, size_t octets, int64_t arrival);
 
+/* The sender is silent up to `position`: that much is known to be silence, bounded as a gap is. SW_PUT_... */
+int sw_track_quiet(sw_track *track, int64_t position, int64_t arrival, int order);
+
+/* What comes next is encoded as `codec`; for the one who writes. */
+void sw_track_recode(sw_track *track, int codec);
+
 /* Forget all that was placed, as if nothing had come; for the one who writes. What a reader has taken already it has;
    positions only go on. Returns how many packets it was. */
 uint64_t sw_track_forget(sw_track *track);
@@ -414,6 +420,9 @@ typedef struct {
 /* What a payload type means to a receiver. */
 enum {
     SW_PAYLOAD_UNKNOWN = 0,
+    SW_PAYLOAD_EVENT = 1,  /* telephone-event (RFC 4733) */
+    SW_PAYLOAD_NOISE = 2,  /* comfort noise (RFC 3389) */
+    SW_PAYLOAD_QUEUED = 3, /* decoded elsewhere: see sw_rx_hand_on */
     SW_PAYLOAD_AUDIO = 16 /* and an SW_CODEC_... added */
 };
 
@@ -431,6 +440,10 @@ enum {
     SW_RX_RTCP_TAKEN,    /* RTCP datagrams that were well-formed and from the right host */
     SW_RX_REPORTS,       /* sender reports of the current clock */
     SW_RX_BYES,          /* goodbyes of the current stream */
+    SW_RX_LEFT,          /* 1 once no more will come */
+    SW_RX_NOISE,         /* packets of comfort noise */
+    SW_RX_EVENTS,        /* packets of telephone-events */
+    SW_RX_EVENTS_DROPPED, /* events that nobody took in time */
     /* Not used, and why: */
     SW_RX_SHORT,
     SW_RX_VERSION,
@@ -442,12 +455,13 @@ enum {
     SW_RX_PAYLOAD_TYPE, /* counted by number too */
     SW_RX_SIZE,         /* more than 2,048 octets */
     SW_RX_ENDED,        /* after the end of the track */
+    SW_RX_QUEUE,        /* the queue of payloads was full */
     SW_RX_COUNTERS
 };
 
 /* A sender report (RFC 3550 section 6.4.1) of the current stream. */
 typedef struct {
-    int64_t position; /* of its RTP timestamp, on the track's timeline */
+    int64_t position; /* of its RTP timestamp, on the track's timeline; with sw_rx_hand_on that timestamp */
     uint64_t ntp;     /* the sender's wall clock at that moment: seconds since 1900 times 2^32 */
     int64_t arrival;  /* when it came, nanoseconds */
     uint32_t packets; /* sent so far, and octets of payload in them */
@@ -457,7 +471,7 @@ typedef struct {
 enum { SW_REPORT_WORDS = 4 };
 
 typedef struct {
-    uint64_t counters[23]; /* SW_RX_COUNTERS of them */
+    uint64_t counters[28]; /* SW_RX_COUNTERS of them */
     uint64_t payload_types[128];
     sw_address source;
     uint32_t ssrc;
@@ -469,6 +483,51 @@ size_t sw_rx_octets(void);
 
 /* Make `memory` a receiver that places into `track`, which it keeps. SW_EINVAL, SW_ECODEC. */
 int sw_rx_init(void *memory, size_t octets, sw_track *track, int codec, int rate, int payload_type);
+
+/* What packets of a payload type are: SW_PAYLOAD_... Before the first packet. SW_EINVAL. */
+int sw_rx_map(sw_rx *rx, int payload_type, int kind);
+
+/* A key (RFC 4733 section 3.2), once it is over. */
+typedef struct {
+    int64_t position;  /* where it began, as of a sender report */
+    int64_t arrival;   /* when its first packet came, nanoseconds */
+    uint32_t duration; /* in timestamp units, over all segments */
+    uint8_t event;     /* 0..9 those digits, 10 *, 11 #, 12..15 A to D, others no keys */
+    uint8_t volume;    /* 0..63: dBm0 below zero */
+} sw_telephone_event;
+
+/* Take up to `room` events that wait, the oldest first; one thread at a time, any one. Up to 64 wait. */
+int sw_rx_events(sw_rx *rx, sw_telephone_event *out, int room);
+
+/* ---- rtpqueue.c: payloads that are decoded elsewhere -------------------------------------------------------- */
+
+enum { SW_ORDER_FORGET = -1 }; /* no payload: all before was a stranger's, and does not count */
+
+typedef struct {
+    int64_t timestamp; /* of the media clock, carried on over its wraps; another clock begins with SW_ORDER_RESTART */
+    int64_t arrival;   /* nanoseconds */
+    uint32_t octets;
+    uint16_t sequence_number;
+    uint8_t payload_type;
+    int8_t order; /* SW_ORDER_..., as for sw_track_put */
+} sw_payload;
+
+/* Memory of the caller's for `capacity` octets of payloads and 24 octets for each, a power of two from 4,096 to 2^30. */
+typedef struct sw_queue sw_queue;
+size_t sw_queue_octets(uint32_t capacity);
+int sw_queue_init(void *memory, size_t octets, uint32_t capacity);
+
+/* One thread puts, one takes: up to `room` payloads, their octets one after the other in `data`. Returns how many.
+   SW_EROOM: it is full. */
+int sw_queue_put(sw_queue *queue, const sw_payload *head, const void *data);
+int sw_queue_take(sw_queue *queue, sw_payload *heads, int room, void *data, size_t octets);
+
+/* Hand on what is mapped to SW_PAYLOAD_QUEUED, and comfort noise; no payload type means anything before sw_rx_map.
+   Whoever takes it writes the track, alone, and ends it once SW_RX_LEFT is set. Before the first packet. */
+void sw_rx_hand_on(sw_rx *rx, sw_queue *queue);
+
+/* Whether there is something new to take, or the track has ended, since this was last asked; the receiving thread. */
+int sw_rx_news(sw_rx *rx);
 
 /* Whom to believe: `source` (NULL: whoever is first to send four packets) with so many bits of its address, and
    whether the stream may move to another address. Before the first packet. SW_EINVAL. */
@@ -502,6 +561,9 @@ int sw_rx_tick(sw_rx *rx, int64_t now);
 /* The end: believe what is in doubt if there is only one candidate, drop the others. */
 void sw_rx_flush(sw_rx *rx);
 
+/* No more will come: end the track, unless somebody else writes it (sw_rx_hand_on). */
+void sw_rx_end(sw_rx *rx);
+
 enum { SW_RX_SSRCS = 8 };
 
 /* Take nothing of these SSRCs, at most SW_RX_SSRCS: a port's last stream may still be sending. Before the first packet;
@@ -532,6 +594,10 @@ size_t sw_engine_octets(void);
    gives up to about `budget` datagrams. `portable`: poll() and recvmsg() instead of epoll and recvmmsg(). SW_EINVAL,
    or -errno if epoll is not to be had. */
 int sw_engine_init(void *memory, size_t octets, int wake_fd, int64_t tick, int budget, int portable);
+
+/* A descriptor, or -1, that is written to (as for sw_track_listen) after a tick in which sw_rx_news was so of any
+   receiver; by any thread. It stays open as long as the engine runs. */
+void sw_engine_news(sw_engine *engine, int fd);
 
 /* Run until sw_engine_stop. Then all sockets are ended. SW_OK. */
 int sw_engine_run(sw_engine *engine);

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from swsync.media.codec import decode_into as decode_into
     from swsync.media.codec import encode as encode
     from swsync.media.codec import encode_into as encode_into
+    from swsync.media.dtmf import TelephoneEvent as TelephoneEvent
+    from swsync.media.payloads import PayloadDecoder as PayloadDecoder
     from swsync.media.playout import Frame as Frame
     from swsync.media.playout import Frames as Frames
     from swsync.media.playout import LiveReader as LiveReader
@@ -56,6 +58,7 @@ _HOMES: dict[str, str] = {
     "Frames": "playout",
     "LiveReader": "playout",
     "LostSpan": "quality",
+    "PayloadDecoder": "payloads",
     "Quality": "quality",
     "Receiver": "receiver",
     "ReceiverStats": "quality",
@@ -71,6 +74,7 @@ _HOMES: dict[str, str] = {
     "SoundFileSink": "soundfiles",
     "StreamReceiver": "wsstream",
     "TapReceiver": "wstap",
+    "TelephoneEvent": "dtmf",
     "Track": "track",
     "WavWriter": "wav",
     "decode": "codec",
@@ -93,6 +97,7 @@ __all__ = [
     "Frames",
     "LiveReader",
     "LostSpan",
+    "PayloadDecoder",
     "Quality",
     "Receiver",
     "ReceiverStats",
@@ -108,6 +113,7 @@ __all__ = [
     "SoundFileSink",
     "StreamReceiver",
     "TapReceiver",
+    "TelephoneEvent",
     "Track",
     "WavWriter",
     "decode",

@@ -37,6 +37,7 @@ PATIENCE = 5.0  # seconds that the engine may take to let go of a socket
 _lock = threading.Lock()
 _current: _Engine | None = None  # guarded by _lock
 _will_stop_at_exit = False  # guarded by _lock
+_news_fd = -1  # guarded by _lock; what every engine writes to when there is something for Python
 
 
 def pages(octets: int) -> Any:
@@ -165,6 +166,7 @@ def attach(link: Link) -> None:
             _will_stop_at_exit = True
         if _current is None:
             _current = _Engine()
+            lib.sw_engine_news(_current.c, _news_fd)
         link.engine = _current
         _current.links.add(link)
         lib.sw_engine_open(_current.c, link.c)
@@ -192,6 +194,18 @@ def detach(link: Link) -> None:
             _current = None
     if is_last:
         engine.stop()
+
+
+def tell(descriptor: int) -> None:
+    """Have engines write to this descriptor when a receiver has something that is handled in Python; -1 for none.
+
+    It has to stay open.
+    """
+    global _news_fd
+    with _lock:
+        _news_fd = descriptor
+        if _current is not None:
+            lib.sw_engine_news(_current.c, descriptor)
 
 
 def attend(link: Link) -> None:
@@ -236,8 +250,9 @@ def _stop_at_exit() -> None:
 
 def _forget_parent() -> None:
     """In a forked child: the parent's engine is not here, and its lock may have been held."""
-    global _current, _lock
+    global _current, _lock, _news_fd
     _lock = threading.Lock()
+    _news_fd = -1
     if _current is not None:
         _abandoned.append(_current)  # never finalized here: its descriptors are the parent's too
     _current = None

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from swsync.errors import MediaError
 from swsync.media.wav import drain_now
 from swsync.memorynet import MemoryNet
 
@@ -109,8 +110,11 @@ class MemoryLine:
         self._stream: RtpStream | None = None  # set by attach(), before anybody can find it
         self._has_timer = False  # in its work only
         net.open(self._address, self)
-        self.rtcp_port = self.port + 1
-        net.open((host, self.rtcp_port), _Reports(self))
+        self.rtcp_port: int | None = self.port + 1
+        try:
+            net.open((host, self.rtcp_port), _Reports(self))
+        except MediaError:  # somebody has it: reports come on the port of the audio, or not at all
+            self.rtcp_port = None
 
     def attach(self, stream: RtpStream, track: Track) -> None:
         """Receive from now on."""
@@ -138,6 +142,7 @@ class MemoryLine:
 
     def _after(self) -> None:
         assert self._stream is not None
+        self._stream.fetch()
         _write(self._net, self._track.clock)
         if self._stream.alarm is not None and not self._has_timer:
             self._has_timer = True
@@ -152,6 +157,7 @@ class MemoryLine:
     def _tick(self) -> None:
         if self._stream is not None:
             self._stream.tick(int(self._track.clock.now() * 1e9))
+            self._stream.fetch()
         self._has_timer = self._stream is not None and not self._track.ended and self._stream.alarm is not None
 
     def attend(self) -> None:
@@ -165,11 +171,20 @@ class MemoryLine:
         self.close()
         stream = self._stream
         if stream is not None:
-            self._work.run(stream.flush)
+            self._work.run(lambda: self._flush(stream))
+
+    @staticmethod
+    def _flush(stream: RtpStream) -> None:
+        stream.flush()
+        stream.fetch()
+
+    def follow(self) -> None:
+        """Have the stream's fetchers called: that is done with each datagram."""
 
     def close(self) -> None:
         self._net.close(self._address)
-        self._net.close((self._address[0], self.rtcp_port))
+        if self.rtcp_port is not None:
+            self._net.close((self._address[0], self.rtcp_port))
 
 
 class _MemoryConnection:

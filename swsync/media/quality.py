@@ -45,6 +45,9 @@ class ReceiverStats:
         ptime_ms: Milliseconds of audio in a packet, as learned from RTP timestamps; 0 until then.
         rtcp: RTCP datagrams taken.
         is_rtp: Whether the audio came over RTP, where packets can get lost.
+        comfort_noise: RTP packets of comfort noise (RFC 3389): the sender was silent.
+        telephone_events: RTP packets of keys (RFC 4733); many make one key.
+        events_dropped: Keys that were dropped because 64 waited to be taken.
     """
 
     packets: int = 0
@@ -68,6 +71,9 @@ class ReceiverStats:
     ptime_ms: float = 0.0
     rtcp: int = 0
     is_rtp: bool = False
+    comfort_noise: int = 0
+    telephone_events: int = 0
+    events_dropped: int = 0
 
     @property
     def received(self) -> int:

@@ -31,10 +31,10 @@ class SenderReport:
     octets: int
 
     @classmethod
-    def from_c(cls, report: Any) -> SenderReport:
-        """From the C core's ``sw_sender_report``."""
+    def from_c(cls, report: Any, scale: float = 1.0) -> SenderReport:
+        """From the C core's ``sw_sender_report``; ``scale`` is samples a timestamp unit."""
         return cls(
-            position=report.position,
+            position=int(report.position * scale),
             time=report.ntp / 2**32 - UNIX_EPOCH,
             arrival=report.arrival / 1e9,
             packets=report.packets,

@@ -14,12 +14,15 @@ from swsync.media.ports import parse_source
 from swsync.media.rtcp import SenderReport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from swsync.media.quality import ReceiverStats
     from swsync.media.track import Track
 
 __all__ = ["RtpStream"]
 
 NEVER = 2**63 - 1
+QUEUE = 1 << 17  # octets of payloads that wait to be decoded in Python, with 24 for each: some seconds
 
 _REASONS = {
     "short": lib.SW_RX_SHORT,
@@ -32,6 +35,7 @@ _REASONS = {
     "payload_type": lib.SW_RX_PAYLOAD_TYPE,
     "size": lib.SW_RX_SIZE,
     "ended": lib.SW_RX_ENDED,
+    "queue": lib.SW_RX_QUEUE,
 }
 
 
@@ -54,6 +58,9 @@ class RtpStream:
         track: Where the audio goes.
         codec: As the track's.
         payload_type: Of the packets that carry it.
+        kinds: What more payload types hold, as C says it (``payload_kinds``).
+        clock_rate: Timestamp units a second; the track's rate by default.
+        is_queued: What is not for C is put into ``queue``; whoever takes it writes the track.
         source: As for ``RtpReceiver``.
         roaming: As for ``RtpReceiver``.
         is_ipv6: Addresses are those of an IPv6 socket, which sees IPv4 ones as mapped.
@@ -61,7 +68,8 @@ class RtpStream:
 
     def __init__(
         self, track: Track, codec: int, payload_type: int, *, source: Any = None, roaming: bool = False,
-        is_ipv6: bool = False,
+        is_ipv6: bool = False, kinds: Mapping[int, int] | None = None, clock_rate: int | None = None,
+        is_queued: bool = False,
     ) -> None:  # fmt: skip
         if not 0 <= payload_type <= 127:
             raise ConfigurationError(f"payload_type must be 0 to 127, not {payload_type!r}")
@@ -71,12 +79,35 @@ class RtpStream:
         self.room = engine.pages(engine.LINK_OCTETS + octets)
         memory = self.room + engine.LINK_OCTETS
         self.c = ffi.cast("sw_rx *", memory)
-        code = lib.sw_rx_init(memory, octets, track._c, codec, track.rate, payload_type)
+        self.clock_rate = clock_rate or track.rate
+        code = lib.sw_rx_init(memory, octets, track._c, codec, self.clock_rate, payload_type)
         if code != lib.SW_OK:
             raise MediaError(f"cannot receive RTP: {ffi.string(lib.sw_strerror(code)).decode()}")
         self.pin(source, roaming, is_ipv6)
+        self._map(kinds or {}, is_queued)
+        # What handles what C has for Python, on the thread that finds out; set before the first packet.
+        self.undecodable = 0  # payloads that a decoder in Python refused; belongs to who decodes
+        self.fetchers: list[Callable[[], object]] = []
         track._statistics = self.add_to
         track._reports = self.sender_reports
+
+    def _map(self, kinds: Mapping[int, int], is_queued: bool) -> None:
+        self.noise_types = {number for number, kind in kinds.items() if kind == lib.SW_PAYLOAD_NOISE}
+        self.queue: Any = None
+        if is_queued:
+            octets = lib.sw_queue_octets(QUEUE)
+            self._queue_memory = engine.pages(octets)
+            lib.sw_queue_init(self._queue_memory, octets, QUEUE)
+            self.queue = ffi.cast("sw_queue *", self._queue_memory)
+            lib.sw_rx_hand_on(self.c, self.queue)
+        for number, kind in kinds.items():
+            if lib.sw_rx_map(self.c, number, kind) != lib.SW_OK:
+                raise ConfigurationError(f"payload type {number} cannot be received")
+
+    def fetch(self) -> None:
+        """Handle what C has for Python."""
+        for fetch in self.fetchers:
+            fetch()
 
     def pin(self, source: Any, roaming: bool, is_ipv6: bool) -> None:
         """Say whom to believe; before the first packet."""
@@ -164,12 +195,16 @@ class RtpStream:
         state = self.report()
         if not state.counters[lib.SW_RX_REPORTS]:
             return None
-        return SenderReport.from_c(state.first_report), SenderReport.from_c(state.last_report)
+        scale = self.track.rate / self.clock_rate if self.queue else 1.0
+        return SenderReport.from_c(state.first_report, scale), SenderReport.from_c(state.last_report, scale)
 
     def add_to(self, stats: ReceiverStats) -> ReceiverStats:
         """The track's statistics with what RTP knows beside."""
         state = self.report()
         c = state.counters
+        rejected = {name: c[number] for name, number in _REASONS.items() if c[number]}
+        if self.undecodable:
+            rejected["undecodable"] = self.undecodable
         repeated, stale = c[lib.SW_RX_DUPLICATE], c[lib.SW_RX_LATE]
         return attrs.evolve(
             stats,
@@ -179,11 +214,14 @@ class RtpStream:
             late=stats.late + stale,
             reordered=stats.reordered + c[lib.SW_RX_REORDERED],
             duplicate=stats.duplicate + repeated,
-            jitter_ms=c[lib.SW_RX_JITTER16] / 16 / stats.rate * 1000,
-            rejected={name: c[number] for name, number in _REASONS.items() if c[number]},
+            jitter_ms=c[lib.SW_RX_JITTER16] / 16 / self.clock_rate * 1000,
+            rejected=rejected,
             payload_types={number: n for number, n in enumerate(state.payload_types) if n},
             kernel_drops=c[lib.SW_RX_KERNEL_DROPS],
             is_rtp=True,
-            ptime_ms=c[lib.SW_RX_FRAME] / stats.rate * 1000,
+            ptime_ms=c[lib.SW_RX_FRAME] / self.clock_rate * 1000,
             rtcp=c[lib.SW_RX_RTCP_TAKEN],
+            comfort_noise=c[lib.SW_RX_NOISE],
+            telephone_events=c[lib.SW_RX_EVENTS],
+            events_dropped=c[lib.SW_RX_EVENTS_DROPPED],
         )

@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from swsync.clock import RealClock
-from swsync.media import engine
+from swsync.media import engine, pump
 from swsync.media.ports import bind_rtcp, bind_udp, give_back, had
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class SocketLine:
         self.rtcp_port = self.port + 1 if self._rtcp_socket else None
         self.is_ipv6 = self._socket.family == socket.AF_INET6
         self._stream: RtpStream | None = None
+        self._follows = False  # set by who follows first; twice does no harm
 
     def attach(self, stream: RtpStream, track: Track) -> None:
         """Receive from now on."""
@@ -44,6 +45,12 @@ class SocketLine:
         engine.attach(self._link)
         self._stream = stream
 
+    def follow(self) -> None:
+        """Have the stream's fetchers called when there is something."""
+        if self._stream is not None and not self._follows:
+            self._follows = True
+            pump.subscribe(self._stream.fetch)
+
     def attend(self) -> None:
         """Take up what the stream was told to expect."""
         engine.attend(self._link)
@@ -51,6 +58,10 @@ class SocketLine:
     def detach(self) -> None:
         """Take what the sockets still hold, and nothing more."""
         engine.detach(self._link)
+        if self._follows and self._stream is not None:
+            pump.unsubscribe(self._stream.fetch)
+        if self._stream is not None:
+            self._stream.fetch()
 
     def close(self) -> None:
         """Give the ports back."""

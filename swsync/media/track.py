@@ -76,7 +76,7 @@ def codec_number(codec: Codec | str, byteorder: str) -> int:
     return number
 
 
-class _Bell:
+class Bell:
     """A descriptor that a blocked reader polls and the writer's side writes to."""
 
     def __init__(self) -> None:
@@ -91,6 +91,12 @@ class _Bell:
             os.set_blocking(self.reading, False)
             os.set_blocking(self.writing, False)
         weakref.finalize(self, _close_all, {self.reading, self.writing}, os.getpid()).atexit = False
+
+    def ring(self) -> None:
+        try:
+            os.write(self.writing, b"\1\0\0\0\0\0\0\0")
+        except BlockingIOError:
+            pass  # it rings already
 
     def clear(self) -> None:
         try:
@@ -114,7 +120,7 @@ class _Lease:
 
     def __init__(self, track: Track) -> None:
         self.track = track
-        self.held: list[tuple[_Bell, int]] = []
+        self.held: list[tuple[Bell, int]] = []
         self.tokens: list[None] = []
         track._waiting.append(None)
         self.tokens.append(None)
@@ -124,7 +130,7 @@ class _Lease:
         except IndexError:
             pass  # none at rest
         # Descriptors stay open as long as the track lives: the writer may be about to ring one.
-        bell = _Bell()
+        bell = Bell()
         listen = partial(lib.sw_track_listen, track._c)
         self.held.extend(zip((bell,), map(listen, (bell.writing,))))  # noqa: B905 -- strict= would be no help
         if self.slot < 0:
@@ -132,7 +138,7 @@ class _Lease:
             raise MediaError(f"track {track.name}: eight readers wait for it already")
 
     @property
-    def bell(self) -> _Bell:
+    def bell(self) -> Bell:
         return self.held[0][0]
 
     @property
@@ -203,7 +209,7 @@ class Track:
         if code != lib.SW_OK:
             raise MediaError(f"track {name}: {ffi.string(lib.sw_strerror(code)).decode()}")
         # Both only by the lists' own methods, each of which is one step to other threads and to signals.
-        self._bells: list[tuple[_Bell, int]] = []  # at rest
+        self._bells: list[tuple[Bell, int]] = []  # at rest
         self._waiting: list[None] = []  # as many as readers wait or are about to; the writer looks whether there is one
         self._speed = clock.speed if isinstance(clock, RealClock) else 0.0
         # A virtual clock's readers cannot sit in poll(): they wait here.
@@ -359,7 +365,7 @@ def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -
             lease.give_back()
 
 
-def _poll(bells: list[_Bell], timeout: float | None) -> None:
+def _poll(bells: list[Bell], timeout: float | None) -> None:
     """Return when one of them was rung, or when the seconds (of the machine) have passed."""
     # The attribute is looked up now: gevent replaces it by one that waits in its own loop.
     poll = select.poll()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
+from swsync.media.dtmf import KeyReader
 from swsync.media.memoryplace import MemoryLine
+from swsync.media.payloads import Decoding, decoder_for
+from swsync.media.payloadtypes import payload_kinds
 from swsync.media.ports import bind_host
 from swsync.media.receiver import Receiver
 from swsync.media.rtpstream import RtpStream
@@ -18,7 +22,11 @@ from swsync.memorynet import net_of
 from swsync.states import Codec
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
     from swsync.clock import Clock
+    from swsync.media.dtmf import TelephoneEvent
+    from swsync.media.payloads import PayloadDecoder
     from swsync.media.quality import ReceiverStats
     from swsync.media.rtcp import SenderReport
 
@@ -40,7 +48,7 @@ class RtpReceiver(Receiver):
         host: Address to bind; ``SWSYNC_BIND_HOST`` by default, else all addresses if there is a public host that is
             not this machine to itself, else 127.0.0.1.
         port: 0 takes a random even one of ``SWSYNC_RTP_PORTS`` (``low-high``).
-        codec: ``PCMU``, ``PCMA`` or ``L16``.
+        codec: ``PCMU``, ``PCMA`` or ``L16``, or another one with ``decoder``.
         ptime: Milliseconds a packet, for the device; what comes may have any length.
         rate: Samples a second.
         public_host: What the sender must use, if it is not ``host``; ``SWSYNC_PUBLIC_HOST`` by default.
@@ -48,7 +56,11 @@ class RtpReceiver(Receiver):
         source: Who may send: an address, a network, ``(address, port)`` or a tap's ``source_device``. By default the
             first one that sends four valid packets.
         roaming: Let the stream move to another address.
-        payload_type: Of the audio; that of RFC 3551 by default, 96 for L16.
+        payload_type: Of the audio; that of RFC 3551 by default, 96 for what has none.
+        payload_types: What more payload types hold: ``{101: "telephone-event", 13: "CN", 8: "PCMA", 97: "L16"}``.
+            Telephone-events are 101 unless told, comfort noise is 13; others are counted by number.
+        decoder: For a codec that C does not decode: an object like ``PayloadDecoder``.
+        on_dtmf: Called with each ``TelephoneEvent``, in order, on a thread of its own.
         byteorder: Of L16.
         buffer: Seconds of audio kept.
         clock: The clock of arrival times and waits.
@@ -74,13 +86,22 @@ class RtpReceiver(Receiver):
         source: Any = None,
         roaming: bool = False,
         payload_type: int | None = None,
+        payload_types: Mapping[int, str] | None = None,
+        decoder: PayloadDecoder | None = None,
+        on_dtmf: Callable[[TelephoneEvent], object] | None = None,
         byteorder: str = "big",
         buffer: float = 60.0,
         clock: Clock = REAL,
     ) -> None:
         super().__init__(clock=clock)
-        track = Track(self.TRACK, codec, rate, byteorder=byteorder, buffer=buffer, clock=clock, snap=0.0)
-        self.codec, self.ptime, self.rate = track.codec, ptime, rate
+        name = str(codec).upper()
+        decoder = decoder or decoder_for(name)
+        if decoder is None:
+            track = Track(self.TRACK, codec, rate, byteorder=byteorder, buffer=buffer, clock=clock, snap=0.0)
+        else:
+            byteorder, rate = sys.byteorder, decoder.rate
+            track = Track(self.TRACK, "L16", rate, byteorder=byteorder, buffer=buffer, clock=clock, snap=0.0)
+        self.codec, self.ptime, self.rate = name, ptime, track.rate
         self._public_host = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
         self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self._public_host)
         self._public_port = public_port
@@ -88,12 +109,21 @@ class RtpReceiver(Receiver):
         self._line = SocketLine(self.host, port) if net is None else MemoryLine(net, self.host, port)
         self.port = self._line.port
         try:
-            number = PAYLOAD_TYPES[track.codec] if payload_type is None else payload_type
+            number = PAYLOAD_TYPES.get(name, 96) if payload_type is None else payload_type
+            clock_rate = track.rate if decoder is None else decoder.clock_rate
+            kinds = payload_kinds(number, name, clock_rate, byteorder, payload_types, is_queued=decoder is not None)
+            own = codec_number(track.codec, byteorder)
             self._stream = RtpStream(
-                track, codec_number(track.codec, byteorder), number, source=source, roaming=roaming,
-                is_ipv6=self._line.is_ipv6,
+                track, own, number, source=source, roaming=roaming, is_ipv6=self._line.is_ipv6, kinds=kinds,
+                clock_rate=clock_rate, is_queued=decoder is not None,
             )  # fmt: skip
+            self._keys = KeyReader(self._stream, self._changed, clock, on_dtmf)
+            self._stream.fetchers.append(self._keys.fetch)
+            if decoder is not None:
+                self._stream.fetchers.insert(0, Decoding(self._stream, decoder).fetch)
             self._line.attach(self._stream, track)
+            if decoder is not None or on_dtmf is not None:
+                self._line.follow()
         except BaseException:
             self._line.close()
             raise
@@ -151,6 +181,29 @@ class RtpReceiver(Receiver):
     def sender_reports(self) -> tuple[SenderReport, SenderReport] | None:
         """The first and the last RTCP sender report since the media clock last changed; None without any."""
         return self._stream.sender_reports()
+
+    @property
+    def dtmf(self) -> tuple[TelephoneEvent, ...]:
+        """The keys that came (RFC 4733), each once; the last thousand."""
+        return self._keys.all()
+
+    def digits(self, timeout: float | None = None) -> Iterator[TelephoneEvent]:
+        """Each key as it comes, from the first that is kept, until the end.
+
+        Args:
+            timeout: Seconds to wait for each.
+
+        Raises:
+            TimeoutError: None came in time.
+        """
+        self._check()
+        self._line.follow()
+
+        def wait(predicate: Callable[[], Any]) -> None:
+            if not self._changed.wait_for(predicate, timeout):
+                raise TimeoutError(f"no key within {timeout} s")
+
+        return self._keys.follow(lambda: self.ended, wait)
 
     def feed(
         self, datagram: bytes, arrival_ns: int, source: tuple[str, int] = ("127.0.0.1", 4000), *, is_rtcp: bool = False

@@ -90,6 +90,14 @@ def test_a_goodbye_ends_the_track_when_nothing_follows() -> None:
     assert {"ended": 2} == rx.track.stats.rejected
 
 
+def test_a_lone_goodbye_may_come_to_the_port_of_the_audio() -> None:
+    """Eight octets: shorter than any RTP packet, and still RTCP."""
+    rx = stream(source="192.0.2.1")
+    play(rx, range(10))
+    rx.take(bye(), SECOND // 5, A)
+    assert (int(0.7 * SECOND), {}) == (rx.alarm, rx.track.stats.rejected)
+
+
 def test_a_goodbye_of_a_stream_that_goes_on_is_none() -> None:
     """A spoofed one does nothing as long as audio comes; packets that it has overtaken do not undo it."""
     rx = stream(source="192.0.2.1")
