@@ -392,6 +392,8 @@ class Runner:
             if ended.systemic:
                 self._halt(ended.systemic)
             return
+        if self._aborted and ended.status is Status.DONE:
+            ended = attrs.evolve(ended, outcome="interrupted", status=Status.UNKNOWN)  # it was ended from here
         status: Status = ended.status
         not_before = 0.0
         after = self._job.retry.get(ended.outcome)

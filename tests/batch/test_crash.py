@@ -113,3 +113,14 @@ def test_stopped_for_longer_than_its_lease_it_rings_nobody(tmp_path: Path, relay
 def _environment() -> dict[str, str]:
     root = str(Path(swsync.__file__).parent.parent)
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, str(Path(worker.__file__).parent)])}
+
+
+def test_killed_at_random() -> None:
+    """A short sweep; ``python -m tests.batch.sweep`` is the long one."""
+    command = [sys.executable, "-m", "tests.batch.sweep", "--rows", "300", "--processes", "3", "--every", "0.4"]
+    root = Path(swsync.__file__).parent.parent
+    done = subprocess.run(
+        command, cwd=root, env=_environment(), capture_output=True, text=True, timeout=300, check=False
+    )
+
+    assert 0 == done.returncode, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 import swsync
-from swsync.batch import Batch, announce
+from swsync.batch import Batch, announce, survey
 from swsync.clock import VirtualClock
 
 OPEN: dict[str, Any] = {
@@ -86,3 +87,220 @@ def test_a_job_that_ran_dials_nobody_when_it_runs_again(relay: swsync.LocalRelay
     make(["+12025550148", "+12025550141"]).run()
 
     assert {"+12025550148": 1, "+12025550141": 1} == rung(relay)
+
+
+def test_a_machine_gets_the_message_after_its_beep_and_a_person_at_once(
+    relay: swsync.LocalRelay, make: MakeBatch
+) -> None:
+    """Nobody waits in silence for a verdict; evidence and times are in the result."""
+    batch = make(["+12025550148", "+12025550149"])
+    batch.run()
+
+    person, machine = batch.results()
+    assert ("human", "HUMAN") == (person.outcome, person.facts.detection["answer"])
+    assert ("voicemail", True) == (machine.outcome, machine.facts.detection["beep"])
+    assert ["MACHINE", "READY"] == [event["event"] for event in machine.facts.detection["evidence"]]
+    assert person.facts.first_audio_at - person.facts.answered_at < 1.0
+    assert (True, False) == (person.facts.is_human, person.facts.is_abandoned)
+
+
+def test_what_is_sent_bounds_the_call(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """Ring timeout and cap, in seconds, go with the device: also a leg that is never seen comes to an end."""
+    make(["+12025550148"], ring_timeout=20, max_duration=90).run()
+
+    (dial,) = relay.journal.requests("calling.dial")
+    params = dial.params["devices"][0][0]["params"]
+    assert (20, 90) == (params["timeout"], params["max_duration"])
+
+
+def test_a_call_that_is_longer_than_its_cap_is_ended_from_here(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """Should the service not do it: here a script holds on to the call, and the cap is cut from the frame."""
+
+    def hold_on(call: swsync.Call, row: Any) -> dict[str, Any]:
+        call.wait_for_ended(timeout=1000)
+        return {}
+
+    batch = make(["+12025550100"], hold_on, max_duration=60)
+    batch._client = lambda session: _without_cap(relay)  # type: ignore[method-assign]
+    batch.run()
+
+    (result,) = batch.results()
+    assert 60 < result.facts.talk_seconds < 70
+
+
+def _without_cap(relay: swsync.LocalRelay) -> swsync.RelayClient:
+    client = swsync.RelayClient(**relay.settings)
+    dial = client.dial
+
+    def uncapped(devices: Any, **options: Any) -> swsync.Call:
+        for step in devices:
+            for device in step:
+                device.params.pop("max_duration")
+        return dial(devices, **options)
+
+    client.dial = uncapped  # type: ignore[method-assign]
+    return client
+
+
+def test_the_pace_is_even(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """Two a second, no burst at the start and none when it goes on after a pause."""
+    make([f"+1202556{i:04d}" for i in range(10)], lambda call, row: {}, rate=2.0).run()
+    relay.clock.sleep(30)
+    make([f"+1202557{i:04d}" for i in range(5)], lambda call, row: {}, rate=2.0).run()
+
+    times = [entry.time for entry in relay.journal.requests("calling.dial")]
+    assert 15 == len(times)
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 0.48
+
+
+def test_dialing_halts_while_the_service_queues(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """More than two seconds from a dial to its first leg: nothing is dialed until that has shown itself."""
+    relay.faults.delay("calling.call.state", 9.0, match={"call_state": "created"}, times=1)
+    relay.faults.delay("calling.call.state", 9.0, match={"call_state": "ringing"}, times=1)
+    relay.faults.delay("calling.call.state", 9.0, match={"call_state": "answered"}, times=1)
+    relay.faults.delay("calling.call.dial", 9.0, times=1)
+    batch = make([f"+1202556{i:04d}" for i in range(12)], lambda call, row: {}, rate=1.0)
+
+    summary = batch.run()
+
+    assert summary.progress is not None
+    assert 1 == summary.progress.halts
+    times = [entry.time for entry in relay.journal.requests("calling.dial")]
+    assert max(b - a for a, b in itertools.pairwise(times)) > 5.0
+
+
+def test_retries_wait_their_time_and_end(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """By outcome, with a not-before time, as often as allowed."""
+    batch = make(["+12025550141"], retry={"busy": 100}, attempts=5, max_attempts=3)
+    batch.run()
+
+    times = [entry.time for entry in relay.journal.requests("calling.dial")]
+    assert 3 == len(times)
+    assert all(b - a >= 100 for a, b in itertools.pairwise(times))
+    assert "busy" == outcomes(batch)["41"]
+
+
+def test_payment_required_pauses_and_nobody_is_used_up(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """402: the rows go back, and the next run says why it does not begin."""
+    relay.faults.refuse("calling.dial", code="402", message="Payment required", times=0)
+    batch = make([f"+1202556{i:04d}" for i in range(5)])
+    summary = batch.run()
+
+    assert ("paused", {"pending": 5}, 0) == (summary.state, summary.statuses, summary.calls)
+    assert "payment required" in summary.reason
+    with pytest.raises(swsync.ConfigurationError, match="payment required"):
+        batch.run()
+    relay.faults.clear()
+    batch.resume()
+    assert {"done": 5} == batch.run().statuses
+
+
+def test_ten_alike_in_a_row_are_no_coincidence(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """The line is at fault, not these people: their rows go back."""
+    relay.faults.refuse("calling.dial", code="500", message="no route", times=0)
+    batch = make([f"+1202556{i:04d}" for i in range(15)], concurrency=1)
+    summary = batch.run()
+
+    assert ("paused", {"pending": 15}) == (summary.state, summary.statuses)
+    assert "10 dials in a row failed at once" in summary.reason
+
+
+def test_an_opt_out_is_committed_before_the_call_ends_and_holds_in_every_job(
+    relay: swsync.LocalRelay, make: MakeBatch
+) -> None:
+    """The key is pressed while something is played; the number is never dialed again."""
+    relay.callee("+12025560001", speech=b"", presses=["9"])
+    seen: list[bool] = []
+    batch = make(["+12025560001"], announce("A long message. " * 20, detect=False))
+    add = batch.ledger.add_do_not_call
+
+    def watched(numbers: Any, reason: str) -> int:
+        seen.append(all(call.state == "answered" for call in relay.calls))
+        return add(numbers, reason)
+
+    batch.ledger.add_do_not_call = watched  # type: ignore[method-assign]
+    batch.run()
+    again = make(["+12025560001"], name="k", attempts=9)
+    again.run()
+
+    assert "opted_out" == next(batch.results()).outcome
+    assert seen[0]
+    assert ("skipped", "do_not_call") == (next(again.results()).status, next(again.results()).outcome)
+    assert {"+12025560001": 1} == rung(relay)
+
+
+def test_a_survey_by_keys(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """Answers under their names; the opt-out key is an opt-out there too."""
+    relay.callee("+12025560001", speech=b"", presses=["1", "2"])
+    relay.callee("+12025560002", speech=b"", presses=["9"])
+    script = survey({"colour": "One for red, two for blue.", "size": "One for small."})
+    batch = make(["+12025560001", "+12025560002"], script)
+    batch.run()
+
+    first, second = batch.results()
+    assert ("completed", {"colour": "1", "size": "2"}, "12") == (first.outcome, first.facts.data, first.facts.digits)
+    assert "opted_out" == second.outcome
+    assert batch.ledger.is_do_not_call("+12025560002")
+
+
+def test_a_script_that_fails_is_an_outcome(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """The call is over, and the row has not been lost with it."""
+
+    def broken(call: swsync.Call, row: Any) -> dict[str, Any]:
+        raise KeyError("name")
+
+    batch = make(["+12025550148"], broken)
+    batch.run()
+
+    assert ("script_error", "KeyError: 'name'") == (next(batch.results()).outcome, next(batch.results()).facts.error)
+    assert all(call.state == "ended" for call in relay.calls)
+
+
+@pytest.mark.parametrize(
+    ("method", "outcome"), [("calling.play", "play_failed"), ("calling.detect", "detection_failed")]
+)
+def test_what_the_service_cannot_do_is_an_outcome_of_its_own(
+    relay: swsync.LocalRelay, make: MakeBatch, method: str, outcome: str
+) -> None:
+    """Not the person's."""
+    relay.faults.refuse(method, code="500", message="out of order", times=0)
+    batch = make(["+12025550148"])
+    batch.run()
+
+    assert outcome == next(batch.results()).outcome
+
+
+def test_caps_stop_the_job_with_what_is_in_flight(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """The cost is passed by no more than that."""
+    batch = make([f"+1202556{i:04d}" for i in range(20)], max_cost=2.0, cost_per_minute=1.0, concurrency=2, rate=1.0)
+    summary = batch.run()
+
+    assert "paused" == summary.state
+    assert "cost cap" in summary.reason
+    assert 2.0 <= summary.cost <= 4.0
+    assert 20 == sum(summary.statuses.values())
+
+
+def test_nobody_is_called_outside_their_hours(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """Each row in its own zone; what is not due within ``wait`` stays pending."""
+    batch = make(["+12025560001"], start="08:00", end="09:00", default_zone="Asia/Dubai", wait=10.0)
+    summary = batch.run()
+
+    assert {"pending": 1} == summary.statuses
+    assert summary.next_due is not None
+    assert {} == rung(relay)
+    later = make(["+12025560002"], name="k", start="04:20", end="09:00", default_zone="Asia/Dubai", wait=3600.0)
+    assert {"done": 1} == later.run().statuses
+    assert 1200 <= relay.journal.requests("calling.dial")[0].time < 1210
+
+
+def test_preflight_calls_nobody(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """It says what would be skipped and why, the cost, and the calls at once that the rate needs."""
+    batch = make(["+12025560001", "+12025560002", "911", "+442079460000"], cost_per_minute=0.5, rate=1.0)
+    batch.do_not_call(["+12025560002"])
+    found = batch.preflight()
+
+    assert (1, {"do_not_call": 1, "emergency": 1, "prefix": 1}) == (found.due, found.skipped)
+    assert (0.5, 60, 10) == (found.cost, found.concurrency, found.allowed)
+    assert "emergency" in str(found)
+    assert 0 == len(relay.journal.requests("calling.dial"))
