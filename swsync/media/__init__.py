@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from swsync.media.codec import encode as encode
     from swsync.media.codec import encode_into as encode_into
     from swsync.media.dtmf import TelephoneEvent as TelephoneEvent
+    from swsync.media.follower import Forward as Forward
+    from swsync.media.follower import PcapRecording as PcapRecording
     from swsync.media.payloads import PayloadDecoder as PayloadDecoder
+    from swsync.media.pcap import CapturedPacket as CapturedPacket
+    from swsync.media.pcap import PcapWriter as PcapWriter
+    from swsync.media.pcap import read_pcap as read_pcap
     from swsync.media.playout import Frame as Frame
     from swsync.media.playout import Frames as Frames
     from swsync.media.playout import LiveReader as LiveReader
@@ -53,12 +58,16 @@ _HOMES: dict[str, str] = {
     "ArraySink": "sinks",
     "CallbackSink": "sinks",
     "Capture": "capture",
+    "CapturedPacket": "pcap",
     "FileSink": "sinks",
+    "Forward": "follower",
     "Frame": "playout",
     "Frames": "playout",
     "LiveReader": "playout",
     "LostSpan": "quality",
     "PayloadDecoder": "payloads",
+    "PcapRecording": "follower",
+    "PcapWriter": "pcap",
     "Quality": "quality",
     "Receiver": "receiver",
     "ReceiverStats": "quality",
@@ -85,6 +94,7 @@ _HOMES: dict[str, str] = {
     "mos": "quality",
     "packetize": "rtp",
     "parse_packets": "rtp",
+    "read_pcap": "pcap",
 }
 
 __all__ = [
@@ -92,12 +102,16 @@ __all__ = [
     "ArraySink",
     "CallbackSink",
     "Capture",
+    "CapturedPacket",
     "FileSink",
+    "Forward",
     "Frame",
     "Frames",
     "LiveReader",
     "LostSpan",
     "PayloadDecoder",
+    "PcapRecording",
+    "PcapWriter",
     "Quality",
     "Receiver",
     "ReceiverStats",
@@ -124,6 +138,7 @@ __all__ = [
     "mos",
     "packetize",
     "parse_packets",
+    "read_pcap",
 ]
 
 

@@ -13,6 +13,7 @@ from swsync.media.track import Track, wait_any
 if TYPE_CHECKING:
     from swsync.clock import Clock
     from swsync.media.capture import Capture
+    from swsync.media.follower import Forward, PcapRecording
     from swsync.media.meter import TrackMeter
     from swsync.media.sinks import Target
 
@@ -45,6 +46,7 @@ class Receiver:
         self._blocks: dict[str, LiveReader] = {}  # guarded by _changed; the places of read()
         self._overruns = 0  # guarded by _changed
         self._recordings: list[Capture] = []  # guarded by _changed
+        self._followers: list[Forward | PcapRecording] = []  # guarded by _changed
         self._meters: dict[str, TrackMeter] = {}  # guarded by _changed; they end with their tracks
 
     # -- for subclasses
@@ -279,6 +281,59 @@ class Receiver:
             self._recordings = [*(other for other in self._recordings if not other.closed), recording]
         return recording
 
+    def forward(self, host: str, port: int, *, track: str | None = None, **options: Any) -> Forward:
+        """Send a track on to another RTP address (a recorder, an analyser) from now on, about half a second later.
+
+        The packets are made anew, with the same codec and timestamps that run as those that came; lost ones are
+        missing there too. It ends with the track, with ``close`` of what is returned, or of this receiver.
+
+        Args:
+            host: Name or address.
+            port: UDP port.
+            track: Which one; required if there are two.
+            options: As for ``RtpSender``: ``ssrc``, ``payload_type``, ``rtcp``, ``local_host``, ``local_port``.
+
+        Raises:
+            MediaError: There is no such track yet, or the address cannot be used.
+        """
+        from swsync.media.follower import Forward
+
+        made = Forward(self._one(track), host, port, **options)
+        self._keep(made)
+        return made
+
+    def record_pcap(self, path: str | os.PathLike[str], *, track: str | None = None) -> PcapRecording:
+        """Write what the buffer holds of a track, and what comes, into a pcap that Wireshark plays.
+
+        The packets are made anew from the audio, as for ``forward``, with the times at which they were due. It ends
+        with the track, with ``close`` of what is returned, or of this receiver.
+
+        Raises:
+            MediaError: There is no such track yet, or the file cannot be made.
+        """
+        from swsync.media.follower import PcapRecording
+        from swsync.media.pcap import is_address
+
+        source = getattr(self, "source", None) or ("127.0.0.1", 40000)
+        host, port = getattr(self, "host", "127.0.0.1"), getattr(self, "port", 5004)
+        is_like_it = is_address(host) and (":" in source[0]) == (":" in host)
+        made = PcapRecording(self._one(track), path, source, (host if is_like_it else source[0], port))
+        self._keep(made)
+        return made
+
+    def _one(self, name: str | None) -> Track:
+        """The track that is meant."""
+        self._check()
+        tracks = self.tracks
+        chosen = self._choose(list(tracks.values()), name)
+        if chosen not in tracks:
+            raise MediaError("there is no track yet: wait_audio() first")
+        return tracks[chosen]
+
+    def _keep(self, follower: Forward | PcapRecording) -> None:
+        with self._changed:
+            self._followers = [*(other for other in self._followers if not other.closed), follower]
+
     def _sides(self) -> dict[str, Any]:
         """Which track is ``said`` and which ``heard`` (or functions that give them later)."""
         return dict(zip(("said", "heard"), self.tracks.values(), strict=False))
@@ -309,12 +364,15 @@ class Receiver:
         with self._changed:
             already, self._closed = self._closed, True
             recordings, self._recordings = self._recordings, []
+            followers, self._followers = self._followers, []
         try:
             if not already:
                 self._release()
         finally:
             for recording in recordings:
                 recording.finish()
+            for follower in followers:
+                follower.close()
 
     def __enter__(self: R) -> R:
         return self

@@ -1,0 +1,159 @@
+"""Captures: what is written can be read, by us and by the rules of the formats; what is broken is passed over."""
+
+from __future__ import annotations
+
+import os
+import random
+import stat
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rtppackets import numbered, packet, pcm
+
+from swsync import media
+from swsync.errors import MediaError
+from swsync.media.pcap import _checksum
+
+
+def write(path: Path, *datagrams: bytes, **ends: tuple[str, int]) -> Path:
+    with media.PcapWriter(path) as writer:
+        for n, datagram in enumerate(datagrams):
+            writer.write(datagram, 1_700_000_000 + n / 50, **ends)
+    return path
+
+
+@pytest.mark.parametrize("ends", [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")])
+def test_what_is_written_is_read(ends: tuple[str, str], tmp_path: Path) -> None:
+    """Packets, times and addresses; the file is private, and readable before it is finished."""
+    source, destination = (ends[0], 4000), (ends[1], 4002)
+    path = tmp_path / "a.pcap"
+    with media.PcapWriter(path) as writer:
+        for n in range(3):
+            writer.write(numbered(n), 1_700_000_000 + n / 50, source, destination)
+            assert n + 1 == len(list(media.read_pcap(tmp_path / "a.pcap.part")))
+    got = list(media.read_pcap(path))
+    assert [numbered(n) for n in range(3)] == [captured.packet.build() for captured in got]
+    assert {(source, destination, 7)} == {captured.stream for captured in got}
+    assert [0.0, 0.02, 0.04] == pytest.approx([captured.at - 1_700_000_000 for captured in got], abs=1e-6)
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    with pytest.raises(MediaError, match="closed"):
+        writer.write(b"", 0)
+
+
+def test_the_checksums(tmp_path: Path) -> None:
+    """The sum over a header, or over pseudo header and datagram, with its checksum in it, is zero (RFC 1071)."""
+    data = write(tmp_path / "a.pcap", packet(1, 2, b"odd"), source=("192.0.2.1", 5), destination=("192.0.2.2", 6))
+    frame = data.read_bytes()[24 + 16 :]
+    ip, udp = frame[14:34], frame[34:]
+    assert 0 == _checksum(ip)
+    assert 0 == _checksum(ip[12:20] + struct.pack("!HH", 17, len(udp)) + udp)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("link", "before"), [
+    (1, bytes(12) + b"\x08\x00"), (1, bytes(12) + b"\x81\x00\x00\x05\x08\x00"), (101, b""), (228, b""),
+    (0, b"\x02\0\0\0"), (113, bytes(14) + b"\x08\x00"), (276, b"\x08\x00" + bytes(18)),
+])  # fmt: skip
+def test_other_writers_files(order: str, link: int, before: bytes, tmp_path: Path) -> None:
+    """Both byte orders, microseconds, several link types, as pcap and as pcapng."""
+    ours = write(tmp_path / "a.pcap", numbered(1), source=("192.0.2.1", 5)).read_bytes()[24 + 16 + 14 :]
+    frame = before + ours
+    old = struct.pack(order + "IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    old += struct.pack(order + "IIII", 10, 500_000, len(frame), len(frame)) + frame
+    body = struct.pack(order + "IIIII", 0, 0, 10_500_000, len(frame), len(frame)) + frame + bytes(-len(frame) % 4)
+
+    def block(kind: int, content: bytes) -> bytes:
+        return (
+            struct.pack(order + "II", kind, len(content) + 12) + content + struct.pack(order + "I", len(content) + 12)
+        )
+
+    new = block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
+    new += block(1, struct.pack(order + "HHI", link, 0, 65535)) + block(99, b"ours") + block(6, body)
+    for data in (old, new):
+        (tmp_path / "b.pcap").write_bytes(data)
+        (got,) = media.read_pcap(tmp_path / "b.pcap")
+        assert (numbered(1), 10.5, ("192.0.2.1", 5)) == (got.packet.build(), got.at, got.source)
+
+
+def test_what_is_no_rtp_is_passed_over(tmp_path: Path) -> None:
+    """Other datagrams, RTCP, and what a capture may hold beside."""
+    rtcp = b"\x80\xc9\x00\x01\x00\x00\x00\x07"
+    path = write(tmp_path / "a.pcap", b"hello", rtcp, numbered(1), b"")
+    assert [numbered(1)] == [captured.packet.build() for captured in media.read_pcap(path)]
+
+
+def test_damaged_files_end_early(tmp_path: Path) -> None:
+    """Whatever octets are wrong: packets, or nothing, never an error but for what is no capture at all."""
+    whole = write(tmp_path / "a.pcap", *map(numbered, range(5))).read_bytes()
+    rng = random.Random(1)
+    path = tmp_path / "b.pcap"
+    for n in range(300):
+        data = bytearray(whole[: rng.randrange(24, len(whole))])
+        for _ in range(n % 5):
+            data[rng.randrange(24, len(data)) if len(data) > 24 else 8] = rng.randrange(256)
+        path.write_bytes(data)
+        assert len(list(media.read_pcap(path))) <= 5
+    path.write_bytes(b"RIFF" + bytes(100))
+    with pytest.raises(MediaError, match="neither pcap"):
+        list(media.read_pcap(path))
+    with pytest.raises(MediaError, match="no-such"):
+        list(media.read_pcap(tmp_path / "no-such"))
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    """Addresses of two kinds, names, ports and times out of range: nothing of it is in the file."""
+    with media.PcapWriter(tmp_path / "a.pcap") as writer:
+        for bad in (
+            {"source": ("::1", 1)}, {"source": ("localhost", 1)}, {"source": ("127.0.0.1", 70000)},
+            {"at": -1.0}, {"datagram": bytes(66000)},
+        ):  # fmt: skip
+            with pytest.raises(MediaError):
+                writer.write(**({"datagram": b"", "at": 0.0} | bad))  # type: ignore[arg-type]
+    assert 24 == os.path.getsize(tmp_path / "a.pcap")
+
+
+def test_a_forward_sends_what_came(tmp_path: Path) -> None:
+    """The far side gets the same samples; lost packets are missing there too; the pcap has the same."""
+    sound = pcm(*range(25))
+    with media.RtpReceiver() as receiver, media.RtpReceiver() as far:
+        forward = receiver.forward("127.0.0.1", far.port)
+        recording = receiver.record_pcap(tmp_path / "a.pcap")
+        with media.RtpSender("127.0.0.1", receiver.port) as tx:
+            tx.send(sound[: 320 * 10], wait=False)
+            tx.pause(0.06, lost=3)
+            tx.send(sound[320 * 13 :])
+        receiver.end()
+        assert far.wait_audio(10)
+        forward.close()
+        recording.close()
+        far.end()
+        got, stats = bytes(far.read(100_000)), far.stats
+        assert forward.closed
+        assert forward.overruns == recording.overruns == 0
+    heard = np.frombuffer(got, np.int16)
+    expected = np.frombuffer(sound, np.int16).copy()
+    assert len(expected) == len(heard)
+    assert (heard[:1600] == expected[:1600]).all()
+    assert (heard[2080 + 80 :] == expected[2080 + 80 :]).all()  # after the seam of the concealment
+    assert (22, 3, 0) == (stats.packets, stats.packets_lost, stats.reordered)
+    captured = list(media.read_pcap(tmp_path / "a.pcap"))
+    first = captured[0].packet
+    numbers = [*range(10), *range(13, 25)]
+    assert numbers == [(each.packet.sequence_number - first.sequence_number) % 2**16 for each in captured]
+    assert [160 * n for n in numbers] == [(each.packet.timestamp - first.timestamp) % 2**32 for each in captured]
+    assert [media.encode(sound[320 * n : 320 * n + 320], "PCMU") for n in numbers] == [
+        each.packet.payload for each in captured
+    ]
+
+
+def test_a_forward_of_nothing_is_refused() -> None:
+    """A receiver without tracks, a name that is none, a host that is none."""
+    with media.StreamReceiver() as receiver, pytest.raises(MediaError, match="no track yet"):
+        receiver.forward("127.0.0.1", 5004)
+    with media.RtpReceiver() as receiver:
+        with pytest.raises(MediaError, match="no-such-host"):
+            receiver.forward("no-such-host.invalid", 5004)
+        with pytest.raises(MediaError, match="no track 'x'"):
+            receiver.record_pcap("never.pcap", track="x")
