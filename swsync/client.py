@@ -18,7 +18,7 @@ from swsync.clock import REAL, Clock
 from swsync.configuration import read_settings
 from swsync.connection import Connection
 from swsync.dispatcher import Dispatcher
-from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
+from swsync.errors import ConnectionClosed, DialFailed, DialUnknown, RelayError
 from swsync.inbound import CallHandler, InboundCalls
 from swsync.protocol import Session
 from swsync.routing import Router
@@ -402,8 +402,11 @@ class RelayClient:
             return lambda function: self.on_call(function, contexts=contexts)
         wanted = _words("contexts", contexts or [])
         self._inbound.add_handler(handler, wanted)
-        if wanted:
+        try:
             self._subscribe(wanted)
+        except BaseException:
+            self._inbound.remove_handler(handler, wanted)
+            raise
         return handler
 
     def next_call(self, timeout: float | None = None, context: str | None = None) -> Call:
@@ -642,7 +645,10 @@ class RelayClient:
             from_number=from_number, to_number=to_number, body=body or "", media=media, tags=tags,
             state="queued", on_completed=on_completed,
         )  # fmt: skip
-        self._router.add_message(message)
+        if message.message_id:
+            self._router.add_message(message)
+        else:  # it is sent; nothing that comes could be told to be about it
+            message._abandon(lambda: RelayError(-1, "RELAY gave the message no id to follow it by", "messaging.send"))
         return message
 
     def on_message(self, handler: H) -> H:

@@ -68,6 +68,13 @@ class InboundCalls:
         for call in ready:
             self._start(call)
 
+    def remove_handler(self, handler: CallHandler, contexts: Iterable[str]) -> None:
+        """Call it no more for these contexts: they could not be subscribed to."""
+        with self._changed:
+            for context in contexts:
+                if self._handlers.get(context) is handler:
+                    del self._handlers[context]
+
     def _handler_for(self, context: str) -> CallHandler | None:
         """Requires _changed."""
         return self._handlers.get(context) or self._handlers.get(None)

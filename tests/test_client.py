@@ -323,6 +323,23 @@ def test_contexts_are_kept_over_reconnects(
     assert ["sales"] == server.wait_for("signalwire.connect", 2)["contexts"]
 
 
+def test_a_handler_whose_contexts_are_refused_is_not_kept(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """The program heard that there would be no calls, so that next_call may take them."""
+    server.answers["signalwire.receive"] = lambda link, frame: {"code": "402", "message": "Payment required"}
+    with pytest.raises(RelayError):
+        client.on_call(print, contexts=["sales"])
+    with pytest.raises(TimeoutError):
+        client.next_call(timeout=0.01, context="sales")
+
+
+def test_a_message_without_an_id_cannot_be_waited_for(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """It was sent, so it is given back; its wait says at once that nothing will come."""
+    server.answers["messaging.send"] = lambda link, frame: {"code": "200", "message": "Sent"}
+    message = client.send_message(to_number="+12025550100", from_number="+12025550199", body="Hello")
+    with pytest.raises(RelayError, match="no id"):
+        message.wait(5)
+
+
 def test_a_refused_context_is_not_kept(client: swsync.RelayClient, server: ScriptedServer) -> None:
     """402 raises, and the next connect does not ask for it."""
     server.answers["signalwire.receive"] = lambda link, frame: {"code": "402", "message": "Payment required"}
