@@ -10,7 +10,8 @@
  *  - The caller owns all memory. Nothing allocates, logs or keeps a pointer after it returns (an object that
  *    does says so). There is no global state but constant tables and the choice of CPU path, so any number of
  *    threads may be inside: cffi drops Python's lock around each call.
- *  - Time is an argument. Only rtpio.c, rtpsocket.c and rtppace.c touch sockets and clocks, and wsio.c sockets.
+ *  - Time is an argument. Only rtpio.c, rtpsocket.c and rtppace.c touch sockets and clocks, and wsio.c and datagrams.c
+ *    sockets.
  *  - Arguments come in this order: the object, the inputs, their lengths, the outputs.
  *  - Each length is checked before the read that it protects.
  *  - The wire's byte order is made by shifts. PCM is int16 in the machine's order behind a void pointer of any
@@ -748,6 +749,14 @@ void sw_pacer_attend(sw_pacer *pacer, sw_outlet *outlet, int end);
 int sw_outlet_done(const sw_outlet *outlet);
 
 void sw_outlet_report(const sw_outlet *outlet, sw_outlet_state *out);
+
+/* ---- datagrams.c: many datagrams to many addresses ------------------------------------------------------------ */
+
+/* Send `count` datagrams, which lie one after the other in `octets` octets, from one socket (IPv4). Never waits: what
+   the system does not take is dropped. Returns how many it took; SW_EINVAL if the lengths pass the end, or if an
+   address is not IPv4. */
+int64_t sw_send_many(int fd, const void *datagrams, size_t octets, const uint32_t *lengths, const sw_address *to,
+                     size_t count);
 
 /* ---- level.c: how loud, and who speaks ---------------------------------------------------------------------- */
 

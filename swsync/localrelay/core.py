@@ -25,6 +25,7 @@ from .faults import Faults
 from .journal import Journal
 from .loop import Loop
 from .messages import Messages
+from .pacing import Pacer
 from .queues import Queues
 from .scenario import behaviour_of
 from .session import Failed, Session
@@ -62,6 +63,7 @@ class Core:
         self.clock = clock
         self.speed: float = getattr(clock, "speed", 1.0)
         self.loop = Loop(clock)
+        self.pacer = Pacer(self.loop, 0.0 if net_of(clock) else self.speed)
         self.project = project
         self.token = token
         self.allow_remote = allow_remote

@@ -144,7 +144,7 @@ class Loop:
                     self._ident = None
                     return
             for function, args in work:
-                self._call(function, args)
+                self.call(function, *args)
             self._run_due()
 
     def _run_due(self) -> None:
@@ -152,10 +152,11 @@ class Loop:
         while self._timers and self._timers[0][0] <= now:
             timer = heapq.heappop(self._timers)[2]
             if not timer.cancelled:
-                self._call(timer.function, timer.args)
+                self.call(timer.function, *timer.args)
 
     @staticmethod
-    def _call(function: Callable[..., object], args: tuple[Any, ...]) -> None:
+    def call(function: Callable[..., object], *args: Any) -> None:
+        """Run it now; what it raises is logged."""
         try:
             function(*args)
         except ConnectionClosed:

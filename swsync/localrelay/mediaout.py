@@ -12,6 +12,7 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from swsync.media.sender import packed_address
 from swsync.memorynet import DatagramPlace, SocketPlace
 
 from .action import Action
@@ -28,6 +29,7 @@ PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96}  # RFC 3551; L16 at 8 kHz has 
 CONTENT_TYPES = {"PCMU": "audio/mulaw", "PCMA": "audio/alaw", "L16": "audio/l16"}
 ENCODINGS = {"PCMU": "audio/x-mulaw", "PCMA": "audio/x-alaw", "L16": "audio/x-L16"}
 DIGIT_MS = 100
+EARLY = 1e-6  # seconds that floating point may lose between a time and its sample
 
 
 def _address_towards(address: str) -> str:
@@ -66,6 +68,7 @@ class MediaAction(Action):
         self._position = 0  # the first sample that was not sent
         self._timer: Timer | None = None
         self._is_open = False
+        self._has_begun = False
         self._is_told = False
 
     def opened(self) -> None:
@@ -74,26 +77,33 @@ class MediaAction(Action):
         self.begin()
 
     def begin(self) -> None:
-        if not self._is_open or self._timer is not None or self.call.answered_at is None or self.is_finished:
+        if not self._is_open or self._has_begun or self.call.answered_at is None or self.is_finished:
             return
         now = self.call.position()
         self._position = -(-now // self._samples) * self._samples
         self.media_begins()
+        self._has_begun = True
         self._next()
 
     def _next(self) -> None:
-        due = self.call.time_of(self._position + self._samples)
-        self._timer = self.core.loop.call_at(due, self._tick)
+        self._timer = self.core.pacer.call_at(self.call.time_of(self._position + self._samples), self._tick)
 
     def _tick(self) -> None:
-        begin, end = self._position, self._position + self._samples
-        self._position = end
-        self.send_frame(begin, end)
-        if not self._is_told and not self.is_finished:
-            self._is_told = True
-            self.tell(self.started_state, **self.last_fields())
+        if not self.is_finished:
+            self._send_due()
         if not self.is_finished:
             self._next()
+
+    def _send_due(self) -> None:
+        """Send the frames whose time has come."""
+        now = self.core.loop.now() + EARLY
+        while self.call.time_of(self._position + self._samples) <= now:
+            begin, end = self._position, self._position + self._samples
+            self._position = end
+            self.send_frame(begin, end)
+            if not self._is_told and not self.is_finished:
+                self._is_told = True
+                self.tell(self.started_state, **self.last_fields())
 
     def media_begins(self) -> None:
         """Say on the media link what comes."""
@@ -113,6 +123,8 @@ class MediaAction(Action):
     def release(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._has_begun:
+            self._send_due()
 
 
 class _OverWebSocket(MediaAction):
@@ -178,8 +190,8 @@ class TapAction(_OverWebSocket):
         self.byteorder = "big" if params["device"]["type"] == "rtp" else core.l16_byteorder
         self.tap = params["tap"]
         self.device = self._described(params["device"])
-        self._socket: socket.socket | None = None
         self._place: DatagramPlace | None = None  # in virtual time, in place of a socket
+        self._to = b""
         self._source = ("", 0)
         self._sequence_number = core.random.getrandbits(16)
         self._ssrc = core.random.getrandbits(32)
@@ -200,7 +212,8 @@ class TapAction(_OverWebSocket):
             self.core.loop.call_soon(self.connect, params["uri"], {})
             return {"type": "ws", "params": {"codec": self.codec, "rate": self.rate}}
         self._destination = (params["addr"], params["port"])
-        self._source = self._find_place() or self._open_socket()
+        self._to = packed_address(*self._destination)
+        self._source = self._find_place() or self.core.pacer.outlet.open(_address_towards(params["addr"]))
         self.core.loop.call_soon(self.opened)
         address, port = self._source
         source = {"addr": address, "port": port, "codec": self.codec, "ptime": self.ptime, "rate": self.rate}
@@ -211,13 +224,6 @@ class TapAction(_OverWebSocket):
         net = self.core.memory_net
         self._place = None if net is None else net.find(self._destination)
         return None if net is None or self._place is None else ("127.0.0.1", net.free_port())
-
-    def _open_socket(self) -> tuple[str, int]:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setblocking(False)
-        self._socket.bind((_address_towards(self._destination[0]), 0))
-        address, port = self._socket.getsockname()
-        return str(address), int(port)
 
     def media_begins(self) -> None:
         self._began = self._position
@@ -250,19 +256,11 @@ class TapAction(_OverWebSocket):
     def _send_packet(self, datagram: bytes) -> None:
         if self._place is not None:
             self._place.feed([datagram], [self.core.loop.now()], self._source)
-        elif self._socket is not None:
-            try:
-                self._socket.sendto(datagram, self._destination)
-            except OSError:
-                pass  # a full buffer or nobody there: RTP is sent and forgotten
+        else:
+            self.core.pacer.send(datagram, self._to, self._source[0])
 
     def last_fields(self) -> dict[str, Any]:
         return {"tap": self.tap, "device": self.device}
-
-    def release(self) -> None:
-        super().release()
-        if self._socket is not None:
-            self._socket.close()
 
 
 class StreamAction(_OverWebSocket):

@@ -243,7 +243,8 @@ class LocalRelay(People):
             self._core.loop.ask(self._core.shut_down)
         finally:
             self._net.close()
-            self._core.loop.stop(5.0)
+            if self._core.loop.stop(5.0):
+                self._core.pacer.outlet.close()
             self._core.join_workers(5.0)
             self._core.remove_directory()
             if self._directory is not None:

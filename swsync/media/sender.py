@@ -21,7 +21,7 @@ from swsync.states import Codec
 if TYPE_CHECKING:
     from swsync.clock import Clock
 
-__all__ = ["RtpSender", "SenderStats"]
+__all__ = ["RtpSender", "SenderStats", "packed_address", "send_many"]
 
 PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96}  # RFC 3551 section 6; what has no static number takes 96
 EVENT_PAYLOAD_TYPE = 101
@@ -501,3 +501,33 @@ def _connect(host: str, port: int, local_host: str, local_port: int) -> socket.s
         sock.close()
         raise MediaError(f"cannot send RTP to {host} port {port}: {error.strerror or error}") from None
     return sock
+
+
+def packed_address(host: str, port: int) -> bytes:
+    """An IPv4 address and port as ``send_many`` takes them.
+
+    Raises:
+        OSError: The host is no IPv4 address.
+    """
+    address = ffi.new("sw_address *", {"family": 4, "port": port})
+    ffi.buffer(address.octets)[0:4] = socket.inet_aton(host)
+    return bytes(ffi.buffer(address))
+
+
+def send_many(sock: socket.socket, datagrams: list[bytes], addresses: list[bytes]) -> int:
+    """Send datagrams, each to an address of its own, by few system calls; returns how many the system took.
+
+    It never waits. With a full buffer what is left is dropped, as a network does.
+
+    Args:
+        sock: A UDP socket of IPv4.
+        datagrams: What to send.
+        addresses: Where each goes (``packed_address``).
+    """
+    lengths = ffi.new("uint32_t[]", [len(datagram) for datagram in datagrams])
+    to = ffi.from_buffer("sw_address[]", b"".join(addresses))
+    data = b"".join(datagrams)
+    taken = int(lib.sw_send_many(sock.fileno(), data, len(data), lengths, to, min(len(datagrams), len(to))))
+    if taken < 0:
+        raise MediaError(f"cannot send datagrams: {ffi.string(lib.sw_strerror(taken)).decode()}")
+    return taken
