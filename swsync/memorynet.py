@@ -42,8 +42,12 @@ class SocketPlace(Protocol):
         opened: Callable[[Link], object],
         failed: Callable[[str], object],
         lost: Callable[[], object],
+        received: Callable[[str], object] | None = None,
     ) -> None:
-        """Open one: ``opened`` or ``failed`` is called, and ``lost`` when this side has closed an opened one."""
+        """Open one: ``opened`` or ``failed`` is called, and ``lost`` when this side has closed an opened one.
+
+        ``received`` is called with each text message that comes back.
+        """
         ...
 
 

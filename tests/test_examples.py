@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import wave
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from websockets.sync.server import ServerConnection, serve
 import swsync
 from swsync import media
 
+SPOKEN = array("h", [(n * 7919) % 24001 - 12000 for n in range(12000)]).tobytes()
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -94,6 +96,29 @@ def test_outbound_stream(relay: swsync.LocalRelay, tmp_path: Path) -> None:
     assert {"inbound"} == {message["track"] for message in media_messages}
     assert max(samples) > 1000
     assert "stop" == messages[-1]["event"]
+
+
+def test_echo_bot(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The party hears itself, a little later."""
+    callee = relay.callee("+12025550100", speech=SPOKEN, speaks_after=0.5)
+    assert "echoed 1.5 s\n" == run("echo_bot.py", settings(relay, SECONDS="1.5"), tmp_path)
+    spoken = media.decode(media.encode(SPOKEN, "PCMU"), "PCMU")
+    said, heard = bytes(callee.calls[0].said), bytes(callee.calls[0].heard)
+    pieces = [spoken[at : at + 160] for at in range(0, 12000, 160)]
+    assert all(piece in said for piece in pieces)
+    assert sum(piece in heard for piece in pieces) > len(pieces) // 2  # a busy machine is heard to stutter
+
+
+def test_play_file_into_call(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """The party has heard the file, without a gap, when the program says so."""
+    callee = relay.callee("+12025550100")
+    with wave.open(str(tmp_path / "message.wav"), "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(SPOKEN)
+    printed = run("play_file_into_call.py", settings(relay), tmp_path)
+    assert printed.endswith("the party has heard it\n")
+    # The program hangs up within a millisecond of the last sample.
+    assert media.decode(media.encode(SPOKEN, "PCMU"), "PCMU")[:-320] in bytes(callee.calls[0].heard)
 
 
 def test_tap_audio_listeners(relay: swsync.LocalRelay, tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from swsync import devices
 from swsync.calling._base import Action, Completed, Verbs
 from swsync.calling._completion import Afterwards
-from swsync.calling.media_address import check_stream_url
+from swsync.calling.media_address import StreamTarget, check_stream_url, receiver_of
 from swsync.devices import Device, Media, as_wire, check_devices, check_media, phone, sip
 from swsync.errors import CallEnded, ConnectFailed, ProtocolError
 from swsync.events import ConnectEvent, RelayEvent
@@ -170,6 +171,50 @@ class ConnectVerbs(Verbs):
         """Connect to one SIP endpoint; see ``connect`` and ``devices.sip``."""
         device = sip(to, from_, timeout=timeout, headers=headers, codecs=codecs, webrtc_media=webrtc_media)
         return self.connect([[device]], ringback=ringback, max_duration=max_duration)
+
+    def connect_stream(
+        self,
+        stream: str | StreamTarget,
+        *,
+        name: str | None = None,
+        codec: str | None = None,
+        realtime: bool | None = None,
+        authorization_bearer_token: str | None = None,
+        custom_parameters: Mapping[str, Any] | None = None,
+        max_duration: int | None = None,
+        on_completed: Completed | None = None,
+    ) -> ConnectAction:
+        """Connect to a program at a WebSocket: it receives what the party says, and sends what the party hears.
+
+        A stream is no call: use ``wait_started`` of what is returned, not ``wait_connected``, which names a peer.
+
+        Args:
+            stream: A ``media.TwoWayStream``, whose ``end`` is called when it is over, or a ``wss://`` address.
+            name: Shown in events.
+            codec: Such as ``PCMU`` (the default) or ``L16@16000h``.
+            realtime: Trades buffering for low delay.
+            authorization_bearer_token: Sent to the receiver as ``Authorization: Bearer``.
+            custom_parameters: Delivered in the ``start`` message.
+            max_duration: The longest it may last, in minutes.
+            on_completed: Called with the event that ended it.
+
+        Raises:
+            ConfigurationError: An address that SignalWire refuses or could not reach.
+            MediaError: The stream has ended already.
+        """
+        receiver = None if isinstance(stream, str) else receiver_of(stream)
+        url = stream if receiver is None else receiver.url
+        if not isinstance(url, str):
+            raise TypeError(f"stream must be an address or a receiver that has .url, not {stream!r}")
+        if receiver is not None and authorization_bearer_token is None:
+            authorization_bearer_token = receiver.token
+        check_stream_url(url, self.session.is_local_host)
+        device = devices.stream(url, name=name, codec=codec, realtime=realtime, custom_parameters=custom_parameters,
+                                authorization_bearer_token=authorization_bearer_token)  # fmt: skip
+        self._forget_peer()
+        with self._handing_to("connect"):
+            return self._begin(ConnectAction, "connect", None, on_completed, {"receiver": receiver},
+                               devices=[[as_wire(device)]], max_duration=max_duration)  # fmt: skip
 
     def disconnect(self) -> dict[str, Any]:
         """Take the call and its peer apart; both live on."""

@@ -12,6 +12,7 @@ from .live import Bridge
 from .playback import check_media, prepare
 from .requests import Params, Requests, Result, Verb
 from .session import Failed
+from .streaming import TwoWayStream, check_stream_device
 
 if TYPE_CHECKING:
     from .audio import Segment
@@ -53,9 +54,12 @@ class _Search(Hunt):
         """Take a call that is there already, or ring."""
         step = self._steps[0] if self._steps and not self.is_over else []
         for device in step:
-            if device["type"] in ("call", "queue"):
+            if device["type"] in ("call", "queue", "stream"):
                 self._steps.pop(0)
-                self._take(device)
+                if device["type"] == "stream":
+                    self._connect.open_stream(device)
+                else:
+                    self._take(device)
                 return
         super().next_step()
 
@@ -105,6 +109,8 @@ class ConnectAction(Action):
         self._bridge: Bridge | None = None
         self._peer: LocalCall | None = None
         self._part: BridgedAction | None = None
+        self._stream: TwoWayStream | None = None  # in place of a peer
+        self._streams_to: dict[str, Any] | None = None  # its device, once it runs
         self._timer: Timer | None = None
 
     @property
@@ -149,6 +155,32 @@ class ConnectAction(Action):
             self._timer = self._core.loop.call_later(60.0 * self._minutes, self._too_long)
         self.tell("connected", peer=leg.described())
 
+    def open_stream(self, device: dict[str, Any]) -> None:
+        """Reach a program at a WebSocket; the next device if that cannot be."""
+        if self.call.answered_at is None:
+            self.call.answer()
+        self._stream = TwoWayStream(
+            self._core, self.call, device["params"], begun=lambda: self._streaming(device), over=self._stream_over
+        )
+        self._stream.open()
+
+    def _streaming(self, device: dict[str, Any]) -> None:
+        if self.is_finished:
+            return
+        self._search.is_over = True
+        self._silence()
+        self._streams_to = device
+        if self._minutes:
+            self._timer = self._core.loop.call_later(60.0 * self._minutes, self.finish)
+        self.tell("connected", **self.last_fields())
+
+    def _stream_over(self) -> None:
+        if self._streams_to is not None:
+            self.finish()
+        elif not self.is_finished:
+            self._search.reason = "error"
+            self._search.next_step()
+
     def _too_long(self) -> None:
         leg = self._peer
         self.finish()
@@ -166,7 +198,8 @@ class ConnectAction(Action):
         self.finish()
 
     def finish(self, state: str = "") -> None:
-        super().finish("disconnected" if self._peer is not None else "failed")
+        together = self._peer is not None or self._streams_to is not None
+        super().finish("disconnected" if together else "failed")
 
     def release(self) -> None:
         if self._timer is not None:
@@ -178,6 +211,8 @@ class ConnectAction(Action):
             self._bridge.stop()
         if self._part is not None:
             self._part.finish()
+        if self._stream is not None:
+            self._stream.finish()
         leg = self._peer
         if leg is not None and leg.is_active and self.call.ended_at is not None:
             self._core.loop.call_soon(leg.end, "hangup")
@@ -198,6 +233,9 @@ class ConnectAction(Action):
     def last_fields(self) -> dict[str, Any]:
         if self._peer is not None:
             return {"peer": self._peer.described()}
+        if self._streams_to is not None:  # what runs there is no call, so it has no id
+            params = {name: value for name, value in self._streams_to["params"].items() if "token" not in name}
+            return {"peer": {"device": {"type": "stream", "params": params}}}
         reason = "cancel" if self.call.ended_at is not None else self._search.reason
         return {"failed_reason": reason}
 
@@ -210,6 +248,10 @@ class ConnectVerbs(Requests):
 
     def connect(self, session: Session, params: Params) -> Result:
         check_devices(params["devices"], connects=True)
+        for i, step in enumerate(params["devices"]):
+            for j, device in enumerate(step):
+                if device["type"] == "stream":
+                    check_stream_device(self.core, device["params"], f"devices[{i}][{j}].params")
         if params.get("ringback"):
             check_media(self.core, params["ringback"], "ringback")
         call = self.call_of(session, params)

@@ -42,7 +42,9 @@ REMEMBERED = 10_000  # calls that are kept; an ended one among them is answered 
 class MediaNet(Protocol):
     """How the relay reaches media sockets (``net.Net``)."""
 
-    def open_media(self, uri: str, headers: dict[str, str], opened: Any, failed: Any, lost: Any) -> None: ...
+    def open_media(
+        self, uri: str, headers: dict[str, str], opened: Any, failed: Any, lost: Any, *, received: Any = None
+    ) -> None: ...
     def serve_file(self, path: pathlib.Path) -> str: ...
 
 

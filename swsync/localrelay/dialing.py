@@ -23,8 +23,12 @@ NUMBERS: dict[str, tuple[str, ...]] = {
     "webrtc": ("from", "to"),
 }
 # What only a call that is there already can be connected to, with what each needs.
-ONLY_CONNECTED: dict[str, tuple[str, ...]] = {"call": ("node_id", "call_id"), "queue": ("node_id", "queue_name")}
-NOT_SIMULATED = ("agora", "stream")
+ONLY_CONNECTED: dict[str, tuple[str, ...]] = {
+    "call": ("node_id", "call_id"),
+    "queue": ("node_id", "queue_name"),
+    "stream": ("url",),
+}
+NOT_SIMULATED = ("agora",)
 
 
 def check_devices(devices: list[list[dict[str, Any]]], field: str = "devices", *, connects: bool = False) -> None:

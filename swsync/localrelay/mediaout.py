@@ -139,10 +139,15 @@ class _OverWebSocket(MediaAction):
         if place is not None:
             soon = self.core.loop.post
             place.connect(headers, lambda link: soon(self._link_opened, link), lambda why: soon(self._link_failed, why),
-                          lambda: soon(self._link_lost))  # fmt: skip
+                          lambda: soon(self._link_lost), lambda text: soon(self.received, text))  # fmt: skip
             return
         assert self.core.net is not None
-        self.core.net.open_media(uri, headers, self._link_opened, self._link_failed, self._link_lost)
+        self.core.net.open_media(
+            uri, headers, self._link_opened, self._link_failed, self._link_lost, received=self.received
+        )
+
+    def received(self, message: str | bytes) -> None:
+        """The far side has sent something: nothing defines what that would be, but for a two-way stream."""
 
     def _link_opened(self, link: MediaLink) -> None:
         if self.is_finished:

@@ -55,8 +55,13 @@ class _Media:
     """What happens to a media WebSocket, told to the relay's thread."""
 
     def __init__(
-        self, opened: Callable[[WebSocketLink], None], failed: Callable[[str], None], lost: Callable[[], None]
+        self,
+        opened: Callable[[WebSocketLink], None],
+        failed: Callable[[str], None],
+        lost: Callable[[], None],
+        received: Callable[[str | bytes], None] | None,
     ):
+        self.received = received
         self.opened = opened
         self.failed = failed
         self.lost = lost
@@ -240,12 +245,14 @@ class Net:
         opened: Callable[[WebSocketLink], None],
         failed: Callable[[str], None],
         lost: Callable[[], None],
+        *,
+        received: Callable[[str | bytes], None] | None = None,
     ) -> None:
         """Open a WebSocket; exactly one of ``opened`` and ``failed`` is called, and ``lost`` after an opened one ends.
 
-        All three run on the relay's thread.
+        ``received`` is called with each message. All four run on the relay's thread.
         """
-        told = _Media(opened, failed, lost)
+        told = _Media(opened, failed, lost, received)
         ready = asyncio.run_coroutine_threadsafe(self._start_media(uri, headers, told), self._started())
         if self.lockstep:
             with contextlib.suppress(concurrent.futures.TimeoutError):
@@ -281,7 +288,7 @@ class Net:
                 link = WebSocketLink(self, connection, MAX_WAITING)
                 self._post(told.opened, link)
                 is_settled.set_result(None)
-                await self._pumped(connection, link)
+                await self._pumped(connection, link, told)
                 self._post(told.lost)
         except Exception as error:  # any reason at all is one why the far side cannot be reached
             if is_settled.done():
@@ -293,15 +300,15 @@ class Net:
             if not is_settled.done():
                 is_settled.set_result(None)
 
-    @staticmethod
-    async def _pumped(connection: Any, link: WebSocketLink) -> None:
-        """Send what is put on the link until it ends; what comes is ignored, as a tap and a stream are one-way."""
+    async def _pumped(self, connection: Any, link: WebSocketLink, told: _Media) -> None:
+        """Send what is put on the link until it ends, and tell of what comes."""
         from websockets.exceptions import ConnectionClosed
 
         pump = asyncio.ensure_future(link.pump())
         try:
-            async for _ in connection:
-                pass
+            async for message in connection:
+                if told.received is not None:
+                    self._post(told.received, message)
         except ConnectionClosed:
             pass
         finally:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from swsync.media.wav import WavWriter as WavWriter
     from swsync.media.wsstream import StreamReceiver as StreamReceiver
     from swsync.media.wstap import TapReceiver as TapReceiver
+    from swsync.media.wstwoway import TwoWayStream as TwoWayStream
 
 # Public name -> module; every name here is imported above for type checkers too.
 _HOMES: dict[str, str] = {
@@ -85,6 +86,7 @@ _HOMES: dict[str, str] = {
     "TapReceiver": "wstap",
     "TelephoneEvent": "dtmf",
     "Track": "track",
+    "TwoWayStream": "wstwoway",
     "WavWriter": "wav",
     "decode": "codec",
     "decode_into": "codec",
@@ -129,6 +131,7 @@ __all__ = [
     "TapReceiver",
     "TelephoneEvent",
     "Track",
+    "TwoWayStream",
     "WavWriter",
     "decode",
     "decode_into",

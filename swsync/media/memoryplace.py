@@ -190,8 +190,11 @@ class MemoryLine:
 class _MemoryConnection:
     """One WebSocket in virtual time: for the sender a ``Link``, for the receiver what it refuses and closes."""
 
-    def __init__(self, attachment: MemoryAttachment, lost: Callable[[], object]) -> None:
+    def __init__(
+        self, attachment: MemoryAttachment, lost: Callable[[], object], received: Callable[[str], object] | None
+    ) -> None:
         self._attachment = attachment
+        self._received = received
         self._lost = lost
         self._octets = 0
         self.is_open = True  # changed in the attachment's work only
@@ -221,6 +224,10 @@ class _MemoryConnection:
         self._attachment.work.run(lambda: self._end("closed (1000)"))
 
     # The receiver's.
+
+    def tell(self, text: str) -> None:
+        if self.is_open and self._received is not None:
+            self._received(text)
 
     def close(self, code: int, reason: str) -> None:
         self._end(reason)
@@ -281,8 +288,15 @@ class MemoryAttachment:
         opened: Callable[[Any], object],
         failed: Callable[[str], object],
         lost: Callable[[], object],
+        received: Callable[[str], object] | None = None,
     ) -> None:
-        self.work.run(lambda: self._connect(headers, opened, failed, lost))
+        self.work.run(lambda: self._connect(headers, opened, failed, lost, received))
+
+    def tell(self, text: str) -> None:
+        """Send a text message to whoever has connected."""
+        connection = self._connection
+        if connection is not None:
+            self.work.run(lambda: connection.tell(text))
 
     def _connect(
         self,
@@ -290,6 +304,7 @@ class MemoryAttachment:
         opened: Callable[[Any], object],
         failed: Callable[[str], object],
         lost: Callable[[], object],
+        received: Callable[[str], object] | None,
     ) -> None:
         from websockets.datastructures import Headers
         from websockets.http11 import Request
@@ -298,7 +313,7 @@ class MemoryAttachment:
         if refusal is not None:
             failed(f"server rejected WebSocket connection: HTTP {int(refusal.status)}")
             return
-        self._connection = _MemoryConnection(self, lost)
+        self._connection = _MemoryConnection(self, lost, received)
         self.route.opened(self._connection)  # type: ignore[arg-type]  # it has what a receiver uses of a Connection
         opened(_SenderEnd(self._connection))
 

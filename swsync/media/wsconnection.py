@@ -27,6 +27,7 @@ DRAIN_TIME = 0.5  # seconds to read what is under way after the receiver has end
 PING_AFTER = 20.0  # seconds of silence before a ping, and before the next
 IDLE_TIME = 60.0  # seconds of silence, pings unanswered, after which a peer is gone
 DRAIN_READS = 64
+MAX_UNSENT = 1024 * 1024  # octets of a two-way stream that wait for a peer that does not read; above, it is given up
 MAX_WRITE = 64 * 1024  # octets that wait for a peer that does not read; above, nothing is read from it
 
 
@@ -122,6 +123,16 @@ class Connection:
             self._close_by(self._host.now() + DRAIN_TIME)
         else:
             self.close(CloseCode.GOING_AWAY, "ended")
+
+    def tell(self, text: str) -> None:
+        """Send a text message, unless the end has begun."""
+        if self._closing or not self._deframer.is_open:
+            return
+        self._deframer.send(text)
+        self._flush()
+        if len(self._unsent) > MAX_UNSENT and not self.closed:
+            self._host.count("does_not_read")
+            self.drop("does_not_read")
 
     def drain(self) -> None:
         """Read what the socket holds now, a few megabytes at most."""

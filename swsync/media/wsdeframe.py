@@ -150,6 +150,12 @@ class Deframer:
             self._protocol.send_ping(b"swsync")
             self._collect()
 
+    def send(self, text: str) -> None:
+        """Send a text message."""
+        if self.is_open and self._protocol is not None:
+            self._protocol.send_text(text.encode())
+            self._collect()
+
     def close(self, code: int, text: str = "") -> None:
         """Begin the closing handshake; without an upgrade, just end."""
         if self.is_open and self._protocol is not None:

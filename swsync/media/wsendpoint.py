@@ -45,7 +45,7 @@ PAUSE = 0.25  # seconds without accepting when the process has no descriptor lef
 REASONS = (
     "accepted", "upgraded", "pending_pushed_out", "accept_failed", "handshake_timeout", "tls_failed", "bad_request",
     "head_too_long", "not_found", "unauthorized", "busy", "ended", "protocol_error", "invalid_utf8", "message_too_big",
-    "time_limit", "total_limit", "idle_timeout", "invalid_messages", "internal_error",
+    "time_limit", "total_limit", "idle_timeout", "does_not_read", "invalid_messages", "internal_error",
 )  # fmt: skip
 _counters = dict.fromkeys(REASONS, 0)  # written by the endpoint's thread only; never grows
 
@@ -289,6 +289,10 @@ class Endpoint:
             self._guard(attachment.connection, attachment.connection.drain)
             self._guard(attachment.connection, attachment.connection.close, CloseCode.GOING_AWAY, "ended")
         self._tell_closed(attachment)
+
+    def tell(self, attachment: Attachment, text: str) -> None:
+        if attachment.connection is not None:
+            self._guard(attachment.connection, attachment.connection.tell, text)
 
     def stop(self) -> None:
         """Take leave of every peer; the process ends."""

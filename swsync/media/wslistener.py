@@ -110,6 +110,10 @@ class Attachment:
         if self.endpoint.pid == os.getpid():
             self.endpoint.post(self.endpoint.end_route, self)
 
+    def tell(self, text: str) -> None:
+        """Send a text message to the peer, if it is there still."""
+        self.endpoint.post(self.endpoint.tell, self, text)
+
     def close(self) -> None:
         """Give the place up: close the connection, and with the last receiver the socket and the thread.
 

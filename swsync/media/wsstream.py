@@ -180,7 +180,7 @@ class StreamReceiver(WebSocketReceiver):
         return self._start.custom_parameters if self._start is not None else {}
 
     @property
-    def dtmf(self) -> tuple[DtmfMessage, ...]:
+    def keys(self) -> tuple[DtmfMessage, ...]:
         """The keys pressed so far, the last thousand."""
         with self._changed:
             return tuple(self._dtmf)

@@ -220,7 +220,9 @@ def test_queue(wire: Wire, relay: LocalRelay, clock: VirtualClock, ann: dict[str
         ([], "devices"),
         ([[{"type": "call", "params": {"node_id": "n"}}]], "devices[0][0].params.call_id"),
         ([[{"type": "queue", "params": {"node_id": "n"}}]], "devices[0][0].params.queue_name"),
-        ([[{"type": "stream", "params": {"url": "wss://localhost/x"}}]], "devices[0][0].type"),
+        ([[{"type": "stream", "params": {}}]], "devices[0][0].params.url"),
+        ([[{"type": "stream", "params": {"url": "https://localhost/x"}}]], "devices[0][0].params.url"),
+        ([[{"type": "stream", "params": {"url": "wss://localhost/x", "codec": "GSM"}}]], "devices[0][0].params.codec"),
         ([[device(call_state_url="file:///x")]], "devices[0][0].params.call_state_url"),
     ],
 )

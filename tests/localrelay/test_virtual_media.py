@@ -140,7 +140,7 @@ def test_keys_reach_a_stream(relay: swsync.LocalRelay, client: swsync.RelayClien
         stream.stop()
         stream.wait()
         assert {"a": "b"} == dict(rx.custom_parameters)
-        assert ["1", "2", "#"] == [message.digit for message in rx.dtmf] == heard
+        assert ["1", "2", "#"] == [message.digit for message in rx.keys] == heard
         assert rx.ended
 
 

@@ -115,7 +115,7 @@ def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_
             samples += block.samples
             spans += [(span.position, span.samples, span.is_missing) for span in block.spans]
         tracks[name] = (bytes(samples), spans, track.stats)
-    events = (receiver.dtmf, receiver.marks, receiver.missing_messages) if isinstance(receiver, StreamReceiver) else ()
+    events = (receiver.keys, receiver.marks, receiver.missing_messages) if isinstance(receiver, StreamReceiver) else ()
     taken = int(receiver._plain.report().messages_taken)
     told = sock.sent.partition(b"\r\n\r\n")[2]
     return (tracks, dict(receiver.rejected), events, host.counts, told, connection._reason), taken
@@ -308,7 +308,7 @@ def test_many_sockets(sweeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
             client.send(frame(TEXT, b'{"event":"stop"}') + frame(CLOSE, b"\x03\xe8"))
             heard = b"".join(bytes(each.samples) for each in receiver.frames(timeout=TIMEOUT))
             assert media_decode(audio * 50, "PCMU") == heard
-            assert (5, 5) == (len(receiver.dtmf), len(receiver.marks))
+            assert (5, 5) == (len(receiver.keys), len(receiver.marks))
             assert {} == receiver.rejected
             assert receiver._plain.report().messages_taken > 0
 

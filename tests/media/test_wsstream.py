@@ -314,7 +314,7 @@ def test_before_the_start() -> None:
             far.media("inbound", SAID[:160], 20)
         assert decoded(SAID[:160]) == heard(rx, "inbound")
         assert {"before_start": 3} == rx.rejected
-        assert () == rx.dtmf
+        assert () == rx.keys
 
 
 def test_a_format_that_cannot_be_decoded() -> None:
@@ -411,8 +411,8 @@ def test_dtmf_and_marks() -> None:
                 far.send("dtmf", dtmf={"digit": str(n % 10), "duration": 100})
             far.send("mark", streamSid="S", mark={"name": "m"})
             assert done.wait(TIMEOUT)
-        assert [str(n % 10) for n in range(40)] == [key.digit for key in rx.dtmf]
-        assert [*rx.dtmf, *rx.marks] == got
+        assert [str(n % 10) for n in range(40)] == [key.digit for key in rx.keys]
+        assert [*rx.keys, *rx.marks] == got
         assert DtmfMessage(sequence_number=2, digit="0", duration=100) == got[0]
         assert MarkMessage(sequence_number=42, stream_sid="S", name="m") == got[-1]
         assert {"swsync-callback-media"} == names
@@ -453,8 +453,8 @@ def test_memory_of_keys_is_bounded() -> None:
             for n in range(1100):
                 far.send("dtmf", dtmf={"digit": str(n % 10)})
         assert [] == heard(rx)
-        assert 1000 == len(rx.dtmf)
-        assert "0" == rx.dtmf[0].digit
+        assert 1000 == len(rx.keys)
+        assert "0" == rx.keys[0].digit
 
 
 def test_close_in_every_state() -> None:
