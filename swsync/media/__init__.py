@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from swsync.media.quality import loss_rating as loss_rating
     from swsync.media.quality import mos as mos
     from swsync.media.receiver import Receiver as Receiver
+    from swsync.media.resampler import Resampler as Resampler
+    from swsync.media.resampler import resample as resample
     from swsync.media.rtcp import SenderReport as SenderReport
     from swsync.media.rtp import RtpBatch as RtpBatch
     from swsync.media.rtp import RtpPacket as RtpPacket
@@ -72,6 +74,7 @@ _HOMES: dict[str, str] = {
     "Quality": "quality",
     "Receiver": "receiver",
     "ReceiverStats": "quality",
+    "Resampler": "resampler",
     "RtpBatch": "rtp",
     "RtpPacket": "rtp",
     "RtpReceiver": "udp",
@@ -97,6 +100,7 @@ _HOMES: dict[str, str] = {
     "packetize": "rtp",
     "parse_packets": "rtp",
     "read_pcap": "pcap",
+    "resample": "resampler",
 }
 
 __all__ = [
@@ -117,6 +121,7 @@ __all__ = [
     "Quality",
     "Receiver",
     "ReceiverStats",
+    "Resampler",
     "RtpBatch",
     "RtpPacket",
     "RtpReceiver",
@@ -142,6 +147,7 @@ __all__ = [
     "packetize",
     "parse_packets",
     "read_pcap",
+    "resample",
 ]
 
 

@@ -24,7 +24,7 @@ CAPACITY = 1 << 17  # octets of payloads that wait, with 24 for each of them
 BLOCK = 64  # payloads taken at a time
 ROOM = 1 << 17  # octets
 
-DECODERS: dict[str, str] = {}
+DECODERS: dict[str, str] = {"G722": "swsync.media.g722", "OPUS": "swsync.media.opus"}
 """Codec in capitals -> module with ``decoder()``, which gives a new ``PayloadDecoder``."""
 
 

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["RtpSender", "SenderStats", "packed_address", "send_many"]
 
-PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96}  # RFC 3551 section 6; what has no static number takes 96
+PAYLOAD_TYPES = {
+    "PCMU": 0,
+    "PCMA": 8,
+    "G722": 9,
+    "L16": 96,
+    "OPUS": 96,
+}  # RFC 3551 section 6; what has no static number takes 96
+ENCODED = {"G722": (16000, 8000), "OPUS": (48000, 48000)}  # sampling rate and clock rate of what PyAV encodes
 EVENT_PAYLOAD_TYPE = 101
 LARGEST = int(lib.SW_TX_LARGEST)  # octets of payload: what passes every network in one piece
 LAPSE = 0.5  # seconds that a sender may be late and still catch up; after more of them it starts anew from now
@@ -69,9 +76,9 @@ class RtpSender:
     Args:
         host: The receiver's name or address.
         port: The receiver's port.
-        codec: ``PCMU``, ``PCMA`` or ``L16``.
+        codec: ``PCMU``, ``PCMA`` or ``L16``; with PyAV (extra ``opus``) ``OPUS`` and ``G722`` too.
         ptime: Milliseconds a packet, 10 to 120.
-        rate: Samples a second.
+        rate: Samples a second; by default 48,000 for OPUS, 16,000 for G722, and 8,000.
         ssrc: Random by default, as are the first sequence number and timestamp (RFC 3550 section 5.1).
         payload_type: That of RFC 3551 by default, 96 for L16.
         event_payload_type: Of keys (RFC 4733).
@@ -97,7 +104,7 @@ class RtpSender:
         codec: Codec | str = Codec.PCMU,
         ptime: int = 20,
         *,
-        rate: int = 8000,
+        rate: int | None = None,
         ssrc: int | None = None,
         payload_type: int | None = None,
         event_payload_type: int = EVENT_PAYLOAD_TYPE,
@@ -108,12 +115,15 @@ class RtpSender:
         local_port: int = 0,
         clock: Clock = REAL,
     ) -> None:
-        self.codec, self.ptime, self.rate = str(codec).upper(), ptime, rate
-        self._number = codec_number(codec, "big")
+        self.codec, self.ptime = str(codec).upper(), ptime
+        native, clock_rate = ENCODED.get(self.codec, (8000, 0))
+        rate = native if rate is None else rate
+        self.rate, self.clock_rate = rate, clock_rate or rate  # of samples, and of timestamps
+        self._number = 0 if clock_rate else codec_number(codec, "big")
         if not 10 <= ptime <= 120 or rate * ptime % 1000:
             raise ConfigurationError(f"ptime must be 10 to 120 ms and whole samples at {rate} Hz, not {ptime!r}")
         self.samples = rate * ptime // 1000  # of a packet
-        octets = self.samples * (2 if self.codec == "L16" else 1)
+        octets = LARGEST if clock_rate else self.samples * (2 if self.codec == "L16" else 1)
         if octets > LARGEST:
             raise ConfigurationError(
                 f"{self.codec} at {rate} Hz with ptime {ptime} makes packets over {LARGEST} octets"
@@ -130,6 +140,7 @@ class RtpSender:
             if not 0 <= number <= 127:
                 raise ConfigurationError(f"a payload type must be 0 to 127, not {number!r}")
         self.ssrc = _random.getrandbits(32) if ssrc is None else ssrc
+        self._encoder = _encoder(self.codec, rate, ptime) if clock_rate else None
         self._clock = clock
         self._pid = os.getpid()
         self._changed = clock.condition()
@@ -150,7 +161,7 @@ class RtpSender:
         config = {
             "slots": slots,
             "payload_octets": payload_octets,
-            "clock_rate": self.rate,
+            "clock_rate": self.clock_rate,
             "ssrc": self.ssrc,
             "timestamp": _random.getrandbits(32),
             "sequence_number": _random.getrandbits(16),
@@ -257,7 +268,18 @@ class RtpSender:
                 data += bytes(octets - short)
                 short = 0
             self._rest = data[len(data) - short :]
-        whole = len(data) - short
+        self._put_audio(data[: len(data) - short])
+        if wait:
+            self.drain()
+
+    def _put_audio(self, data: bytes) -> None:
+        """Queue whole packets."""
+        octets, whole = 2 * self.samples, len(data)
+        if self._encoder is not None:
+            for at in range(0, whole, octets):
+                payload = self._encoder.encode(data[at : at + octets])
+                self._put(payload, self._units, payload_type=self.payload_type)
+            return
         source, at = ffi.from_buffer(data), 0
         while at < whole:
             with self._changed:
@@ -266,8 +288,11 @@ class RtpSender:
                 n = lib.sw_tx_put_audio(self._tx, self._number, self.payload_type, source + at, samples, self.samples)
             at += int(n) * octets
             self._attend(has_room=at >= whole)
-        if wait:
-            self.drain()
+
+    @property
+    def _units(self) -> int:
+        """Timestamp units of a packet."""
+        return self.samples * self.clock_rate // self.rate
 
     def send_payload(self, payload: bytes, duration: int, *, marker: bool = False) -> None:
         """Send a payload that is encoded already, as one packet.
@@ -298,7 +323,7 @@ class RtpSender:
             ConfigurationError: There is no such key, or a number is out of its range.
             MediaError: The sender is closed.
         """
-        frames = digit_frames(digits, self.rate, step=self.samples, duration=duration, gap=gap, volume=volume)
+        frames = digit_frames(digits, self.clock_rate, step=self._units, duration=duration, gap=gap, volume=volume)
         self._flush()
         for frame in frames:
             self._put(
@@ -316,7 +341,7 @@ class RtpSender:
         if not 0 <= seconds <= 86400 or not 0 <= lost < 2**16:
             raise ConfigurationError(f"a pause has 0 to 86400 s and 0 to 65535 lost packets, not {seconds!r}, {lost!r}")
         self._flush()
-        units = round(seconds * self.rate)
+        units = round(seconds * self.clock_rate)
         self._put(b"", units % 2**31, skip=lost, payload_type=self.payload_type)
 
     def _flush(self) -> None:
@@ -465,6 +490,12 @@ class RtpSender:
                 self.drain()
         finally:
             self.close()
+
+
+def _encoder(codec: str, rate: int, ptime: int) -> Any:
+    from swsync.media import g722, opus
+
+    return (opus if codec == "OPUS" else g722).encoder(rate, ptime)
 
 
 def _open(

@@ -35,7 +35,7 @@ __all__ = ["RtpReceiver"]
 logger = logging.getLogger(__name__)
 
 # RFC 3551 section 6; L16 at 8 kHz has no static number.
-PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96}
+PAYLOAD_TYPES = {"PCMU": 0, "PCMA": 8, "L16": 96, "G722": 9}
 
 
 class RtpReceiver(Receiver):
