@@ -168,8 +168,8 @@ _SECURITY = [
     _mutant(
         "a token shows in the repr of the settings",
         "swsync/configuration.py",
-        "    token: str = attrs.field(repr=False)\n    jwt",
-        "    token: str\n    jwt",
+        "Settings(project={self.project!r}, ",
+        "Settings(project={self.project!r}, token={self.token!r}, ",
         "test_configuration.py",
     ),
     _mutant(
