@@ -37,8 +37,18 @@ static void unwatch(sw_engine *e, int fd)
 }
 #endif
 
+/* A receiver of a shared port gets its datagrams once it is known who sends them. */
+static void join_port(sw_socket *s)
+{
+    if (s->port && !s->has_joined && sw_rx_expected(s->rx, &s->joined))
+        s->has_joined = sw_share_join(s->port->share, s, &s->joined);
+    if (s->has_joined)
+        sw_track_wake(s->track);
+}
+
 static void open_socket(sw_engine *e, sw_socket *s)
 {
+    join_port(s);
     if (s->is_open)
         return;
 #if HAVE_BATCHES
@@ -66,6 +76,20 @@ static void leave_timed(sw_engine *e, sw_socket *s)
     s->is_timed = 0;
 }
 
+static void see_to_touched(sw_engine *e);
+
+/* A receiver takes what its port has for it, and is no more to be found. */
+static void leave_port(sw_engine *e, sw_socket *s)
+{
+    if (s->port->is_open) {
+        (void)sw_socket_drain(e, s->port, LAST_WORDS);
+        see_to_touched(e);
+    }
+    if (s->has_joined)
+        sw_share_leave(s->port->share, s, &s->joined);
+    s->has_joined = 0;
+}
+
 /* What the kernel still holds for it is taken; then nothing of it is touched any more. */
 static void end_socket(sw_engine *e, sw_socket *s)
 {
@@ -85,13 +109,18 @@ static void end_socket(sw_engine *e, sw_socket *s)
         e->count--;
         s->is_open = 0;
     }
-    leave_timed(e, s);
+    if (s->port)
+        leave_port(e, s);
     (void)sw_socket_drain(e, s, LAST_WORDS); /* also if it never was open: what has come is the user's */
     (void)sw_socket_drain_rtcp(e, s);
-    sw_rx_flush(s->rx);
-    sw_rx_end(s->rx);
-    e->has_news |= sw_rx_news(s->rx);
-    sw_track_wake(s->track);
+    see_to_touched(e);
+    leave_timed(e, s);
+    if (s->rx) {
+        sw_rx_flush(s->rx);
+        sw_rx_end(s->rx);
+        e->has_news |= sw_rx_news(s->rx);
+        sw_track_wake(s->track);
+    }
     atomic_store_explicit(&s->done, 1, memory_order_release);
 }
 
@@ -110,7 +139,8 @@ static void take_wishes(sw_engine *e)
     while (s) {
         sw_socket *next = s->next_queued;
         atomic_store(&s->queued, 0);
-        sw_rx_attend(s->rx);
+        if (s->rx)
+            sw_rx_attend(s->rx);
         if (atomic_load(&s->wish) == WANT_OPEN)
             open_socket(e, s);
         else if (!atomic_load_explicit(&s->done, memory_order_relaxed))
@@ -154,10 +184,16 @@ static void rest(sw_engine *e, int64_t nanoseconds)
         clear_wake(e);
 }
 
+/* Whether something waits for time to pass. */
+static int is_waiting(const sw_socket *s)
+{
+    return s->share ? sw_share_holds(s->share) : sw_rx_alarm(s->rx) != INT64_MAX;
+}
+
 /* Give a socket's receiver the time, once there is something that waits for it. */
 static void see_to_alarm(sw_engine *e, sw_socket *s)
 {
-    if (s->is_timed || sw_rx_alarm(s->rx) == INT64_MAX)
+    if (s->is_timed || !is_waiting(s))
         return;
     s->is_timed = 1;
     s->next_timed = e->timed;
@@ -169,10 +205,14 @@ static void look_at_alarms(sw_engine *e)
     sw_socket **at = &e->timed;
     while (*at) {
         sw_socket *s = *at;
-        if (sw_rx_tick(s->rx, s->speed == 1.0 ? e->now : (int64_t)((double)e->now * s->speed)))
-            sw_track_wake(s->track);
-        e->has_news |= sw_rx_news(s->rx);
-        s->is_timed = sw_rx_alarm(s->rx) != INT64_MAX;
+        if (s->share) {
+            sw_share_age(s->share, e->now);
+        } else {
+            if (sw_rx_tick(s->rx, sw_socket_time(s, e->now)))
+                sw_track_wake(s->track);
+            e->has_news |= sw_rx_news(s->rx);
+        }
+        s->is_timed = is_waiting(s);
         if (s->is_timed)
             at = &s->next_timed;
         else
@@ -180,11 +220,27 @@ static void look_at_alarms(sw_engine *e)
     }
 }
 
+/* The receivers of a shared port that have had something. */
+static void see_to_touched(sw_engine *e)
+{
+    while (e->touched) {
+        sw_socket *s = e->touched;
+        e->touched = s->next_touched;
+        s->is_touched = 0;
+        sw_track_wake(s->track);
+        see_to_alarm(e, s);
+        e->has_news |= sw_rx_news(s->rx);
+    }
+}
+
 static int64_t drain(sw_engine *e, sw_socket *s, int is_rtcp)
 {
-    int64_t packets = is_rtcp ? sw_socket_drain_rtcp(e, s) : sw_socket_drain(e, s, e->budget);
+    int limit = s->share ? e->budget + 4 * sw_share_members(s->share) : e->budget;
+    int64_t packets = is_rtcp ? sw_socket_drain_rtcp(e, s) : sw_socket_drain(e, s, limit);
     see_to_alarm(e, s);
-    e->has_news |= sw_rx_news(s->rx);
+    see_to_touched(e);
+    if (s->rx)
+        e->has_news |= sw_rx_news(s->rx);
     return packets;
 }
 

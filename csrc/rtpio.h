@@ -26,8 +26,10 @@ struct sw_socket {
     /* Set before sw_engine_open, constant afterwards. */
     sw_rx *rx;
     sw_track *track;
-    int fd, rtcp_fd; /* rtcp_fd: -1 if there is none */
+    int fd, rtcp_fd; /* -1 if there is none */
     double speed;
+    sw_share *share;        /* of a port that many receivers share; it has no rx and no track then */
+    struct sw_socket *port; /* the port that this one is a receiver of; it has no descriptor then */
 
     _Atomic int32_t wish, queued, done;
     struct sw_socket *next_queued; /* belongs to whoever set `queued` until the engine takes the stack */
@@ -35,7 +37,9 @@ struct sw_socket {
     /* The engine's own. */
     struct sw_socket *next, *previous;
     struct sw_socket *next_timed; /* of those that want sw_rx_tick */
-    int is_open, is_timed;
+    struct sw_socket *next_touched; /* receivers of a port that have had something in this tick */
+    int is_open, is_timed, is_touched, has_joined;
+    sw_address joined; /* whose datagrams it gets from its port */
 };
 
 struct sw_engine {
@@ -48,7 +52,7 @@ struct sw_engine {
     _Atomic uint64_t lateness[SW_ENGINE_LATENESS]; /* nanoseconds, of the last ticks */
 
     /* The engine's own. */
-    sw_socket *sockets, *timed;
+    sw_socket *sockets, *timed, *touched;
     int count, epoll, has_news;
     int64_t now, to_monotonic; /* of this tick: CLOCK_MONOTONIC, and what makes CLOCK_REALTIME it */
     struct pollfd polled[POLLED + 1];
@@ -67,6 +71,23 @@ static inline int64_t sw_read_clock(clockid_t clock)
     (void)clock_gettime(clock, &t);
     return t.tv_sec * NANO + t.tv_nsec;
 }
+
+/* A time of the machine on a socket's clock. */
+static inline int64_t sw_socket_time(const sw_socket *s, int64_t nanoseconds)
+{
+    return s->speed == 1.0 ? nanoseconds : (int64_t)((double)nanoseconds * s->speed);
+}
+
+/* rtpshare.c: give a datagram to its receiver, or hold it (NULL); drop what was held too long; whether anything is. */
+sw_socket *sw_share_take(sw_share *share, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
+void sw_share_age(sw_share *share, int64_t now);
+int sw_share_holds(const sw_share *share);
+int sw_share_members(const sw_share *share);
+void sw_share_drops(sw_share *share, uint32_t total);
+
+/* Give a receiver what comes from an address, and what is held of it: 1, or 0 if another one has it. And no more. */
+int sw_share_join(sw_share *share, sw_socket *member, const sw_address *from);
+void sw_share_leave(sw_share *share, const sw_socket *member, const sw_address *from);
 
 /* Write to a descriptor whose reading end somebody waits for. */
 void sw_ring_bell(int fd);

@@ -69,24 +69,41 @@ static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *hea
         if (c->cmsg_type == SO_RXQ_OVFL && what == OF_AUDIO) {
             uint32_t total;
             memcpy(&total, CMSG_DATA(c), sizeof total);
-            sw_rx_kernel_drops(s->rx, total);
+            if (s->share)
+                sw_share_drops(s->share, total);
+            else
+                sw_rx_kernel_drops(s->rx, total);
         }
 #endif
     }
     return arrival;
 }
 
+/* A receiver of a shared port has had something: it is looked after when the port is drained. */
+static void touch(sw_engine *e, sw_socket *member)
+{
+    if (!member || member->is_touched)
+        return;
+    member->is_touched = 1;
+    member->next_touched = e->touched;
+    e->touched = member;
+}
+
 /* Hand it on. Returns when it came. */
-static inline int64_t take(const sw_engine *e, sw_socket *s, struct msghdr *header, size_t octets, int what)
+static inline int64_t take(sw_engine *e, sw_socket *s, struct msghdr *header, size_t octets, int what)
 {
     int64_t came = read_control(e, s, header, what);
-    int64_t arrival = s->speed == 1.0 ? came : (int64_t)((double)came * s->speed);
+    int64_t arrival = sw_socket_time(s, came);
     sw_address from;
-    if (header->msg_flags & MSG_TRUNC) {
+    if (header->msg_flags & MSG_TRUNC && !s->share) {
         sw_rx_oversize(s->rx);
         return came;
     }
     read_address(header->msg_name, &from);
+    if (s->share) {
+        touch(e, sw_share_take(s->share, header->msg_iov->iov_base, octets, came, &from));
+        return came;
+    }
     if (what == OF_AUDIO)
         sw_rx_datagram(s->rx, header->msg_iov->iov_base, octets, arrival, &from);
     else
@@ -184,15 +201,17 @@ void sw_socket_prepare(sw_engine *e)
 int sw_socket_drain(sw_engine *e, sw_socket *s, int limit)
 {
     int n;
+    if (s->fd < 0)
+        return 0;
 #if HAVE_BATCHES
     if (e->portable)
         n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
     else
-        n = s->is_open ? receive_paced(e, s, limit) : receive_batch(e, s, limit);
+        n = s->is_open && !s->share ? receive_paced(e, s, limit) : receive_batch(e, s, limit);
 #else
     n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
 #endif
-    if (n)
+    if (n && s->track)
         sw_track_wake(s->track);
     return n;
 }
@@ -235,5 +254,32 @@ int sw_socket_options(int fd)
     (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
 #endif
     (void)on;
+    return SW_OK;
+}
+
+int sw_socket_init_port(void *memory, size_t octets, int fd, sw_share *share)
+{
+    sw_socket *s = memory;
+    if (!memory || octets < sizeof *s || fd < 0 || !share)
+        return SW_EINVAL;
+    memset(s, 0, sizeof *s);
+    s->fd = fd;
+    s->rtcp_fd = -1;
+    s->share = share;
+    s->speed = 1.0;
+    return SW_OK;
+}
+
+int sw_socket_init_member(void *memory, size_t octets, sw_socket *port, sw_rx *rx, sw_track *track, double speed)
+{
+    sw_socket *s = memory;
+    if (!memory || octets < sizeof *s || !port || !port->share || !rx || !track || !(speed > 0))
+        return SW_EINVAL;
+    memset(s, 0, sizeof *s);
+    s->fd = s->rtcp_fd = -1;
+    s->port = port;
+    s->rx = rx;
+    s->track = track;
+    s->speed = speed;
     return SW_OK;
 }

@@ -291,6 +291,12 @@ void sw_rx_attend(sw_rx *rx)
     atomic_store_explicit(&rx->tidings, TAKEN_UP, memory_order_release);
 }
 
+int sw_rx_expected(const sw_rx *rx, sw_address *out)
+{
+    *out = rx->has_filter ? rx->filter : rx->expected;
+    return out->port && (rx->has_filter || rx->has_expected);
+}
+
 void sw_rx_flush(sw_rx *rx)
 {
     sw_candidate *only = NULL;

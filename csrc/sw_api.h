@@ -539,6 +539,9 @@ int sw_rx_pin(sw_rx *rx, const sw_address *source, int prefix, int roaming);
    newcomer, and gives way when `source` itself comes. Without effect beside a source given to sw_rx_pin. SW_EINVAL. */
 int sw_rx_expect(sw_rx *rx, const sw_address *source);
 
+/* The address and port that were named, by either; 0 if none was. The receiving thread. */
+int sw_rx_expected(const sw_rx *rx, sw_address *out);
+
 /* Take up what sw_rx_expect was told; the receiving thread. And whether that has happened. */
 void sw_rx_attend(sw_rx *rx);
 int sw_rx_attended(const sw_rx *rx);
@@ -619,6 +622,29 @@ size_t sw_socket_octets(void);
 
 /* `rtcp_fd`: of the port for RTCP, or -1. `speed`: seconds of the track's clock in a second of the machine. SW_EINVAL. */
 int sw_socket_init(void *memory, size_t octets, int fd, int rtcp_fd, sw_rx *rx, sw_track *track, double speed);
+
+/* ---- rtpshare.c: one port for many receivers, told apart by the address and port that send to them ---------- */
+
+enum {
+    SW_SHARE_DATAGRAMS = 0, /* all that came */
+    SW_SHARE_UNMATCHED,     /* held for a second, or too many or too long for that: nobody expected their address */
+    SW_SHARE_REFUSED,       /* receivers that expected what another one had, or for which there was no room */
+    SW_SHARE_KERNEL_DROPS,
+    SW_SHARE_COUNTERS
+};
+
+/* Zeroed memory of the caller's, for up to so many receivers, 65,536 at most (0 octets: more). SW_EINVAL. */
+typedef struct sw_share sw_share;
+size_t sw_share_octets(uint32_t receivers);
+int sw_share_init(void *memory, size_t octets, uint32_t receivers);
+uint64_t sw_share_counter(const sw_share *share, int counter);
+
+/* A socket whose datagrams go to those who have joined it. SW_EINVAL. */
+int sw_socket_init_port(void *memory, size_t octets, int fd, sw_share *share);
+
+/* A receiver of such a port, which outlives it. It gets what comes from the address that sw_rx_expect, or sw_rx_pin with a
+   port, has named, once it is open, and what is held of it. RTCP only where that shares the port. SW_EINVAL. */
+int sw_socket_init_member(void *memory, size_t octets, sw_socket *port, sw_rx *rx, sw_track *track, double speed);
 
 /* Have the engine receive from it, from any thread. */
 void sw_engine_open(sw_engine *engine, sw_socket *socket);

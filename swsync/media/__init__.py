@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from swsync.media.rtp import parse_packets as parse_packets
     from swsync.media.sender import RtpSender as RtpSender
     from swsync.media.sender import SenderStats as SenderStats
+    from swsync.media.sharedport import RtpPort as RtpPort
     from swsync.media.sink import Sink as Sink
     from swsync.media.sinks import ArraySink as ArraySink
     from swsync.media.sinks import CallbackSink as CallbackSink
@@ -77,6 +78,7 @@ _HOMES: dict[str, str] = {
     "Resampler": "resampler",
     "RtpBatch": "rtp",
     "RtpPacket": "rtp",
+    "RtpPort": "sharedport",
     "RtpReceiver": "udp",
     "RtpSender": "sender",
     "RtpSource": "rtp",
@@ -124,6 +126,7 @@ __all__ = [
     "Resampler",
     "RtpBatch",
     "RtpPacket",
+    "RtpPort",
     "RtpReceiver",
     "RtpSender",
     "RtpSource",

@@ -51,22 +51,44 @@ class Link:
     It is kept until the engine has let go of it.
     """
 
-    def __init__(self, stream: RtpStream, fd: int, rtcp_fd: int, speed: float) -> None:
+    def __init__(self, stream: RtpStream, fd: int, rtcp_fd: int, speed: float, port: PortLink | None = None) -> None:
         self.rx = stream.c
         self._stream = stream  # its memory has LINK_OCTETS for C's record of the socket in front, then the receiver
         room, track = stream.room, stream.track
         self.c = ffi.cast("sw_socket *", room)
+        self.engine: _Engine | None = None  # set by attach()
+        if port is not None:
+            self._port = port  # C refers to it
+            lib.sw_socket_init_member(room, LINK_OCTETS, port.c, stream.c, track._c, speed)
+            return
         options = lib.sw_socket_options(fd) or (rtcp_fd >= 0 and lib.sw_socket_options(rtcp_fd))
         if options or lib.sw_socket_init(room, LINK_OCTETS, fd, rtcp_fd, stream.c, track._c, speed):
             raise MediaError("this is no socket to receive RTP from")
+
+
+class PortLink:
+    """One socket in the engine whose datagrams go to many receivers."""
+
+    def __init__(self, fd: int, receivers: int) -> None:
+        octets = lib.sw_share_octets(receivers)
+        self._room = pages(LINK_OCTETS + octets)
+        self.c = ffi.cast("sw_socket *", self._room)
+        self.share = ffi.cast("sw_share *", self._room + LINK_OCTETS)
         self.engine: _Engine | None = None  # set by attach()
+        wrong = not octets or lib.sw_share_init(self.share, octets, receivers)
+        if wrong or lib.sw_socket_options(fd) or lib.sw_socket_init_port(self._room, LINK_OCTETS, fd, self.share):
+            raise MediaError("this is no socket to receive RTP from")
+
+    def counter(self, number: int) -> int:
+        """One of C's ``SW_SHARE_...``."""
+        return int(lib.sw_share_counter(self.share, number))
 
 
 class _Engine:
     """The C engine and its thread."""
 
     def __init__(self) -> None:
-        self.links: set[Link] = set()  # guarded by the module's _lock
+        self.links: set[Link | PortLink] = set()  # guarded by the module's _lock
         reading, self._waking = _wake_descriptors()
         weakref.finalize(self, _close_all, {reading, self._waking}, os.getpid()).atexit = False
         octets = lib.sw_engine_octets()
@@ -157,7 +179,7 @@ def _start(run: Callable[[], None], name: str) -> Callable[[float], bool]:
     return lambda timeout: bool(ended.acquire(True, timeout))
 
 
-def attach(link: Link) -> None:
+def attach(link: Link | PortLink) -> None:
     """Have the engine receive from a socket; start the engine if there is none."""
     global _current, _will_stop_at_exit
     with _lock:
@@ -173,7 +195,7 @@ def attach(link: Link) -> None:
         _current.wake()
 
 
-def detach(link: Link) -> None:
+def detach(link: Link | PortLink) -> None:
     """Let the engine take what the socket still holds, end its track, and let go of it; then it may be closed.
 
     Raises:
@@ -221,7 +243,7 @@ def attend(link: Link) -> None:
         REAL.sleep(0.0005)  # as for _await_done
 
 
-def _await_done(link: Link) -> None:
+def _await_done(link: Link | PortLink) -> None:
     deadline = REAL.now() + PATIENCE
     while not lib.sw_socket_done(link.c):
         if REAL.now() > deadline:

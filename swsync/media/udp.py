@@ -16,6 +16,7 @@ from swsync.media.payloadtypes import payload_kinds
 from swsync.media.ports import bind_host
 from swsync.media.receiver import Receiver
 from swsync.media.rtpstream import RtpStream
+from swsync.media.sharedport import MemberLine, RtpPort
 from swsync.media.socketline import SocketLine
 from swsync.media.track import Track, codec_number
 from swsync.memorynet import net_of
@@ -47,7 +48,7 @@ class RtpReceiver(Receiver):
     Args:
         host: Address to bind; ``SWSYNC_BIND_HOST`` by default, else all addresses if there is a public host that is
             not this machine to itself, else 127.0.0.1.
-        port: 0 takes a random even one of ``SWSYNC_RTP_PORTS`` (``low-high``).
+        port: 0 takes a random even one of ``SWSYNC_RTP_PORTS`` (``low-high``); an ``RtpPort`` is shared with others.
         codec: ``PCMU``, ``PCMA`` or ``L16``, or another one with ``decoder``.
         ptime: Milliseconds a packet, for the device; what comes may have any length.
         rate: Samples a second.
@@ -76,7 +77,7 @@ class RtpReceiver(Receiver):
     def __init__(
         self,
         host: str | None = None,
-        port: int = 0,
+        port: int | RtpPort = 0,
         codec: Codec | str = Codec.PCMU,
         ptime: int = 20,
         *,
@@ -105,8 +106,9 @@ class RtpReceiver(Receiver):
         self._public_host = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
         self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self._public_host)
         self._public_port = public_port
-        net = net_of(clock)
-        self._line = SocketLine(self.host, port) if net is None else MemoryLine(net, self.host, port)
+        if isinstance(port, RtpPort):
+            self.host, self._public_host, self._public_port = port.host, port.public_host, port.public_port
+        self._line = self._open_line(port, clock)
         self.port = self._line.port
         try:
             number = PAYLOAD_TYPES.get(name, 96) if payload_type is None else payload_type
@@ -129,6 +131,16 @@ class RtpReceiver(Receiver):
             raise
         self._track = track
         self._add_track(track)
+
+    def _open_line(self, port: int | RtpPort, clock: Clock) -> SocketLine | MemoryLine | MemberLine:
+        net = net_of(clock)
+        if isinstance(port, RtpPort):
+            if net is not None:
+                raise ConfigurationError(
+                    "a shared port has a socket: a receiver on a virtual clock has a port of its own"
+                )
+            return port.line(self)
+        return SocketLine(self.host, port) if net is None else MemoryLine(net, self.host, port)
 
     @property
     def device(self) -> dict[str, Any]:
