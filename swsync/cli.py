@@ -63,11 +63,18 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--speed", type=_positive, default=1.0, metavar="N", help="N times as fast as life (default: 1)")
 
     relay = _command(commands, _relay, "relay", "Run a local RELAY server with simulated people.")
-    relay.add_argument("--host", default="localhost", help="name or address to listen on (default: localhost)")
+    relay.add_argument(
+        "--bind", "--host", dest="host", default="localhost", metavar="HOST",
+        help="name or address to listen on (default: localhost); beyond this machine a --token is required",
+    )  # fmt: skip
     relay.add_argument("--port", type=_port, default=8443, help="0 picks a free one (default: 8443)")
     relay.add_argument("--project", help="the only project that is let in (default: any)")
     relay.add_argument("--token", help="the only token that is let in (default: any)")
     relay.add_argument("--inbound", metavar="CONTEXT", help="place a call to CONTEXT once a client listens on it")
+    relay.add_argument("--callees", metavar="FILE", help="who is called and who calls in, as TOML or JSON")
+    relay.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML or JSON")
+    relay.add_argument("--no-tls", dest="tls", action="store_false", help="ws:// on loopback, without a CA")
+    relay.add_argument("--allow-remote", action="store_true", help="let media and webhooks leave this machine")
     relay.add_argument("--speed", type=_positive, default=1.0, metavar="N", help="N times as fast as life (default: 1)")
 
     dial = _command(commands, _dial, "dial", "Call a number, say a text, hang up. Credentials come from SIGNALWIRE_*.")
@@ -137,6 +144,10 @@ def _relay(arguments: argparse.Namespace, output: Output) -> int:
     run(
         output=output,
         inbound=arguments.inbound,
+        callees=arguments.callees,
+        faults=arguments.faults,
+        tls=arguments.tls,
+        allow_remote=arguments.allow_remote,
         host=arguments.host,
         port=arguments.port,
         project=arguments.project,

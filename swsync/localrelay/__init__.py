@@ -11,10 +11,12 @@ from .network import Network
 from .referee import Orphan, Referee, Report
 from .scenario import TABLE, Behaviour
 from .server import LocalRelay
+from .status import CallStatus, SessionStatus, Status
 
 __all__ = [
     "TABLE",
     "Behaviour",
+    "CallStatus",
     "Callee",
     "Entry",
     "Fault",
@@ -27,4 +29,6 @@ __all__ = [
     "Orphan",
     "Referee",
     "Report",
+    "SessionStatus",
+    "Status",
 ]

@@ -104,8 +104,12 @@ class Core:
     def timestamp(self) -> float:
         return round(self.clock.time(), 6)
 
+    def elapsed(self) -> float:
+        """Return the seconds since the relay started."""
+        return self.clock.now() - self._started
+
     def record(self, session: int, direction: str, frame: Any = None, text: str = "") -> None:
-        self.journal.record(self.clock.now() - self._started, session, direction, frame, text)
+        self.journal.record(self.elapsed(), session, direction, frame, text)
 
     def note(self, text: str) -> None:
         """Write into the journal what the relay decided on its own."""

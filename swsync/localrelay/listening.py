@@ -63,7 +63,9 @@ def make_tls(host: str) -> tuple[ssl.SSLContext, str]:
     try:
         import trustme
     except ImportError:
-        raise ConfigurationError("tls=True needs trustme: pip install trustme, or 'swsync[demo]'") from None
+        raise ConfigurationError(
+            "TLS needs trustme: pip install 'swsync[relay]', or do without TLS (tls=False, --no-tls)"
+        ) from None
     authority = trustme.CA(organization_name="swsync local relay")
     names = dict.fromkeys(["localhost", "127.0.0.1", "::1", host.strip("[]")])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

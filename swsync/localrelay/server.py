@@ -24,6 +24,7 @@ from .net import Net
 from .people import People
 from .places import is_loopback
 from .referee import Referee
+from .status import Status, status_of
 
 __all__ = ["LocalRelay"]
 
@@ -83,7 +84,9 @@ class LocalRelay(People):
         if not speed > 0:
             raise ConfigurationError(f"speed must be above zero, not {speed!r}")
         if not is_loopback(host) and not token:
-            raise ConfigurationError(f"listening on {host} lets others in: name a token=, or listen on localhost")
+            raise ConfigurationError(
+                f"listening on {host} lets others in: name a token= (--token), or listen on localhost"
+            )
         self.clock: Clock = RealClock(speed) if clock is None else clock
         self.is_virtual = isinstance(self.clock, VirtualClock)
         if self.is_virtual and seed is None:
@@ -184,6 +187,10 @@ class LocalRelay(People):
     def journal(self) -> Journal:
         """Every frame in and out, and what the relay decided."""
         return self._core.journal
+
+    def status(self, calls: int = 100) -> Status:
+        """Return what it does now: its sessions, and the last ``calls`` calls."""
+        return self._core.loop.ask(status_of, self._core, calls)
 
     @property
     def referee(self) -> Referee:
