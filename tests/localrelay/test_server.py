@@ -52,7 +52,7 @@ def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
     with LocalRelay() as relay:
         assert relay.url.startswith("ws://")
     monkeypatch.setitem(__import__("sys").modules, "trustme", None)
-    with pytest.raises(ConfigurationError, match="pip install 'swsync.relay.'"):
+    with pytest.raises(ConfigurationError, match=r"pip install 'swsync.relay.'"):
         LocalRelay(tls=True)
 
 
