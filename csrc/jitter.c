@@ -144,19 +144,19 @@ static int64_t rebase(sw_track *t, int64_t position, int64_t arrival)
 }
 
 /* For the readers' playout delay (playout.c): how much later than the quickest of late a packet came. */
-static inline void note_lateness(sw_track *t, int64_t difference)
+static inline void note_lateness(sw_track *t, int64_t nanoseconds)
 {
-    int64_t late = (difference - sw_track_load(&t->anchor)) / 1024;
+    uint64_t late = nanoseconds > 0 ? (uint64_t)nanoseconds >> 10 : 0;
     uint32_t n = atomic_load_explicit(&t->noted, memory_order_relaxed);
-    late = late < 0 ? 0 : late > INT32_MAX ? INT32_MAX : late;
-    atomic_store_explicit(&t->lateness[n % SW_TRACK_NOTES], (int32_t)late, memory_order_relaxed);
+    int32_t noted = late < INT32_MAX ? (int32_t)late : INT32_MAX;
+    atomic_store_explicit(&t->lateness[n % SW_TRACK_NOTES], noted, memory_order_relaxed);
     atomic_store_explicit(&t->noted, n + 1, memory_order_release);
 }
 
 /* The smallest difference of a few seconds, not of all: clocks drift, and what matters is how they stand now. */
 static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arrival)
 {
-    int64_t difference = arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin));
+    int64_t difference = arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin)), anchor;
     if (since_last(t, arrival) >= 2 * NANO) { /* a clock that stood still meanwhile must show at once */
         t->bucket = t->bucket_before = INT64_MAX;
         t->bucket_since = arrival;
@@ -166,10 +166,11 @@ static void note_arrival(sw_track *t, int64_t position, int64_t n, int64_t arriv
         t->bucket_since = arrival;
     }
     t->bucket = difference < t->bucket ? difference : t->bucket;
-    atomic_store_explicit(&t->anchor, t->bucket < t->bucket_before ? t->bucket : t->bucket_before, memory_order_relaxed);
+    anchor = t->bucket < t->bucket_before ? t->bucket : t->bucket_before;
+    atomic_store_explicit(&t->anchor, anchor, memory_order_relaxed);
     atomic_store_explicit(&t->last_arrival, arrival, memory_order_relaxed);
     t->last_count = n;
-    note_lateness(t, difference);
+    note_lateness(t, difference - anchor);
 }
 
 /* A packet that belongs before the head: fill what is missing there, if it is not too late for that. */
@@ -186,7 +187,7 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
         count(t, SW_TRACK_DUPLICATE, 1);
         return SW_PUT_DUPLICATE;
     }
-    note_lateness(t, arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin)));
+    note_lateness(t, arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin)) - sw_track_load(&t->anchor));
     for (int64_t done = 0; done < n; done += BLOCK) {
         int64_t part = n - done < BLOCK ? n - done : BLOCK;
         (void)sw_decode(t->codec, payload + (done << t->wide), (size_t)part << t->wide, block, BLOCK);
