@@ -340,7 +340,8 @@ class Listening(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 5))
     def arrive(self, which: int) -> None:
-        if self.held and len(self.sent) - self.held[which % len(self.held)] < 20:
+        """One that was under way, if a second has not passed since it was sent."""
+        if self.held and self.sent[-1] - self.sent[self.held[which % len(self.held)]] < 49:
             self._arrive(self.held.pop(which % len(self.held)))
 
     @rule(which=st.integers(0, 10))
