@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import os
 import signal
@@ -159,6 +160,21 @@ def test_inbound_tap(relay: swsync.LocalRelay, tmp_path: Path) -> None:
     assert ("", 0) == (errors, program.returncode)
     assert "tap ended: finished" in printed
     assert max(samples) > 1000
+
+
+def test_batch_reminders(relay: swsync.LocalRelay, tmp_path: Path) -> None:
+    """Twenty rows become twenty results that can be read, machines among them."""
+    printed = run("batch_reminders.py", settings(relay), tmp_path)
+    with (tmp_path / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert 20 == len(rows)
+    assert "+12025550140" == rows[0]["number"]
+    outcomes = {row["number"][-2:]: row["result_outcome"] for row in rows}
+    assert ("busy", "noAnswer", "voicemail") == (outcomes["41"], outcomes["42"], outcomes["49"])
+    assert "voicemail" in printed
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") >= 3
+    assert "+1202" not in page
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)

@@ -59,7 +59,7 @@ class Ended:
         outcome: One word.
         facts: What is known.
         status: ``DONE`` or ``UNKNOWN``; ``PENDING`` if it certainly rang nobody and is to be withdrawn.
-        systemic: Why nothing else should be dialed either, or "".
+        systemic: Why nothing else should be dialed, or "".
         is_immediate: It failed at once.
     """
 
@@ -125,7 +125,8 @@ class Attempt:
             self._pacer.shown(intent.tag)
         on_answer(call)
         outcome = self._talk(call, intent.row, watch)
-        return Ended(outcome=outcome, facts=watch.close(self._job.cost_per_minute))
+        facts = watch.close(self._job.cost_per_minute)
+        return Ended(outcome=outcome, facts=facts, systemic=self._unannounced(watch))
 
     def _seen(self, intent: Intent) -> Callable[[Call, Facts], None]:
         def seen(call: Call, facts: Facts) -> None:
@@ -269,6 +270,12 @@ class Attempt:
             return connect(steps, *args, **options)
 
         call.connect = paced  # type: ignore[method-assign, assignment]
+
+    def _unannounced(self, watch: Watch) -> str:
+        """Why a job that records without having said so must not go on."""
+        if self._job.recording_notice or not watch.is_recorded:
+            return ""
+        return "the script records, taps or streams, and recording_notice= is not set: name it, or NO_NOTICE"
 
     def _who_answered(self, watch: Watch) -> str:
         answer = watch.facts.detection.get("answer", "")

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ COLUMNS = (
     "result_digits", "result_recording", "result_quality", "result_cost", "result_abandoned", "result_opted_out",
     "result_error", "result_data", "result_call_id", "result_tag",
 )  # fmt: skip
+TIMES = frozenset(name for name in COLUMNS if name.endswith("_at"))
 
 
 def _values(result: Result) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def export(results: Iterable[Result], path: str | os.PathLike[str]) -> int:
     """Write results to a file, replaced as a whole at the end; returns how many.
 
     A CSV has each telephone number as it is, and an apostrophe before anything that a spreadsheet would compute. Times
-    are seconds since 1970.
+    are ISO 8601 in UTC; in Parquet they are seconds since 1970.
 
     Raises:
         ConfigurationError: The file cannot be written.
@@ -83,13 +85,18 @@ def _text(value: Any) -> str:
     return ("yes" if value else "no") if isinstance(value, bool) else close_cell(str(value))
 
 
+def _time(value: float | None) -> str:
+    """ISO 8601, UTC: what people and spreadsheets read."""
+    return "" if value is None else datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="milliseconds")
+
+
 def _write_csv(part: Path, columns: list[str], lines: Iterator[dict[str, Any]]) -> int:
     count = 0
     with open(part, "w", encoding="utf-8", newline="", opener=_private) as target:
         writer = csv.writer(target, lineterminator="\r\n")
         writer.writerow([*map(close_cell, columns), *COLUMNS])
         for line in lines:
-            writer.writerow([_text(value) for value in line.values()])
+            writer.writerow([_time(value) if name in TIMES else _text(value) for name, value in line.items()])
             count += 1
     return count
 

@@ -105,6 +105,7 @@ class Runner:
         self._lease: Lease | None = None
         self._stopping = False  # no more is dialed
         self._aborted = False  # nothing is waited for either
+        self._is_halted = False  # what waits for its turn does not get it; set once, a late look does little harm
         self._is_over = False  # the dispatcher has ended and every call too
         self._failure: Exception | None = None
         self._in_flight = 0
@@ -351,6 +352,7 @@ class Runner:
         """Wait for the turn, then let the next intent in; False if it was taken back."""
         try:
             may = self._keep(lambda: self._pacer.wait_turn(lease)) and not self._stopping
+            may = may and not self._is_halted
             may = may and not self._guard.judge(intent.row.zone, self._ledger.now()).until
         finally:
             with self._changed:
@@ -404,6 +406,8 @@ class Runner:
             lambda: self._ledger.finish(lease, intent, ended.outcome, facts, status=status, not_before=not_before)
         )
         self._tell("finished", ended.outcome)
+        if ended.systemic:
+            self._halt(ended.systemic)
         self._suspect(lease, intent, ended)
 
     def _suspect(self, lease: Lease, intent: Intent, ended: Ended) -> None:
@@ -422,6 +426,7 @@ class Runner:
 
     def _halt(self, reason: str) -> None:
         logger.error("job %s pauses: %s", self._name, reason)
+        self._is_halted = True
         self._keep(lambda: self._ledger.pause(self._name, reason))
 
     def _tell(self, name: str, outcome: str) -> None:

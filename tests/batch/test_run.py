@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import swsync
-from swsync.batch import Batch, announce, survey
+from swsync.batch import Batch, OpenTelemetryObserver, PrometheusObserver, announce, survey
 from swsync.clock import VirtualClock
 
 OPEN: dict[str, Any] = {
@@ -304,3 +304,95 @@ def test_preflight_calls_nobody(relay: swsync.LocalRelay, make: MakeBatch) -> No
     assert (0.5, 60, 10) == (found.cost, found.concurrency, found.allowed)
     assert "emergency" in str(found)
     assert 0 == len(relay.journal.requests("calling.dial"))
+
+
+def test_what_is_recorded_is_announced_first(relay: swsync.LocalRelay, make: MakeBatch, tmp_path: Path) -> None:
+    """The notice is heard before the recording begins; its time, the file and its quality are in the result."""
+    (tmp_path / "wavs").mkdir()
+    batch = make(
+        ["+12025550148"], announce("Hello", detect=False), recordings=str(tmp_path / "wavs"),
+        recording_notice="This call is recorded.",
+    )  # fmt: skip
+    batch.run()
+
+    (result,) = batch.results()
+    facts = result.facts
+    assert facts.answered_at < facts.notice_at < facts.ended_at
+    assert Path(facts.recording).is_file()
+    assert {"said", "heard"} == set(facts.quality)
+    plays = relay.journal.requests("calling.play")
+    assert "This call is recorded." == plays[0].params["play"][0]["params"]["text"]
+
+
+def test_a_script_that_records_in_secret_pauses_the_job(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """One call, not a thousand."""
+
+    def spy(call: swsync.Call, row: Any) -> dict[str, Any]:
+        call.record().wait_started(timeout=10)
+        return {}
+
+    summary = make([f"+1202556{i:04d}" for i in range(5)], spy, rate=0.1).run()
+
+    assert ("paused", 1) == (summary.state, summary.calls)
+    assert "recording_notice" in summary.reason
+
+
+def test_legs_that_a_script_connects_take_their_turn(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """And devices in turn cannot be paced."""
+    refused: list[str] = []
+
+    def bridge(call: swsync.Call, row: Any) -> dict[str, Any]:
+        device = swsync.devices.phone("+12025550155", "+12025550199")
+        try:
+            call.connect([[device], [device]])
+        except ValueError as error:
+            refused.append(str(error))
+        call.connect([[device]]).wait_connected(timeout=30)
+        return {}
+
+    make(["+12025560001", "+12025560002"], bridge, rate=0.1).run()
+
+    starts = sorted(e.time for m in ("calling.dial", "calling.connect") for e in relay.journal.requests(m))
+    assert (2, 4) == (len(refused), len(starts))
+    assert min(b - a for a, b in itertools.pairwise(starts)) >= 9.9
+
+
+def test_a_report_has_pictures_and_no_numbers(relay: swsync.LocalRelay, make: MakeBatch, tmp_path: Path) -> None:
+    """One page, nothing from elsewhere; a job's name is no markup."""
+    batch = make(["+12025550148", "+12025550149", "+12025550141"], name="<b>j</b>")
+    batch.run()
+    batch.report(tmp_path / "report.html")
+
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "&lt;b&gt;j" in page
+    assert "<b>" not in page
+    assert "202555" not in page
+
+
+def test_observers_are_told_and_harm_nobody(relay: swsync.LocalRelay, make: MakeBatch, tmp_path: Path) -> None:
+    """Prometheus and OpenTelemetry count the same; one that fails is logged."""
+    import prometheus_client
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    class Broken:
+        def count(self, name: str, labels: Any) -> None:
+            raise RuntimeError("no")
+
+        def span(self, *_: Any) -> None:
+            raise RuntimeError("no")
+
+    spans, registry = InMemorySpanExporter(), prometheus_client.CollectorRegistry()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    batch = make(["+12025550148", "+12025550141"])
+    batch._observers = (Broken(), PrometheusObserver(registry), OpenTelemetryObserver(tracer_provider=provider))
+    batch.run()
+
+    assert 2.0 == registry.get_sample_value("swsync_batch_events_total", {"event": "dialed", "outcome": ""})
+    assert 1.0 == registry.get_sample_value("swsync_batch_events_total", {"event": "finished", "outcome": "busy"})
+    assert ["busy", "human"] == sorted(span.attributes["outcome"] for span in spans.get_finished_spans())
+    assert 2 == len(rung(relay))
+    provider.shutdown()
