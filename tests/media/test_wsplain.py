@@ -86,7 +86,7 @@ class Host:
         self.counts[reason] = self.counts.get(reason, 0) + 1
 
 
-def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_c: bool, step: float) -> Any:
+def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_c: bool, steps: list[float]) -> Any:
     """What a receiver has of some reads: samples, gaps, counters, events, and what the peer was told."""
     attachment = receiver._attachment
     route = attachment.route  # type: ignore[union-attr]
@@ -96,7 +96,7 @@ def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_
     connection.socket = sock  # type: ignore[assignment]
     path = receiver._url.partition("//")[2].partition("/")[2]
     token = f"Authorization: Bearer {receiver.token}" if isinstance(receiver, StreamReceiver) else "x: y"
-    for piece in [request("/" + path, token), *pieces]:
+    for piece, step in zip([request("/" + path, token), *pieces], [0.0, *steps], strict=True):
         sock.incoming += piece
         while sock.incoming and not connection.closed:
             before = len(sock.incoming)
@@ -123,15 +123,20 @@ def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_
 
 def both_ways(make: Any, pieces: list[bytes], step: float = 0.02) -> int:
     """Compare; how many messages C took of the run in which it may."""
+    return int(compared(make, pieces, [step] * len(pieces))[1])
+
+
+def compared(make: Any, pieces: list[bytes], steps: list[float]) -> tuple[Any, int]:
+    """What both ways come to (``received``), with so many seconds after each piece, and how many messages C took."""
     results = []
     for by_c in (True, False):
         clock = Ticks()
         with make(clock) as receiver:
-            results.append(received(receiver, pieces, clock, by_c, step))
+            results.append(received(receiver, pieces, clock, by_c, steps))
     (ours, taken), (theirs, none_taken) = results
     assert ours == theirs
     assert 0 == none_taken
-    return int(taken)
+    return ours, taken
 
 
 def stream(clock: Ticks) -> StreamReceiver:
@@ -282,6 +287,40 @@ def test_a_tap(codec: str, byteorder: str) -> None:
         return TapReceiver(codec=codec, byteorder=byteorder, clock=clock, buffer=30.0)
 
     assert both_ways(tap, cut(rng, data), step=0.005) > 20
+
+
+def tap_with_a_stall(stall: float, catches_up: bool) -> Any:
+    """Four seconds of a tap whose sender says nothing for a while and then sends what it owes, or does not."""
+    sent, owed = 200, round(stall / 0.02) if catches_up else 0
+    pieces = [frame(BINARY, bytes([1 + n % 100]) * 160) for n in range(sent + owed)]
+    steps = [0.02] * 49 + [stall] + [0.0] * owed + [0.02] * (sent - 50)
+
+    def tap(clock: Ticks) -> TapReceiver:
+        return TapReceiver(clock=clock, buffer=30.0)
+
+    (tracks, rejected, *_), taken = compared(tap, pieces, steps)
+    assert {} == rejected
+    assert taken == sent + owed - 1  # the first one makes the track
+    return tracks["audio"]
+
+
+@pytest.mark.parametrize("stall", [0.05, 0.5, 1.9])
+def test_a_stall_that_catches_up_inserts_nothing(stall: float) -> None:
+    """The sample count is the clock of a tap over WebSocket."""
+    samples, spans, stats = tap_with_a_stall(stall, catches_up=True)
+    assert (0, []) == (stats.estimated_gap, spans)
+    assert len(samples) == 2 * stats.samples
+
+
+@pytest.mark.parametrize("stall", [0.2, 1.0, 3.0])
+def test_a_deficit_that_stays_is_filled_once(stall: float) -> None:
+    """What is still missing two seconds later was never sent: silence, once, and counted."""
+    samples, spans, stats = tap_with_a_stall(stall, catches_up=False)
+    assert stall == pytest.approx(stats.estimated_gap / 8000, abs=0.025)
+    assert len(samples) == 2 * (stats.samples + stats.estimated_gap)
+    assert all(is_missing for _, _, is_missing in spans)
+    begin, (last, length, _) = spans[0][0], spans[-1]  # reads of a second cut it
+    assert stats.estimated_gap == last + length - begin == sum(length for _, length, _ in spans)
 
 
 @pytest.mark.parametrize("sweeps", [True, False])
