@@ -5,12 +5,12 @@ Nothing here knows a socket or a thread: a link gives ``receive`` its text and t
 
 from __future__ import annotations
 
-import hmac
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import schema
+from .credentials import project_of
 from .schema import Refused
 from .session import Failed, Session
 from .webhooks import check_webhooks
@@ -202,12 +202,13 @@ class Connection:
             schema.check_params(method, params)
             return self._connect(params)
         if method == "signalwire.ping":
+            schema.check_params(method, params)
             return {"timestamp": self._core.timestamp()}
         if self.session is None:
             raise Refused(schema.VALIDATION_FAILED, "Requester validation failed: signalwire.connect comes first")
         if method not in self._core.verbs:
             if schema.is_known(method):
-                raise Refused(schema.METHOD_NOT_FOUND, f"{method} is not simulated yet by the local relay")
+                raise Refused(schema.METHOD_NOT_FOUND, f"{method} is what the service asks its clients")
             raise Refused(schema.METHOD_NOT_FOUND, f"Method not found: {method}")
         schema.check_params(method, params)
         check_webhooks(params)
@@ -220,7 +221,7 @@ class Connection:
         if self.session is not None:
             raise Refused(schema.INVALID_REQUEST, "Invalid request: this link is connected already")
         contexts = schema.need(params, "contexts", "array[string]", default=[])
-        project = self._authenticate(params)
+        project = project_of(self._core, params)
         session = self._core.sessions.get(str(params.get("protocol", "")))
         restored = session is not None and session.project == project
         if session is None or not restored:
@@ -244,22 +245,3 @@ class Connection:
         if restored:
             session.resend()
         session.event("signalwire.authorization.state", {"authorization_state": session.authorization_state})
-
-    def _authenticate(self, params: dict[str, Any]) -> str:
-        """Return the project, or raise -32002. Any credentials are good unless the relay was given its own."""
-        given = params.get("authentication")
-        if not isinstance(given, dict):
-            if self._core.token is None and given is None:
-                raise schema.refuse("authentication", "is required")
-            raise Refused(schema.AUTHENTICATION_FAILED, "Authentication failed")
-        project, token = given.get("project"), given.get("token")
-        if isinstance(given.get("jwt_token"), str) and given["jwt_token"]:
-            token = given["jwt_token"]
-            project = project or self._core.project or "project-of-the-token"
-        good = isinstance(project, str) and isinstance(token, str) and bool(project) and bool(token)
-        for wanted, got in ((self._core.project, project), (self._core.token, token)):
-            if wanted is not None:
-                good &= hmac.compare_digest(wanted.encode(), str(got).encode("utf-8", "replace"))
-        if not good:
-            raise Refused(schema.AUTHENTICATION_FAILED, "Authentication failed")
-        return str(project)

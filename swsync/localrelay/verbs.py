@@ -9,6 +9,7 @@ from . import schema
 from .agents import AgentVerbs
 from .conferences import ConferenceVerbs
 from .connecting import ConnectVerbs
+from .credentials import CredentialVerbs
 from .dialing import NUMBERS, Begin, Dial, check_device, check_devices
 from .digits import SendDigitsAction, check_digits
 from .effects import EffectVerbs
@@ -249,6 +250,7 @@ CAPABILITIES: tuple[type[Requests], ...] = (
     PayVerbs,
     AgentVerbs,
     MessageVerbs,
+    CredentialVerbs,
 )
 
 

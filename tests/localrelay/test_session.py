@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -64,9 +65,9 @@ def test_contexts(wire: Wire, relay: LocalRelay) -> None:
 
 def test_unknown_methods(wire: Wire) -> None:
     """What RELAY has and the relay has not says so; what RELAY has not is not found."""
-    code, text = wire.error("signalwire.execute")
+    code, text = wire.error("signalwire.disconnect")
     assert -32601 == code
-    assert "not simulated yet" in text
+    assert "asks its clients" in text
     assert (-32601, "Method not found: calling.dance") == wire.error("calling.dance")
 
 
@@ -261,3 +262,32 @@ def test_links_that_drop(real_relay: LocalRelay) -> None:
     with over_socket(real_relay) as wire:
         assert protocol == wire.connect(protocol=protocol)["protocol"]
         real_relay.wait_for_subscriber("c")
+
+
+def test_reauthenticate(relay: LocalRelay) -> None:
+    """New credentials of the same project are taken; others are refused, and the session goes on."""
+    with in_memory(relay) as wire:
+        wire.connect()
+        result = wire.result("signalwire.reauthenticate", authentication={"project": "p", "jwt_token": "new"})
+        assert ("p", []) == (result["authorization"]["project"], result["ice_servers"])
+        code, _ = wire.error("signalwire.reauthenticate", authentication={"project": "other", "jwt_token": "new"})
+        assert -32002 == code
+        assert " authentication:" in wire.error("signalwire.reauthenticate")[1]
+        assert "200" == wire.result("calling.end", **wire.dial())["code"]
+
+
+def test_execute(relay: LocalRelay) -> None:
+    """What old clients wrap is done, checked as ever, and its result is wrapped."""
+    with in_memory(relay) as wire:
+        wire.connect()
+        call = wire.dial()
+
+        def execute(method: str, params: Any) -> dict[str, Any]:
+            return wire.ask("signalwire.execute", {"protocol": "x", "method": method, "params": params})
+
+        assert "200" == execute("calling.end", call)["result"]["result"]["code"]
+        wire.event("calling.call.state", call_state="ended")
+        assert "410" == execute("calling.end", call)["result"]["result"]["code"]
+        for method, params, field in (("signalwire.execute", {}, "method"), ("calling.end", {}, "call_id"),
+                                      ("calling.end", [], "params")):  # fmt: skip
+            assert f" {field}:" in execute(method, params)["error"]["message"]
