@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import selectors
 import socket
 import statistics
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 import warnings
+import zlib
 from typing import Any
 
 with warnings.catch_warnings():
@@ -43,6 +45,29 @@ def send() -> None:
                 sock.sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, ("127.0.0.1", port))
     time.sleep(0.1)
     say(sent=packets * len(ports))
+
+
+def send_shared() -> None:
+    """The same to one port, from a socket for each tap."""
+    taps = json.loads(sys.stdin.readline())["taps"]
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(taps)]
+    for sock in sockets:
+        sock.bind(("127.0.0.1", 0))
+    say(sources=[sock.getsockname()[1] for sock in sockets])
+    order = json.loads(sys.stdin.readline())
+    packets, ports = order["packets"], order["ports"]
+    begin, late = time.monotonic(), 0.0
+    for i in range(packets):
+        for n, sock in enumerate(sockets):
+            wait = begin + 0.02 * (i + n / taps) - time.monotonic()
+            late = max(late, -wait)
+            if wait > 0.0005:
+                time.sleep(wait)
+            datagram = HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD
+            sock.sendto(datagram, ("127.0.0.1", ports[n % len(ports)]))
+    took = time.monotonic() - begin
+    time.sleep(0.2)
+    say(sent=packets * taps, took=took, late=late)
 
 
 class Tap:
@@ -132,6 +157,103 @@ async def by_asyncio() -> None:
     report(taps, time.process_time() - begin)
 
 
+def one_socket() -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)  # as ours
+    sock.bind(("127.0.0.1", 0))
+    sock.setblocking(False)
+    return sock
+
+
+def by_selectors_shared() -> None:
+    sources = json.loads(sys.stdin.readline())["sources"]
+    taps = {("127.0.0.1", port): Tap() for port in sources}
+    sock, chooser = one_socket(), selectors.DefaultSelector()
+    chooser.register(sock, selectors.EVENT_READ, True)
+    chooser.register(sys.stdin, selectors.EVENT_READ, None)
+    begin = time.process_time()
+    say(ports=[sock.getsockname()[1]])
+    timeout = None
+    while ready := chooser.select(timeout):
+        for key, _ in ready:
+            if key.data is None:
+                chooser.unregister(sys.stdin)
+                timeout = 0.2
+            else:
+                datagram, source = sock.recvfrom(2048)
+                taps[source].take(datagram, source)
+    report(list(taps.values()), time.process_time() - begin)
+
+
+class SharedProtocol(asyncio.DatagramProtocol):
+    def __init__(self, taps: dict[object, Tap]) -> None:
+        self.taps = taps
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        self.taps[addr].take(data, addr)
+
+
+async def by_asyncio_shared() -> None:
+    sources = json.loads(sys.stdin.readline())["sources"]
+    taps: dict[object, Tap] = {("127.0.0.1", port): Tap() for port in sources}
+    loop, sock, stopped = asyncio.get_running_loop(), one_socket(), asyncio.Event()
+    await loop.create_datagram_endpoint(lambda: SharedProtocol(taps), sock=sock)
+    loop.add_reader(sys.stdin, stopped.set)
+    begin = time.process_time()
+    say(ports=[sock.getsockname()[1]])
+    await stopped.wait()
+    before = -1
+    while before != (before := sum(tap.packets for tap in taps.values())):
+        await asyncio.sleep(0.2)
+    report(list(taps.values()), time.process_time() - begin)
+
+
+def by_swsync_shared() -> None:
+    from swsync import media
+
+    sources = json.loads(sys.stdin.readline())["sources"]
+    with media.RtpPort(receivers=2 * len(sources)) as port:
+        receivers = [media.RtpReceiver(port=port, buffer=1.0, source=("127.0.0.1", n)) for n in sources]
+        begin = time.process_time()
+        say(ports=[port.port])
+        sys.stdin.readline()
+        cpu = time.process_time() - begin
+        stats = [receiver.stats for receiver in receivers]
+        say(packets=sum(s.packets for s in stats), samples=sum(s.samples for s in stats), cpu=cpu)
+
+
+def hold(kind: str) -> None:
+    """Receivers whose every sample is read and summed up, once a second; what all of that costs."""
+    from swsync import media
+    from swsync.media.codec import decode
+
+    sources = json.loads(sys.stdin.readline())["sources"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    shared = media.RtpPort(receivers=2 * len(sources)) if kind == "shared" else None
+    receivers = [media.RtpReceiver(port=shared or 0, buffer=3.0, source=("127.0.0.1", n)) for n in sources]
+    readers = [receiver.tracks["audio"].reader() for receiver in receivers]
+    expected = zlib.crc32(decode(PAYLOAD, "PCMU"))
+    wrong, samples, stopped = 0, 0, threading.Event()
+    begin = time.process_time()
+    say(ports=[receiver.port for receiver in receivers] if shared is None else [shared.port])
+    threading.Thread(target=lambda: (sys.stdin.readline(), stopped.set()), daemon=True).start()
+    while True:
+        is_last = stopped.wait(1.0)
+        for reader in readers:
+            while len(pcm := reader.take(8000).samples) >= 160:
+                whole = len(pcm) // 160 * 160
+                wrong += sum(zlib.crc32(pcm[at : at + 160]) != expected for at in range(0, whole, 160))
+                samples += whole
+        if is_last:
+            break
+    cpu = time.process_time() - begin
+    stats = [receiver.stats for receiver in receivers]
+    drops = shared.kernel_drops if shared else sum(s.kernel_drops for s in stats)
+    say(packets=sum(s.packets for s in stats), samples=samples, cpu=cpu, wrong=wrong, kernel_drops=drops)
+    for receiver in receivers:
+        receiver.close()
+
+
 def by_swsync() -> None:
     from swsync import media
 
@@ -171,15 +293,26 @@ def ticks() -> None:
 
 
 def main() -> None:
-    """``send``, ``receive KIND`` or ``ticks``."""
+    """``send``, ``send_shared``, ``receive KIND``, ``hold each|shared`` or ``ticks``."""
     if sys.argv[1] == "send":
         send()
+    elif sys.argv[1] == "send_shared":
+        send_shared()
+    elif sys.argv[1] == "hold":
+        hold(sys.argv[2])
     elif sys.argv[1] == "ticks":
         ticks()
     elif sys.argv[2] == "asyncio":
         asyncio.run(by_asyncio())
+    elif sys.argv[2] == "asyncio-shared":
+        asyncio.run(by_asyncio_shared())
     else:
-        {"selectors": by_selectors, "swsync": by_swsync}[sys.argv[2]]()
+        {
+            "selectors": by_selectors,
+            "swsync": by_swsync,
+            "selectors-shared": by_selectors_shared,
+            "swsync-shared": by_swsync_shared,
+        }[sys.argv[2]]()
 
 
 if __name__ == "__main__":

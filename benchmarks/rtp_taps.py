@@ -33,11 +33,38 @@ def run(rounds: int) -> Iterator[Line]:
     ):
         ratios = tuple(ours / theirs for ours, theirs in zip(figures["swsync"], figures[peer], strict=True))
         yield Line(f"{TAPS} RTP taps x 50 packets/s, CPU per packet", name, target, ratios, at_most=True, note=note)
+    yield from _shared(rounds)
     late = tuple(_lateness() for _ in range(max(2, rounds // 3)))
     yield Line(
         f"media tick with {BUSY} busy Python threads, late by", "milliseconds, median", 1.0, late, at_most=True,
         note="absolute: the GIL of a Python thread takes 5 ms and more",
     )  # fmt: skip
+
+
+def _shared(rounds: int) -> Iterator[Line]:
+    """The same taps on one port, told apart by their source."""
+    figures: dict[str, list[float]] = {"swsync": [], "selectors": [], "asyncio": []}
+    for _ in range(rounds):
+        for kind, values in figures.items():
+            values.append(_cpu_shared(kind))
+    note = f"{1e6 * sorted(figures['swsync'])[rounds // 2]:.2f} us a packet"
+    for peer, target in (("selectors", 0.30), ("asyncio", 0.07)):
+        ratios = tuple(ours / theirs for ours, theirs in zip(figures["swsync"], figures[peer], strict=True))
+        what, name = f"{TAPS} RTP taps on one shared port, CPU per packet", f"{peer} + struct + audioop"
+        yield Line(what, name, target, ratios, at_most=True, note=note)
+
+
+def _cpu_shared(kind: str) -> float:
+    with _start("send_shared") as sender, _start("receive", f"{kind}-shared") as receiver:
+        sources = _ask(sender, json.dumps({"taps": TAPS}))["sources"]
+        ports = _ask(receiver, json.dumps({"sources": sources}))["ports"]
+        _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
+        result = _ask(receiver, "stop")
+    sent, got = TAPS * PACKETS, int(result["packets"])
+    # asyncio takes one datagram a turn of its loop, and on a busy machine it keeps up with no more than a third.
+    if got * 160 != result["samples"] or got > sent or got < (sent if kind == "swsync" else 0.2 * sent):
+        raise Unequal(f"{kind}, one port: {got} of {sent} packets, {result['samples']} samples")
+    return float(result["cpu"]) / got
 
 
 def _start(*arguments: str) -> subprocess.Popen[str]:

@@ -139,6 +139,8 @@ static void check_rubbish(void)
 {
     sw_track *t = new_track(CAPACITY, SW_CODEC_L16);
     sw_rx *rx = new_rx(t);
+    CHECK(sw_rx_map(rx, 101, SW_PAYLOAD_EVENT) == SW_OK && sw_rx_map(rx, 13, SW_PAYLOAD_NOISE) == SW_OK);
+    CHECK(sw_rx_map(rx, 128, SW_PAYLOAD_NOISE) == SW_EINVAL && sw_rx_map(rx, 97, SW_PAYLOAD_QUEUED) == SW_EINVAL);
     sw_address from = {.octets = {127, 0, 0, 1}, .family = 4, .port = 4000};
     sw_rx_state state;
     uint32_t dice = 1;
@@ -166,6 +168,58 @@ static void check_rubbish(void)
         sum += state.counters[i];
     sum += state.counters[SW_RX_UNIQUE] + state.counters[SW_RX_DUPLICATE];
     CHECK(sum >= 20000); /* a packet of another type counts as received too */
+    free(rx);
+    free(t);
+}
+
+/* Seeded rubbish that looks like RTCP, keys and comfort noise, into a receiver whose payloads are decoded elsewhere too. */
+static void check_control_rubbish(int is_queued)
+{
+    static const uint8_t types[] = {200, 201, 202, 203, 207, 101, 13, 96};
+    sw_track *t = new_track(CAPACITY, SW_CODEC_L16);
+    sw_rx *rx = new_rx(t);
+    sw_queue *queue = zeroed(sw_queue_octets(4096));
+    const sw_address from = {.octets = {127, 0, 0, 1}, .family = 4, .port = 4000};
+    sw_telephone_event events[8];
+    sw_payload heads[8];
+    sw_rx_state state;
+    uint8_t data[4096];
+    uint32_t dice = 7;
+    CHECK(sw_queue_octets(4095) == 0 && sw_queue_init(queue, 4096, 4096) == SW_EINVAL);
+    CHECK(sw_queue_init(queue, sw_queue_octets(4096), 4096) == SW_OK);
+    if (is_queued)
+        sw_rx_hand_on(rx, queue);
+    CHECK(sw_rx_map(rx, 96, is_queued ? SW_PAYLOAD_QUEUED : SW_PAYLOAD_AUDIO + SW_CODEC_L16) == SW_OK);
+    CHECK(sw_rx_map(rx, 101, SW_PAYLOAD_EVENT) == SW_OK && sw_rx_map(rx, 13, SW_PAYLOAD_NOISE) == SW_OK);
+    for (uint32_t i = 0; i < 40000; i++) {
+        size_t n = (dice = dice * 1664525u + 1013904223u) >> 25;
+        uint8_t *datagram = exactly(n);
+        for (size_t k = 0; k < n; k++)
+            datagram[k] = (uint8_t)((dice = dice * 1664525u + 1013904223u) >> 24);
+        if (n >= 12) {
+            datagram[0] = (uint8_t)(0x80 | (dice % 7 ? datagram[0] & 3 : datagram[0] & 0x3F));
+            datagram[1] = types[(dice >> 20) % sizeof types];
+            sw_put16(datagram + 2, (uint16_t)(datagram[1] > 128 ? (dice % 3 ? n / 4 - 1 : datagram[3]) : i));
+            sw_put32(datagram + 8, 7);
+            if (datagram[1] == 200 || datagram[1] == 203)
+                sw_put32(datagram + 4, 7);
+        }
+        if ((dice >> 16) % 2)
+            sw_rx_datagram(rx, datagram, n, (int64_t)i * TICK, &from);
+        else
+            sw_rx_rtcp(rx, datagram, n, (int64_t)i * TICK, &from);
+        (void)sw_rx_tick(rx, (int64_t)i * TICK);
+        if (i % 16 == 0) {
+            CHECK(sw_rx_events(rx, events, 8) <= 8);
+            CHECK(sw_queue_take(queue, heads, 8, data, sizeof data) <= 8);
+        }
+        free(datagram);
+    }
+    sw_rx_flush(rx);
+    sw_rx_report(rx, &state);
+    CHECK(state.counters[SW_RX_DATAGRAMS] == 40000 && state.counters[SW_RX_RTCP_TAKEN] && state.counters[SW_RX_RTCP]);
+    CHECK(state.counters[SW_RX_EVENTS] && state.counters[SW_RX_NOISE]);
+    free(queue);
     free(rx);
     free(t);
 }
@@ -326,6 +380,8 @@ int main(void)
     check_ring();
     check_before_the_first();
     check_rubbish();
+    check_control_rubbish(0);
+    check_control_rubbish(1);
     check_one_writer_many_readers();
     check_engine(0);
     check_engine(1);
