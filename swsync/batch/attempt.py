@@ -105,18 +105,33 @@ class Attempt:
         self._clock = clock
         self._keep = keep or (lambda operation: operation())
 
-    def run(self, intent: Intent, on_answer: Callable[[Call], None] = lambda call: None) -> Ended:
-        """Dial, run the script, and say how it ended. Its turn has come: it is sent at once.
+    def run(
+        self,
+        intent: Intent,
+        wait_turn: Callable[[], bool],
+        on_answer: Callable[[Call], None] = lambda call: None,
+    ) -> Ended | None:
+        """Wait for the turn, dial, run the script, and say how it ended.
+
+        Args:
+            intent: What was committed.
+            wait_turn: Returns when it may be sent; False if it may not: then nothing was, and the result is None.
+            on_answer: Called with the call once somebody answers.
 
         Raises:
             Fenced: The lease has run out; nothing was sent.
         """
+        from swsync import call as _  # noqa: F401 -- loaded before the turn, so that the first dial is not late
+
         watch = Watch(self._clock, self._job.opt_out, self._seen(intent), self._opt_out(intent))
+        device = self._device(intent.row)
+        if not wait_turn():
+            return None
         sent = self._clock.now()
         self._pacer.sent(intent.tag)
         try:
             self._lease.check()
-            call = self._dial(intent, watch)
+            call = self._client.dial([[device]], tag=intent.tag, listen=watch.listeners(), wait_for_link=False)
         except Fenced:
             raise
         except (RelayError, ConnectionFailed, ConnectionClosed) as error:
@@ -144,12 +159,11 @@ class Attempt:
         number = intent.row.number
         return lambda: self._keep(lambda: self._ledger.add_do_not_call([number], "opted out"))
 
-    def _dial(self, intent: Intent, watch: Watch) -> Call:
+    def _device(self, row: Row) -> devices.Device:
         job = self._job
-        device = devices.phone(
-            intent.row.number, job.from_number, timeout=int(job.ring_timeout), max_duration=int(job.max_duration)
+        return devices.phone(
+            row.number, job.from_number, timeout=int(job.ring_timeout), max_duration=int(job.max_duration)
         )
-        return self._client.dial([[device]], tag=intent.tag, listen=watch.listeners(), wait_for_link=False)
 
     def _not_answered(self, error: Exception, watch: Watch, took: float) -> Ended:
         facts = watch.close(self._job.cost_per_minute)

@@ -323,13 +323,18 @@ class Runner:
 
     def _work(self, lease: Lease, intent: Intent) -> None:
         try:
-            if self._wait_turn(lease, intent):
-                attempt = Attempt(
-                    self._ledger, lease, job=self._job, script=self._script, client=self._client, pacer=self._pacer,
-                    clock=self._clock, keep=self._keep,
-                )  # fmt: skip
-                start = self._clock.time()
-                ended = attempt.run(intent, self._answered)
+            attempt = Attempt(
+                self._ledger, lease, job=self._job, script=self._script, client=self._client, pacer=self._pacer,
+                clock=self._clock, keep=self._keep,
+            )  # fmt: skip
+            start = self._clock.time()
+            tell(self._observers, "count", "dialed", {})
+            ended = attempt.run(intent, lambda: self._wait_turn(lease, intent), self._answered)
+            if ended is None:
+                with self._changed:
+                    self._dialed -= 1
+                self._keep(lambda: self._ledger.withdraw(lease, [intent], ""))
+            else:
                 self._settle(lease, intent, ended)
                 tell(self._observers, "span", "call", start, self._clock.time(), {"outcome": ended.outcome})
         except Fenced as error:
@@ -349,22 +354,15 @@ class Runner:
                 self._changed.notify_all()
 
     def _wait_turn(self, lease: Lease, intent: Intent) -> bool:
-        """Wait for the turn, then let the next intent in; False if it was taken back."""
+        """Wait for the turn, and let the next intent in; False if nothing may be sent any more."""
         try:
-            may = self._keep(lambda: self._pacer.wait_turn(lease)) and not self._stopping
-            may = may and not self._is_halted
-            may = may and not self._guard.judge(intent.row.zone, self._ledger.now()).until
+            may = bool(self._keep(lambda: self._pacer.wait_turn(lease))) and not (self._stopping or self._is_halted)
+            return may and not self._guard.judge(intent.row.zone, self._ledger.now()).until
         finally:
             with self._changed:
                 self._at_gate = False
+                self._dialed += 1
                 self._changed.notify_all()
-        if not may:
-            self._keep(lambda: self._ledger.withdraw(lease, [intent], ""))
-            return False
-        with self._changed:
-            self._dialed += 1
-        tell(self._observers, "count", "dialed", {})
-        return True
 
     def _keep(self, operation: Callable[[], Any]) -> Any:
         """Run a ledger operation until the ledger takes it, it is fenced, or nobody waits any more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -314,3 +315,28 @@ def test_a_file_that_is_no_ledger_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(LedgerError, match="name another file"):
         SqliteLedger(path)
+
+
+def test_slots_are_exact_whoever_takes_them(tmp_path: Path, clock: VirtualClock) -> None:
+    """Four ledgers on one file, ten threads each: every slot once, 1/rate apart, and nothing is saved up."""
+    ledgers = [SqliteLedger(tmp_path / "l.db", clock=clock) for _ in range(4)]
+    with ThreadPoolExecutor(40) as pool:
+        taken = list(pool.map(lambda i: ledgers[i % 4].take_token(20.0), range(40)))
+
+    assert [round(i / 20, 4) for i in range(40)] == sorted(round(delay or 0.0, 4) for delay in taken)
+    clock.sleep(3600)
+    assert [0.0, 0.05] == [round(ledgers[0].take_token(20.0) or 0.0, 4) for _ in range(2)]
+    assert 0.1 == round(ledgers[0].take_token(20.0, tokens=3) or 0.0, 4)
+    assert 0.25 == round(ledgers[0].take_token(20.0) or 0.0, 4)
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_dialing(tmp_path: Path) -> None:
+    """A slot a year ahead was never meant."""
+    ahead, back = VirtualClock(), VirtualClock()
+    ahead.sleep(365 * 86_400)
+    with SqliteLedger(tmp_path / "l.db", clock=ahead) as ledger:
+        ledger.take_token(1.0)
+    with SqliteLedger(tmp_path / "l.db", clock=back) as ledger:
+        assert 1.0 == ledger.take_token(1.0)

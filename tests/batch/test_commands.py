@@ -1,0 +1,87 @@
+"""``swsync batch`` from the list to the results, with the programs that people use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import swsync
+from swsync.cli import main
+
+LIST = "number,name,consent,zone\n+12025550148,Ann,yes,UTC\n+12025550141,Bob,yes,UTC\n911,Eve,yes,UTC\n"
+SETTINGS = ["from_number=+12025550199", "prefixes=+1202", "start=00:00", "end=24:00", "rate=20", "opt_out=9"]
+
+
+@pytest.fixture
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.csv").write_text(LIST)
+    return tmp_path
+
+
+def load() -> int:
+    return main(["batch", "load", "calls.db", "j", "list.csv", *(f"--set={setting}" for setting in SETTINGS)])
+
+
+def events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_from_a_list_to_results(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Load, preflight, run, status, retry, export, do-not-call, purge: each says what it did."""
+    with swsync.LocalRelay(tls=False) as relay:
+        known = relay.settings
+        for name, key in (("PROJECT_ID", "project"), ("API_TOKEN", "token"), ("SPACE", "host")):
+            monkeypatch.setenv(f"SIGNALWIRE_{name}", known[key])
+        assert 0 == load()
+        assert 0 == main(["batch", "preflight", "calls.db", "j"])
+        assert "emergency" in capsys.readouterr().out
+        assert 0 == main(["batch", "run", "--json", "calls.db", "j", "--say", "Hello {name}"])
+        (status,) = events(capsys)
+        assert {"done": 2, "skipped": 1} == status["statuses"]
+    assert 0 == main(["batch", "retry", "--json", "calls.db", "j", "--outcome", "busy"])
+    assert 0 == main(["batch", "export", "--json", "calls.db", "j", "out.csv", "--report", "report.html"])
+    assert 0 == main(["batch", "do-not-call", "--json", "calls.db", "j", "+12025550123"])
+    assert 0 == main(["batch", "cancel", "--json", "calls.db", "j"])
+    assert 0 == main(["batch", "status", "--json", "calls.db"])
+    assert 0 == main(["batch", "purge", "--json", "calls.db", "--older-than", "0d"])
+    found = {str(event["event"]): event for event in events(capsys)}
+    assert (1, 3, 1, 1) == (
+        found["retry"]["rows"],
+        found["exported"]["rows"],
+        found["do_not_call"]["added"],
+        found["cancelled"]["rows"],
+    )
+    assert "cancelled" == found["status"]["state"]
+    assert 3 == found["purged"]["rows"]
+    assert "+12025550148" in (directory / "out.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["load", "calls.db", "j", "list.csv"], "there is no job 'j'"),
+        (["load", "calls.db", "j", "list.csv", "--set", "from_number=+12025550199"], "prefixes="),
+        (["load", "calls.db", "j", "none.csv", *(f"--set={s}" for s in SETTINGS)], "no file none.csv"),
+        (["load", "calls.db", "j", "list.csv", "--set", "spede=2"], "no such setting"),
+        (["run", "calls.db", "j"], "--say"),
+        (["run", "calls.db", "j", "--script", "nowhere:f"], "module:function"),
+        (["status", "calls.db", "j"], "there is no job"),
+        (["purge", "calls.db", "--older-than", "long"], "90d"),
+        (["purge", "calls.db", "--older-than=-1d"], "negative"),
+    ],
+)
+def test_what_cannot_work_is_a_sentence(
+    directory: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1, and nothing of a traceback."""
+    code = main(["batch", *words])
+
+    errors = capsys.readouterr().err
+    assert 1 == code
+    assert sentence in errors
+    assert "Traceback" not in errors
