@@ -195,12 +195,17 @@ class RealClock:
 
     Args:
         speed: Seconds of this clock in a second of the machine.
+
+    Attributes:
+        receivers: With another speed than 1, the media receivers of this time by their addresses: senders of the same
+            process ask them how much they have taken.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
         if not speed > 0:
             raise ValueError(f"speed must be above zero, not {speed!r}")
         self.speed = speed
+        self.receivers = MemoryNet() if speed != 1.0 else None
 
     def now(self) -> float:
         return time.monotonic() * self.speed

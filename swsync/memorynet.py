@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from swsync.errors import MediaError
 
-__all__ = ["DatagramPlace", "Link", "MemoryNet", "SocketPlace", "net_of"]
+__all__ = ["DatagramPlace", "Link", "MemoryNet", "Receiving", "SocketPlace", "net_of"]
 
 FIRST_PORT = 16384
 
@@ -23,6 +23,15 @@ class DatagramPlace(Protocol):
 
     def feed(self, datagrams: Sequence[bytes], arrivals: Sequence[float], source: tuple[str, int]) -> None:
         """Take datagrams, with the times at which they arrive by the clock."""
+        ...
+
+
+class Receiving(Protocol):
+    """A receiver on sockets in a time that passes faster than life; its address is as for the other places."""
+
+    @property
+    def taken(self) -> int:
+        """Packets or messages that it has had."""
         ...
 
 
@@ -60,7 +69,7 @@ class MemoryNet:
         self._port = FIRST_PORT  # guarded by _lock; the next one that nobody asked for, so the same in every run
         self._last: float | None = None  # guarded by _lock; when `is_time` last said so
 
-    def open(self, address: Hashable, place: DatagramPlace | SocketPlace) -> None:
+    def open(self, address: Hashable, place: DatagramPlace | SocketPlace | Receiving) -> None:
         """Let a place be found.
 
         Raises:

@@ -93,6 +93,7 @@ class Core:
         self.l16_byteorder = "little"
         self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)
         self._connections_made = 0
+        self._has_warned = False
         self._workers: list[Thread] = []
         self._directory = ""  # of recordings and documents; made when the first is
         self._started = clock.now()
@@ -114,6 +115,14 @@ class Core:
     def note(self, text: str) -> None:
         """Write into the journal what the relay decided on its own."""
         self.record(0, "note", text=text)
+
+    def warn_of_best_effort(self) -> None:
+        """Say once that media in this time may get lost on its way to somebody who cannot be asked for progress."""
+        if not self._has_warned:
+            self._has_warned = True
+            text = f"media at speed {self.speed:g} may get lost: it waits only for swsync's receivers with this clock"
+            self.note(text)
+            logger.warning("%s", text)
 
     def start_worker(self, function: Callable[..., object], name: str, args: tuple[Any, ...]) -> None:
         """Run something that blocks on a thread of its own, which ``join_workers`` waits for."""

@@ -10,6 +10,7 @@ import base64
 import json
 import socket
 import struct
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from swsync.media.sender import packed_address
@@ -18,6 +19,7 @@ from swsync.memorynet import DatagramPlace, SocketPlace
 from .action import Action
 from .audio import RATE, both, payload
 from .call import LocalCall
+from .credit import Credit, credit_to
 
 if TYPE_CHECKING:
     from .core import Core
@@ -55,6 +57,7 @@ class MediaAction(Action):
     """What sends a call's audio frame by frame, from when it can to when it is stopped."""
 
     started_state = ""
+    messages_a_frame = 1
 
     def __init__(
         self, core: Core, call: LocalCall, params: dict[str, Any], *, codec: str, rate: int, ptime: int
@@ -69,6 +72,7 @@ class MediaAction(Action):
         self._timer: Timer | None = None
         self._is_open = False
         self._has_begun = False
+        self._credit: Credit | None = None
         self._is_told = False
 
     def opened(self) -> None:
@@ -86,7 +90,8 @@ class MediaAction(Action):
         self._next()
 
     def _next(self) -> None:
-        self._timer = self.core.pacer.call_at(self.call.time_of(self._position + self._samples), self._tick)
+        due = self.call.time_of(self._position + self._samples)
+        self._timer = self.core.pacer.call_at(max(due, self.core.loop.now()), self._tick)  # later, without credit
 
     def _tick(self) -> None:
         if not self.is_finished:
@@ -97,13 +102,23 @@ class MediaAction(Action):
     def _send_due(self) -> None:
         """Send the frames whose time has come."""
         now = self.core.loop.now() + EARLY
-        while self.call.time_of(self._position + self._samples) <= now:
+        while self.call.time_of(self._position + self._samples) <= now and self._may_send(now):
             begin, end = self._position, self._position + self._samples
             self._position = end
             self.send_frame(begin, end)
             if not self._is_told and not self.is_finished:
                 self._is_told = True
                 self.tell(self.started_state, **self.last_fields())
+
+    def _may_send(self, now: float) -> bool:
+        """Whether the receiver has room; at the end of the media it must have."""
+        return self._credit is None or self.is_finished or self._credit.take(self.messages_a_frame, now)
+
+    def ask_for_credit(self, address: Hashable) -> None:
+        """Find out whether the receiver at an address can be asked for its progress."""
+        self._credit = credit_to(self.core.clock, address)
+        if self._credit is None and self.core.speed > 1.0:
+            self.core.warn_of_best_effort()
 
     def media_begins(self) -> None:
         """Say on the media link what comes."""
@@ -141,6 +156,7 @@ class _OverWebSocket(MediaAction):
             place.connect(headers, lambda link: soon(self._link_opened, link), lambda why: soon(self._link_failed, why),
                           lambda: soon(self._link_lost), lambda text: soon(self.received, text))  # fmt: skip
             return
+        self.ask_for_credit(uri)
         assert self.core.net is not None
         self.core.net.open_media(
             uri, headers, self._link_opened, self._link_failed, self._link_lost, received=self.received
@@ -218,6 +234,7 @@ class TapAction(_OverWebSocket):
             return {"type": "ws", "params": {"codec": self.codec, "rate": self.rate}}
         self._destination = (params["addr"], params["port"])
         self._to = packed_address(*self._destination)
+        self.ask_for_credit(self._destination)
         self._source = self._find_place() or self.core.pacer.outlet.open(_address_towards(params["addr"]))
         self.core.loop.call_soon(self.opened)
         address, port = self._source
@@ -289,6 +306,7 @@ class StreamAction(_OverWebSocket):
     ) -> None:
         super().__init__(core, call, params, codec=codec, rate=rate, ptime=ptime)
         self.tracks = tracks
+        self.messages_a_frame = len(tracks)
         self.params = params
         self.stream_id = core.new_id()
         self._sequence_number = 0

@@ -75,7 +75,7 @@ class People:
                 nothing); None is the speech that ships with the package.
             greeting: Seconds to which the speech is cut or repeated; None leaves it as long as it is.
             speaks_after: Seconds from the answer to the first word; None is one second, but at least half a second of
-                real time.
+                real time, and four seconds at most.
             beep_after: Seconds from a machine's greeting to its beep; None is a machine without one.
             presses: Keys (0-9 # * A-D, w and W pause) that they press when they are asked for digits; several for
                 several times.

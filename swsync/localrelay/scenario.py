@@ -17,6 +17,7 @@ __all__ = ["KINDS", "OUTCOMES", "TABLE", "Behaviour", "behaviour_of", "scripted"
 
 OUTCOMES = ("answers", "busy", "noAnswer", "decline", "not_found", "error")
 KINDS = ("human", "machine", "fax")
+LATEST_WORD = 4.0  # seconds: whoever detects machines gives up at 4.5
 PRESSES = re.compile(r"[0-9#*A-DwW]*\Z", re.ASCII)
 
 
@@ -33,7 +34,8 @@ class Behaviour:
         shipped: Which one that is: ``speech``, ``machine`` or ``wrong``.
         greeting: Seconds that the speech is cut or repeated to; None leaves it as it is.
         speaks_after: Seconds between the answer and the first word; None is one second, but at least half a second of
-            real time: a client does not begin to listen sooner because the relay's time passes faster.
+            real time (and four seconds at most): a client does not begin to listen sooner because the relay's time
+            passes faster.
         beep_after: Seconds between a machine's greeting and its beep; None is a machine without one.
         presses: The keys they press the first time they are asked for digits, the second time, and so on; w and W are
             pauses of half a second and a second.
@@ -76,7 +78,7 @@ class Behaviour:
 
     def first_word(self, speed: float) -> float:
         """Return the seconds from the answer to the first word, with a clock that fast."""
-        return max(1.0, 0.5 * speed) if self.speaks_after is None else self.speaks_after
+        return min(max(1.0, 0.5 * speed), LATEST_WORD) if self.speaks_after is None else self.speaks_after
 
     def outcome_of(self, ring: int) -> str:
         """Return what comes of their n-th ring, counted from 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from swsync.clock import REAL
@@ -11,6 +12,8 @@ from swsync.media.playout import Frames, LiveReader, take_any
 from swsync.media.track import Track, wait_any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from swsync.clock import Clock
     from swsync.media.capture import Capture
     from swsync.media.follower import Forward, PcapRecording
@@ -41,6 +44,7 @@ class Receiver:
         self._pid = os.getpid()
         self._changed = clock.condition()
         self._tracks: dict[str, Track] = {}  # guarded by _changed; only ever grows
+        self._forget: Callable[[], object] = int  # set before anybody else has this object; does nothing
         self._has_ended = False  # guarded by _changed
         self._closed = False  # guarded by _changed
         self._blocks: dict[str, LiveReader] = {}  # guarded by _changed; the places of read()
@@ -59,6 +63,18 @@ class Receiver:
             self._changed.notify_all()
         for track in tracks if ended else ():
             track.end()
+
+    def _announce(self, address: Hashable) -> None:
+        """Let senders that live in the same scaled time ask how much has been taken."""
+        receivers = getattr(self._clock, "receivers", None)
+        if receivers is not None:
+            receivers.open(address, self)
+            self._forget = partial(receivers.close, address)
+
+    @property
+    def taken(self) -> int:
+        """Packets or messages of audio that have been received, whatever became of them."""
+        return sum(track.stats.packets for track in self.tracks.values())
 
     def _release(self) -> None:
         """Give back sockets and the like, once, after ``end``."""
@@ -366,6 +382,7 @@ class Receiver:
             recordings, self._recordings = self._recordings, []
             followers, self._followers = self._followers, []
         try:
+            self._forget()
             if not already:
                 self._release()
         finally:

@@ -131,6 +131,7 @@ class RtpReceiver(Receiver):
             raise
         self._track = track
         self._add_track(track)
+        self._announce((self.host, self.port))
 
     def _open_line(self, port: int | RtpPort, clock: Clock) -> SocketLine | MemoryLine | MemberLine:
         net = net_of(clock)

@@ -93,6 +93,7 @@ class WebSocketReceiver(Receiver):
         if net is None:
             self._attachment = attach(_Guest(self), paths, where.host, where.port, ssl_context)
             self._url = where.url(path, self._attachment.port, ssl_context, os.environ)
+            self._announce(self._url)
         else:
             nearby = self._attachment = MemoryAttachment(net, _Guest(self), clock, where.port)
             self._url = where.url(path, nearby.port, ssl_context, os.environ)

@@ -1,0 +1,102 @@
+"""Time that passes faster than life: media waits for swsync's receivers, and others are warned of."""
+
+from __future__ import annotations
+
+import logging
+import random
+import wave
+from array import array
+from pathlib import Path
+
+import pytest
+
+import swsync
+from swsync import media
+from swsync.clock import REAL, RealClock
+from swsync.localrelay.credit import WINDOW, Credit, credit_to
+
+from .receivers import udp_receiver
+
+TO, FROM = "+12025550123", "+12025550199"
+
+
+class Slow:
+    """A receiver that takes as much as the test says."""
+
+    taken = 0
+
+
+def test_credit_is_a_window() -> None:
+    """So many may be on the way; what has been taken makes room."""
+    receiver = Slow()
+    credit = Credit(receiver, patience=4.0)
+    assert [True] * WINDOW + [False] == [credit.take(1, 0.0) for _ in range(WINDOW + 1)]
+    receiver.taken = 10
+    assert [True] * 10 + [False] == [credit.take(1, 1.0) for _ in range(11)]
+    receiver.taken = 20
+    assert [True] * 5 + [False] == [credit.take(2, 4.5) for _ in range(6)]
+
+
+def test_what_is_lost_does_not_hold_the_sender_for_ever() -> None:
+    """Without progress for a while what was on the way is given up, and later progress counts as usual."""
+    receiver = Slow()
+    credit = Credit(receiver, patience=4.0)
+    for _ in range(WINDOW):
+        assert credit.take(1, 0.0)
+    receiver.taken = 40  # sixty were lost
+    assert credit.take(40, 1.0)
+    assert [False, False] == [credit.take(1, 1.0), credit.take(1, 4.9)]
+    assert credit.take(1, 5.1)
+    assert [True] * (WINDOW - 1) + [False] == [credit.take(1, 5.1) for _ in range(WINDOW)]
+    receiver.taken += 1
+    assert [True, False] == [credit.take(1, 5.2), credit.take(1, 5.2)]
+
+
+def test_who_can_be_asked() -> None:
+    """A receiver with the same clock, until it is closed; nobody in a time as in life."""
+    clock = RealClock(speed=20)
+    with media.RtpReceiver(clock=clock) as rtp, media.StreamReceiver(clock=clock) as stream:
+        address = (rtp.host, rtp.port)
+        assert credit_to(clock, address) is not None
+        assert credit_to(clock, stream.url) is not None
+        assert credit_to(RealClock(speed=20), address) is None
+        assert credit_to(REAL, address) is None
+    assert credit_to(clock, address) is None
+    assert credit_to(clock, stream.url) is None
+
+
+@pytest.mark.parametrize("via", ["stream", "rtp", "ws"])
+def test_speed_twenty_loses_nothing(tmp_path: Path, via: str) -> None:
+    """Thirty seconds of noise, of which every sample is in the file."""
+    noise = random.Random(via).randbytes(2 * 8000 * 60)
+    with swsync.LocalRelay(speed=20, tls=False) as relay:
+        relay.callee(TO, speech=noise, speaks_after=0.0)
+        with swsync.RelayClient(**relay.settings, request_timeout=200.0) as client:
+            call = client.dial_phone(to=TO, from_number=FROM, dial_timeout=200)
+            with call.capture(tmp_path / "a.wav", via=via, timeout=200) as capture:
+                capture.wait_duration(30, timeout=600)
+            call.hangup()
+        said = bytes(relay.calls[0].said)
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
+        recorded = array("h", file.readframes(file.getnframes()))[0::2]
+    middle = recorded[4000:-4000].tobytes()  # the two sides do not begin and end at the same instant
+    assert 1 == said.count(middle)
+    assert [0, 0] == [side.packets_lost for side in capture.quality.values()]
+
+
+def test_others_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A plain socket cannot be asked: the log and the journal say what to do."""
+    with (
+        caplog.at_level(logging.WARNING, "swsync.localrelay"),
+        udp_receiver() as sock,
+        swsync.LocalRelay(speed=4, tls=False) as relay,
+        swsync.RelayClient(**relay.settings) as client,
+    ):
+        host, port = sock.getsockname()
+        call = client.dial_phone(to=TO, from_number=FROM)
+        for _ in range(2):
+            tap = call.tap_audio(direction="both", device={"type": "rtp", "params": {"addr": host, "port": port}})
+            tap.wait_started(20)
+        call.hangup()
+        assert 1 == len([note for note in relay.journal.notes() if "may get lost" in note])
+    assert 1 == caplog.text.count("may get lost")
