@@ -13,6 +13,7 @@ PACKAGES = {
     "ffmpeg": "ffmpeg",
     "gst-launch-1.0": "gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav",
     "sipp": "sip-tester",
+    "baresip": "baresip-core",
     "sox": "sox",
     "tshark": "tshark",
     "espeak-ng": "espeak-ng",

@@ -6,6 +6,7 @@ import random
 import socket
 import subprocess
 import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -323,3 +324,55 @@ def test_sipp_echoes_what_swsync_sends(tool: Tool, start: Start, tmp_path: Path)
             got.append(media.RtpPacket.parse(sock.recv(2000)))
     assert media.encode(sound, "PCMU") == b"".join(packet.payload for packet in got)
     assert {sender.ssrc} == {packet.ssrc for packet in got}
+
+
+BARESIP = """poll_method epoll
+sip_listen 127.0.0.1:{sip}
+audio_player none
+audio_source aufile,{folder}/in.wav
+audio_alert none
+ausrc_srate 8000
+auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
+snd_path {folder}
+rtp_ports {rtp}-{last}
+module_path {modules}
+module g711.so
+module aufile.so
+module sndfile.so
+module_tmp account.so
+module_app menu.so
+"""
+
+
+def test_baresip_both_ways(tool: Tool, start: Start, tmp_path: Path) -> None:
+    """A softphone calls; what it plays is received, and what is sent to its port is what it decodes."""
+    said, heard = noise(8000, 4.0), noise(8000, 1.0)[::-1].copy()
+    with media.WavWriter(tmp_path / "in.wav") as writer:
+        writer.write(said)
+    sip, own, rtp = free_ports(), free_ports(), free_ports()
+    modules = next(iter(Path("/usr/lib").glob("**/baresip/modules")), Path("/usr/lib/baresip/modules"))
+    fields = {"sip": own, "folder": tmp_path, "rtp": rtp, "last": rtp + 1, "modules": modules}
+    (tmp_path / "config").write_text(BARESIP.format(**fields))
+    (tmp_path / "accounts").write_text("<sip:me@127.0.0.1>;regint=0;audio_codecs=PCMU;ptime=20\n")
+    (tmp_path / "contacts").write_text("")
+    array = media.ArraySink()
+    with media.RtpReceiver() as receiver, receiver.record(array):
+        (tmp_path / "answer.xml").write_text(ANSWERING.replace("{sdp}", SDP.format(port=receiver.port)))
+        common = ["-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", "1", "-nostdin", "-timeout", "40s"]
+        start(tool("sipp"), "-sf", tmp_path / "answer.xml", "-p", sip, *common, cwd=tmp_path)
+        phone = start(tool("baresip"), "-f", tmp_path, "-e", f"/dial sip:x@127.0.0.1:{sip}", "-t", "15", cwd=tmp_path)
+        assert receiver.wait_audio(15)
+        with media.RtpSender("127.0.0.1", rtp) as sender:
+            for _ in range(3):
+                sender.send(heard)
+        phone.communicate(timeout=60)  # it hangs up when its file is over, and ends by itself
+        receiver.end()
+        stats = receiver.stats
+    assert 0 == stats.packets_lost
+    assert likeness(said, array.samples) > 0.99
+    (dump,) = tmp_path.glob("dump-*-dec.wav")
+    with wave.open(str(dump)) as file:
+        decoded = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    assert likeness(heard, decoded) > 0.99
