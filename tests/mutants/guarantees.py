@@ -216,6 +216,27 @@ _SECURITY = [
         "media/test_wsstream.py",
     ),
     _mutant(
+        "C takes a message whose key comes twice, which json reads otherwise",
+        "csrc/streamscan.c",
+        "    if (*out != -1)\n        return 0; /* the key came twice */\n",
+        "",
+        "media/test_wsplain.py",
+    ),
+    _mutant(
+        "a frame that C leaves to others is not as it came",
+        "csrc/wsmedia.c",
+        "    if (!taken)\n        apply_mask(payload, octets, mask);",
+        "    if (0)\n        apply_mask(payload, octets, mask);",
+        "media/test_wsplain.py",
+    ),
+    _mutant(
+        "clear() leaves what was queued",
+        "swsync/media/streamsending.py",
+        "        self._queue.clear()\n",
+        "",
+        "localrelay/test_two_way_streams.py",
+    ),
+    _mutant(
         "a tap is open to whoever does not know its path",
         "swsync/media/wsendpoint.py",
         "attachment = listener.routes.get(path_key(request_path(request))) if listener is not None else None",
