@@ -216,10 +216,10 @@ _SECURITY = [
         "media/test_wsstream.py",
     ),
     _mutant(
-        "C takes a message whose key comes twice, which json reads otherwise",
-        "csrc/streamscan.c",
-        "    if (*out != -1)\n        return 0; /* the key came twice */\n",
-        "",
+        "base64 with spare bits that are not zero is taken",
+        "csrc/base64.c",
+        "return (b & 15) == 0;",
+        "return 1;",
         "media/test_wsplain.py",
     ),
     _mutant(
