@@ -18,7 +18,7 @@ from swsync.errors import ConfigurationError, ConnectionFailed
 from .places import is_loopback
 from .playback import SamePlace
 
-__all__ = ["get_json_or_text", "post_json"]
+__all__ = ["fetch_text", "post_json"]
 
 SECONDS = 10.0
 MOST = 1024 * 1024  # octets of an answer
@@ -62,7 +62,7 @@ def _ask(url: str, body: dict[str, Any], allow_remote: bool, timeout: float) -> 
     return str(data.decode("utf-8", "replace"))
 
 
-def get_json_or_text(url: str, about: dict[str, Any], *, allow_remote: bool) -> str:
+def fetch_text(url: str, about: dict[str, Any], *, allow_remote: bool) -> str:
     """Return a document from a URL, which is told of the call.
 
     Raises:
