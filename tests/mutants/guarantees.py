@@ -527,6 +527,35 @@ _LOCALRELAY = [
         ),
         ("localrelay/test_taps.py", "localrelay/test_calls.py"),
     ),
+    _mutant(
+        "a document's events reach the client",
+        "swsync/localrelay/call.py",
+        "session = to or self.session",
+        "session = self.session",
+        "localrelay/test_functions.py",
+        "localrelay/test_swml.py",
+    ),
+    _mutant(
+        "a document is fetched from beyond this machine",
+        "swsync/localrelay/web.py",
+        "if not allow_remote and not is_loopback",
+        "if False and not is_loopback",
+        "localrelay/test_functions.py",
+    ),
+    _mutant(
+        "the referee forgets who was away",
+        "swsync/localrelay/session.py",
+        "self.away.append((self._core.loop.now(), None))",
+        "pass",
+        "localrelay/test_links_and_networks.py",
+    ),
+    _mutant(
+        "the legs of an abandoned dial are forgotten before a silent link is noticed",
+        "swsync/dialing.py",
+        "LINGER = 150.0",
+        "LINGER = 30.0",
+        "localrelay/test_links_and_networks.py",
+    ),
 ]
 
 MUTANTS = [*_CONTROL, *_SECURITY, *_MEDIA, *_LOCALRELAY]
