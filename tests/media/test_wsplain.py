@@ -435,6 +435,12 @@ def test_base64(data: bytes) -> None:
         assert lib.SW_EROOM == lib.sw_base64_decode(text, len(text), room, len(data) - 1)
 
 
+@pytest.mark.parametrize("text", [b"AB==", b"AAB=", b"A===", b"AA=A", b"=AAA", b"AAA", b"AA==AAAA", b"AA-_", b"AA A"])
+def test_base64_that_is_none(text: bytes) -> None:
+    """Bits to spare that are not zero, padding where none belongs, other alphabets."""
+    assert decode(text) is None
+
+
 @given(st.one_of(st.binary(max_size=12), st.text("AB+/=Zz0 9", max_size=12).map(str.encode)))
 def test_base64_garbage(text: bytes) -> None:
     """Only canonical text is taken (RFC 4648 sections 3.1 to 3.5)."""
