@@ -134,19 +134,14 @@ def test_what_cannot_be() -> None:
         media.RtpPort(receivers=0)
 
 
-def test_taps_of_a_call_share_a_port() -> None:
-    """``call.tap`` tells each receiver the source that the relay names."""
+def test_a_tap_of_a_call_to_a_shared_port() -> None:
+    """``call.tap`` tells its receiver the source that the relay names."""
     with swsync.LocalRelay() as relay, swsync.RelayClient(**relay.settings) as client, media.RtpPort() as port:
         call = client.dial_phone(to="+12025550100", from_number="+12025550199")
-        receivers = [media.RtpReceiver(port=port, clock=client.clock) for _ in range(2)]
-        taps = [
-            call.tap_audio(direction=side, device=rx) for side, rx in zip(("speak", "listen"), receivers, strict=True)
-        ]
-        for rx in receivers:
-            assert rx.wait_audio(10)
-        assert receivers[0].source != receivers[1].source
-        for tap in taps:
-            tap.stop()
-            tap.wait(10)
+        receiver = media.RtpReceiver(port=port, clock=client.clock)
+        tap = call.tap_audio(direction="speak", device=receiver)
+        assert receiver.wait_audio(10)
+        assert tap.source_device["params"]["port"] == (receiver.source or ("", 0))[1]
+        tap.stop()
+        tap.wait(10)
         call.hangup()
-    assert all(rx.stats.packets > 0 for rx in receivers)

@@ -355,7 +355,7 @@ _MEDIA = [
     ),
     _mutant(
         "timestamps do not wrap",
-        "csrc/rtprx.c",
+        "csrc/rx.h",
         "return rx->ext_ts + (int32_t)(timestamp - (uint32_t)rx->ext_ts);",
         "return (int64_t)timestamp;",
         "media/test_udp.py",
