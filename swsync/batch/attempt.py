@@ -121,7 +121,7 @@ class Attempt:
         Raises:
             Fenced: The lease has run out; nothing was sent.
         """
-        from swsync import call as _  # noqa: F401 -- loaded before the turn, so that the first dial is not late
+        from swsync import call, dialing  # noqa: F401 -- loaded before the turn, so that the first dial is not late
 
         watch = Watch(self._clock, self._job.opt_out, self._seen(intent), self._opt_out(intent))
         device = self._device(intent.row)
@@ -131,15 +131,15 @@ class Attempt:
         self._pacer.sent(intent.tag)
         try:
             self._lease.check()
-            call = self._client.dial([[device]], tag=intent.tag, listen=watch.listeners(), wait_for_link=False)
+            answered = self._client.dial([[device]], tag=intent.tag, listen=watch.listeners(), wait_for_link=False)
         except Fenced:
             raise
         except (RelayError, ConnectionFailed, ConnectionClosed) as error:
             return self._not_answered(error, watch, self._clock.now() - sent)
         finally:
             self._pacer.shown(intent.tag)
-        on_answer(call)
-        outcome = self._talk(call, intent.row, watch)
+        on_answer(answered)
+        outcome = self._talk(answered, intent.row, watch)
         facts = watch.close(self._job.cost_per_minute)
         return Ended(outcome=outcome, facts=facts, systemic=self._unannounced(watch))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timezone
 from typing import Any
 
 import attrs
@@ -109,7 +110,7 @@ class Job:
                 "name the column that says who agreed to be called (consent=), or who answers for calling without one "
                 "(consent_waived_by='Jane Doe')"
             )
-        _ = self.hours
+        self.hours.next_start(0.0, timezone.utc, self.ring_timeout)  # raises if they leave no room
 
     @property
     def hours(self) -> Hours:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -61,7 +61,7 @@ class Hours:
         if unknown or not self.days:
             raise ConfigurationError(f"days of the week are {', '.join(DAYS)}, not {', '.join(sorted(unknown))!r}")
 
-    def allows(self, moment: float, zone: ZoneInfo, ring: float) -> bool:
+    def allows(self, moment: float, zone: tzinfo, ring: float) -> bool:
         """Whether a call may start at ``moment`` (seconds since 1970) and ring for ``ring`` seconds."""
         first, last = (datetime.fromtimestamp(m, timezone.utc).astimezone(zone) for m in (moment, moment + ring))
         return first.date() == last.date() and self._holds(first) and self._holds(last, at_end=True)
@@ -72,7 +72,7 @@ class Hours:
         inside = span.start <= wall <= span.end if at_end else span.start <= wall < span.end
         return inside and DAYS[local.weekday()] in self.days
 
-    def next_start(self, moment: float, zone: ZoneInfo, ring: float) -> float:
+    def next_start(self, moment: float, zone: tzinfo, ring: float) -> float:
         """The first moment from ``moment`` on at which a call may start.
 
         Raises:
@@ -89,5 +89,5 @@ class Hours:
                     return candidate
         raise ConfigurationError(f"the hours {self.start} to {self.end} leave no room for {ring:g} s of ringing")
 
-    def _opening(self, day: date, zone: ZoneInfo) -> datetime:
+    def _opening(self, day: date, zone: tzinfo) -> datetime:
         return datetime.combine(day, _time(self.start), zone).astimezone(timezone.utc)
