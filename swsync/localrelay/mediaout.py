@@ -213,6 +213,7 @@ class TapAction(_OverWebSocket):
         self.device = self._described(params["device"])
         self._place: DatagramPlace | None = None  # in virtual time, in place of a socket
         self._to = b""
+        self._way_out: tuple[str, int] | None = None
         self._source = ("", 0)
         self._sequence_number = core.random.getrandbits(16)
         self._ssrc = core.random.getrandbits(32)
@@ -235,7 +236,7 @@ class TapAction(_OverWebSocket):
         self._destination = (params["addr"], params["port"])
         self._to = packed_address(*self._destination)
         self.ask_for_credit(self._destination)
-        self._source = self._find_place() or self.core.pacer.outlet.open(_address_towards(params["addr"]))
+        self._source = self._find_place() or self._find_way()
         self.core.loop.call_soon(self.opened)
         address, port = self._source
         source = {"addr": address, "port": port, "codec": self.codec, "ptime": self.ptime, "rate": self.rate}
@@ -246,6 +247,16 @@ class TapAction(_OverWebSocket):
         net = self.core.memory_net
         self._place = None if net is None else net.find(self._destination)
         return None if net is None or self._place is None else ("127.0.0.1", net.free_port())
+
+    def _find_way(self) -> tuple[str, int]:
+        outlet = self.core.pacer.outlet
+        self._way_out = outlet.open(_address_towards(self._destination[0]), self._destination)
+        return outlet.source(self._way_out)
+
+    def release(self) -> None:
+        super().release()
+        if self._way_out is not None:
+            self.core.pacer.outlet.leave(self._way_out, self._destination)
 
     def media_begins(self) -> None:
         self._began = self._position
@@ -278,8 +289,8 @@ class TapAction(_OverWebSocket):
     def _send_packet(self, datagram: bytes) -> None:
         if self._place is not None:
             self._place.feed([datagram], [self.core.loop.now()], self._source)
-        else:
-            self.core.pacer.send(datagram, self._to, self._source[0])
+        elif self._way_out is not None:
+            self.core.pacer.send(datagram, self._to, self._way_out)
 
     def last_fields(self) -> dict[str, Any]:
         return {"tap": self.tap, "device": self.device}

@@ -6,6 +6,7 @@ do little else; so it wakes for the ticks of a grid, and what a tick sends over 
 
 from __future__ import annotations
 
+import itertools
 import math
 import socket
 from collections.abc import Callable
@@ -21,6 +22,8 @@ __all__ = ["Outlet", "Pacer"]
 GRAIN = 0.005  # real seconds between two ticks
 
 Due = list[Callable[[], object]]
+Way = tuple[str, int]
+"""An address of this machine, and which of the sockets there."""
 
 
 class Pacer:
@@ -58,37 +61,50 @@ class Pacer:
         finally:
             self.outlet.flush()
 
-    def send(self, datagram: bytes, where: bytes, from_address: str) -> None:
+    def send(self, datagram: bytes, where: bytes, way: Way) -> None:
         """Send a datagram with the others of this tick; outside one, after what is running now."""
-        if self.outlet.put(datagram, where, from_address):
+        if self.outlet.put(datagram, where, way):
             self._loop.call_soon(self.outlet.flush)
 
 
 class Outlet:
-    """The UDP sockets of one relay, one for each address of this machine, and what waits to leave by them."""
+    """The UDP sockets of one relay, and what waits to leave by them.
+
+    Taps share a socket, except those that go to the same port: a receiver may tell them apart by who sends.
+    """
 
     def __init__(self) -> None:
-        self._sockets: dict[str, socket.socket] = {}
-        self._waiting: dict[str, tuple[list[bytes], list[bytes]]] = {}
+        self._sockets: dict[Way, socket.socket] = {}
+        self._waiting: dict[Way, tuple[list[bytes], list[bytes]]] = {}
+        self._taken: set[tuple[Way, object]] = set()  # with the destinations that each socket has
         self._is_waiting = False
         self.dropped = 0  # datagrams that the system did not take
 
-    def open(self, address: str) -> tuple[str, int]:
-        """Return where packets from an address of this machine will come from."""
-        sock = self._sockets.get(address)
-        if sock is None:
+    def open(self, address: str, destination: object = None) -> Way:
+        """Return a way from an address of this machine to a destination that no other tap has."""
+        way = next(way for n in itertools.count() if ((way := (address, n)), destination) not in self._taken)
+        if way not in self._sockets:
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)  # a tick's packets at once
             sock.bind((address, 0))
             sock.setblocking(False)
-            self._sockets[address] = sock
-            self._waiting[address] = [], []
-        host, port = sock.getsockname()
+            self._sockets[way] = sock
+            self._waiting[way] = [], []
+        self._taken.add((way, destination))
+        return way
+
+    def source(self, way: Way) -> tuple[str, int]:
+        """Return where packets on a way come from."""
+        host, port = self._sockets[way].getsockname()
         return str(host), int(port)
 
-    def put(self, datagram: bytes, where: bytes, from_address: str) -> bool:
+    def leave(self, way: Way, destination: object = None) -> None:
+        """Another tap may have this way to the destination."""
+        self._taken.discard((way, destination))
+
+    def put(self, datagram: bytes, where: bytes, way: Way) -> bool:
         """Let one wait; true if it is the first."""
-        datagrams, addresses = self._waiting[from_address]
+        datagrams, addresses = self._waiting[way]
         datagrams.append(datagram)
         addresses.append(where)
         is_first, self._is_waiting = not self._is_waiting, True
@@ -97,9 +113,9 @@ class Outlet:
     def flush(self) -> None:
         """Send what waits."""
         self._is_waiting = False
-        for address, (datagrams, addresses) in self._waiting.items():
+        for way, (datagrams, addresses) in self._waiting.items():
             if datagrams:
-                self.dropped += len(datagrams) - send_many(self._sockets[address], datagrams, addresses)
+                self.dropped += len(datagrams) - send_many(self._sockets[way], datagrams, addresses)
                 datagrams.clear()
                 addresses.clear()
 

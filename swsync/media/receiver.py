@@ -68,6 +68,7 @@ class Receiver:
         """Let senders that live in the same scaled time ask how much has been taken."""
         receivers = getattr(self._clock, "receivers", None)
         if receivers is not None:
+            receivers.close(address)  # who had the port before and was never closed
             receivers.open(address, self)
             self._forget = partial(receivers.close, address)
 

@@ -131,7 +131,8 @@ class RtpReceiver(Receiver):
             raise
         self._track = track
         self._add_track(track)
-        self._announce((self.host, self.port))
+        if isinstance(port, int):  # on a shared one nobody could tell whose packets are asked about
+            self._announce((self.host, self.port))
 
     def _open_line(self, port: int | RtpPort, clock: Clock) -> SocketLine | MemoryLine | MemberLine:
         net = net_of(clock)

@@ -104,12 +104,15 @@ def test_a_tick_takes_what_is_due_together() -> None:
 def test_many_datagrams_leave_by_one_call() -> None:
     """In order, each to its address; with more than one system call takes."""
     with udp_receiver() as one, udp_receiver() as other, contextlib.closing(Outlet()) as outlet:
-        source = outlet.open("127.0.0.1")
-        assert source == outlet.open("127.0.0.1")
+        way = outlet.open("127.0.0.1", "one")
+        assert way == outlet.open("127.0.0.1", "other") != outlet.open("127.0.0.1", "one")
+        outlet.leave(way, "one")
+        assert way == outlet.open("127.0.0.1", "one")
+        source = outlet.source(way)
         to = [packed_address(*sock.getsockname()) for sock in (one, other)]
         head = b"\x80\0"
         for number in range(200):
-            is_first = outlet.put(head + number.to_bytes(2, "big") + bytes(8), to[number % 2], "127.0.0.1")
+            is_first = outlet.put(head + number.to_bytes(2, "big") + bytes(8), to[number % 2], way)
             assert (number == 0) == is_first
         outlet.flush()
         assert list(range(0, 200, 2)) == [packet.sequence_number for packet in packets_of(one)]
@@ -122,10 +125,10 @@ def test_many_datagrams_leave_by_one_call() -> None:
 def test_what_the_system_refuses_is_counted() -> None:
     """A datagram that is too long is dropped; those behind it leave."""
     with udp_receiver() as sock, contextlib.closing(Outlet()) as outlet:
-        outlet.open("127.0.0.1")
+        way = outlet.open("127.0.0.1")
         where = packed_address(*sock.getsockname())
         for size in (12, 70_000, 12):
-            outlet.put(b"\x80" + bytes(size - 1), where, "127.0.0.1")
+            outlet.put(b"\x80" + bytes(size - 1), where, way)
         outlet.flush()
         assert 2 == len(packets_of(sock))
         assert 1 == outlet.dropped
