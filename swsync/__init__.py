@@ -7,6 +7,7 @@ actions, events and constants are all here.
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from swsync.waiting import wait as wait
 
 __version__ = "0.1.0"
+
+# What is logged is the application's to show: without a handler of its own nothing is printed.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _NAMES = {
     "call": ["Call"],

@@ -184,9 +184,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     if arguments.verbose:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    else:
-        # An error is told once, in a sentence of its own.
-        logging.getLogger("swsync").addHandler(logging.NullHandler())
     output = Output(arguments.json)
     try:
         return int(arguments.run(arguments, output))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["RelayClient"]
 
 logger = logging.getLogger(__name__)
+wire = logging.getLogger("swsync.wire")
 
 # What calls and messages need (verbs, events, devices) is imported with the first of them: a client that only waits
 # takes 3 MiB less.
@@ -106,6 +107,7 @@ class RelayClient:
         self.clock: Clock = clock or REAL
         self._settings = settings
         self._connect_timeout = connect_timeout
+        self._transport = transport
         self._lock = threading.Lock()
         # Guarded by _lock.
         self._contexts = dict.fromkeys(_words("contexts", contexts or []))
@@ -126,7 +128,7 @@ class RelayClient:
         )
         self._inbound = InboundCalls(self._router, settings.max_active_calls)
         self._connection = self._router.connection = Connection(
-            transport or self._open_transport,
+            self._open_transport,
             Session(settings.project, settings.token, settings.jwt_token, f"swsync/{swsync.__version__}"),
             contexts=lambda: self.contexts,
             clock=self.clock,
@@ -145,7 +147,15 @@ class RelayClient:
         return f"<RelayClient {self._settings.url} {state}>"
 
     def _open_transport(self) -> Transport:
-        return WebSocketTransport(self._settings.url, self._settings.ca_file, self.clock)
+        if self._transport is not None:
+            transport = self._transport()
+        else:
+            transport = WebSocketTransport(self._settings.url, self._settings.ca_file, self.clock)
+        if wire.isEnabledFor(logging.DEBUG):
+            from swsync.wirelog import LoggedTransport
+
+            return LoggedTransport(transport, (self._settings.token, self._settings.jwt_token))
+        return transport
 
     # The link.
 

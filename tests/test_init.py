@@ -48,7 +48,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
-        ("import swsync", ["websocket", "websockets", "attrs", "attr", "cffi", "ssl", "asyncio", "json", "logging"]),
+        ("import swsync", ["websocket", "websockets", "attrs", "attr", "cffi", "ssl", "asyncio", "json"]),
         ("import swsync; swsync.RelayClient", ["websockets", "asyncio", "numpy", "matplotlib", "swsync._media"]),
         ("import swsync; swsync.RelayClient('p', 't', host='h.example')", ["attrs", "swsync.call", "swsync.events"]),
         ("import swsync; swsync.media.RtpReceiver", ["websocket", "websockets", "asyncio", "numpy"]),

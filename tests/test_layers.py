@@ -35,6 +35,7 @@ LAYERS = {
     "swsync.dispatcher": 3,
     "swsync.memorytransport": 2,
     "swsync.transport": 2,
+    "swsync.wirelog": 2,
     "swsync.wire": 2,
     "swsync.media": 2,
     "swsync.media.codec": 1,

@@ -34,7 +34,7 @@ from .webhooks import Webhooks, check_webhooks
 
 __all__ = ["Core", "MediaNet"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("swsync.relay")
 
 REMEMBERED = 10_000  # calls that are kept; an ended one among them is answered with 410 instead of 404
 

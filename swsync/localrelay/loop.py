@@ -15,7 +15,7 @@ from swsync.errors import ConnectionClosed
 
 __all__ = ["Loop", "Timer"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("swsync.relay")
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from .links import WebSocketLink
 
 __all__ = ["Net"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("swsync.relay")
 
 T = TypeVar("T")
 

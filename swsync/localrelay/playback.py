@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PlayAction", "SamePlace", "check_media", "check_volume", "fetch"]
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("swsync.relay")
 
 MAX_FILE = 32 * 1024 * 1024  # octets of one audio file
 FETCH_SECONDS = 10.0

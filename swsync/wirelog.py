@@ -1,0 +1,86 @@
+"""What goes over a link, in the log ``swsync.wire`` at DEBUG, without its secrets.
+
+Whether it is logged is decided when a link is made: a link that nobody listens to costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable
+
+from swsync.transport import Transport
+
+__all__ = ["LoggedTransport", "masked"]
+
+logger = logging.getLogger("swsync.wire")
+
+LONGEST = 4096  # characters of a frame that are logged
+
+# By their key, whatever they are; and the paths of media WebSockets, which are secrets themselves.
+_KEYS = re.compile(
+    r'("(?:[a-z_]*token|authorization_state|[a-z_]*password|[a-z_]*secret|api_key)"\s*:\s*)"(?:[^"\\]|\\.)*"',
+    re.IGNORECASE,
+)
+_PATHS = re.compile(r'(wss?://[^/"\\\s]+/)[^"\\\s]+')
+
+
+def masked(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return a frame's text without what lets others in.
+
+    Args:
+        text: The frame, JSON or not.
+        secrets: Values that are masked wherever they stand.
+    """
+    text = _PATHS.sub(r"\1***", _KEYS.sub(r'\1"***"', text))
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "***")
+    return text
+
+
+class LoggedTransport:
+    """A link that says what goes over it.
+
+    Args:
+        transport: The link itself.
+        secrets: Values that are masked wherever they stand in a frame.
+    """
+
+    def __init__(self, transport: Transport, secrets: Iterable[str]) -> None:
+        self._transport = transport
+        self._secrets = tuple(secrets)
+
+    def _log(self, direction: str, text: str) -> None:
+        # Masked before it is cut: half a secret is one too.
+        text = masked(text, self._secrets)
+        rest = len(text) - LONGEST
+        logger.debug("%s %s%s", direction, text[:LONGEST], f" ... and {rest} more" if rest > 0 else "")
+
+    def connect(self, timeout: float) -> None:
+        self._transport.connect(timeout)
+
+    def send(self, text: str) -> None:
+        self._log(">", text)
+        self._transport.send(text)
+
+    def send_later(self, text: str) -> None:
+        self._log(">", text)
+        getattr(self._transport, "send_later", self._transport.send)(text)
+
+    def receive(self, timeout: float) -> str | None:
+        text = self._transport.receive(timeout)
+        if text is not None:
+            self._log("<", text)
+        return text
+
+    def wake(self) -> None:
+        wake = getattr(self._transport, "wake", None)
+        if wake is not None:
+            wake()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
