@@ -457,15 +457,13 @@ class SqlLedger(Ledger):
 
     # Pace, do-not-call
 
-    def take_token(self, rate: float, tokens: int = 1, most: float = 60.0) -> float | None:
+    def take_token(self, rate: float, tokens: int = 1) -> float:
         with self.transaction() as tx:
             line = tx.execute(f"SELECT next, held_until FROM pace WHERE id = 1{self.for_update}").fetchone()
-            now = self.now()
-            start, following = next_slot(now, line[0], line[1], rate, tokens)
-            if start - now > most:
-                return None
-            tx.execute("UPDATE pace SET next = ? WHERE id = 1", (following,))
-            return start - now
+            wait, following = next_slot(self.now(), line[0], line[1], rate, tokens)
+            if following != line[0]:
+                tx.execute("UPDATE pace SET next = ? WHERE id = 1", (following,))
+            return wait
 
     def hold(self, seconds: float) -> None:
         with self.transaction() as tx:

@@ -331,8 +331,8 @@ class Ledger(ABC):
     # Pace, do-not-call
 
     @abstractmethod
-    def take_token(self, rate: float, tokens: int = 1, most: float = 60.0) -> float | None:
-        """Reserve the next slot of ``rate`` a second; returns the seconds until then, None if it is beyond ``most``."""
+    def take_token(self, rate: float, tokens: int = 1) -> float:
+        """Take a turn of ``rate`` a second: 0 if it was taken, else the seconds to wait before asking again."""
 
     @abstractmethod
     def hold(self, seconds: float) -> None:

@@ -1,7 +1,6 @@
 """Calls a second: GCRA, the generic cell rate algorithm (ITU-T I.371), on one row that all owners share.
 
-``next_slot`` is the rule itself. ``Pacer`` waits for slots, gives those up that it overslept, and halts while the
-service queues.
+``next_slot`` is the rule itself. ``Pacer`` waits for its turn, and halts while the service queues.
 """
 
 from __future__ import annotations
@@ -15,26 +14,33 @@ QUEUEING = 2.0
 """Seconds from a dial to its first leg beyond which the service is queueing."""
 
 STEPPED = 3600.0  # a slot farther ahead than that means that the clock was set back
+SOON = 0.0005  # seconds that are not worth another wait
+MADE_GOOD = 0.005  # seconds
 LOOK = 0.5  # seconds between two looks while halted
 
 
 def next_slot(now: float, next_free: float, held_until: float, rate: float, tokens: int) -> tuple[float, float]:
-    """Reserve room for ``tokens`` starts; nothing is saved up while nobody calls, so there is no burst.
+    """Take room for ``tokens`` starts, if it is time; nothing is saved up while nobody calls, so there is no burst.
+
+    The turn is taken at the moment of the start, not in advance: whoever wakes late shifts those behind, and never
+    crowds them. Up to 5 ms of lateness are made good, so that the rate is kept.
 
     Args:
         now: Seconds.
-        next_free: The first moment that is not reserved, from the last call.
+        next_free: When the next start may be, from the last call.
         held_until: Nothing starts before.
         rate: Starts a second.
         tokens: Starts that happen together.
 
     Returns:
-        When to start, and the new ``next_free``.
+        The seconds to wait before asking again, 0 if it was taken; and the new ``next_free``.
     """
     if next_free > now + STEPPED:
         next_free = now + tokens / rate
-    start = max(now, next_free, held_until)
-    return start, start + tokens / rate
+    wait = max(next_free, held_until) - now
+    if wait > SOON:
+        return wait, next_free
+    return 0.0, max(next_free, now - min(MADE_GOOD, 0.5 / rate)) + tokens / rate
 
 
 class Pacer:
@@ -50,8 +56,6 @@ class Pacer:
         self._ledger = ledger
         self._clock = clock
         self.rate = rate
-        # A start that comes late crowds the next one: it is given up, and another slot taken.
-        self.tolerance = min(0.015, 0.5 / rate)
         self._changed = clock.condition()
         self._unseen: dict[str, float] = {}  # tag -> when it was sent; guarded by _changed
         self._stopped = False  # guarded by _changed
@@ -64,15 +68,11 @@ class Pacer:
             if not self._wait_drained():
                 return False
             delay = self._ledger.take_token(self.rate, tokens)
-            if delay is None:
-                self._sleep(LOOK)
-                continue
-            start = self._clock.now() + delay
-            if not self._sleep(delay):
-                return False
-            if self._clock.now() - start <= self.tolerance:
+            if delay <= 0:
                 lease.check()
                 return True
+            if not self._sleep(min(delay, 2 * LOOK)):
+                return False
         return False
 
     def _wait_drained(self) -> bool:
