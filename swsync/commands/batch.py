@@ -3,201 +3,66 @@
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
-import signal
-import sys
-import threading
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import attrs
-
-from swsync.batch import Batch, Job, SqliteLedger, Summary, announce, record, survey
+from swsync.commands.arguments import complete, examples, positive
 from swsync.commands.output import Output
-from swsync.errors import ConfigurationError
 
-__all__ = ["run"]
+__all__ = ["add"]
 
-DAY = 86_400.0
-SPANS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
+TEXT = """Dial lists of numbers from a ledger (a file), nobody twice, whatever is killed
+in between: load a list, look at the preflight, run it, export the results.
+Credentials come from SIGNALWIRE_*."""
+EXAMPLES = """
+swsync batch load calls.db reminders people.csv --set from_number=+12025550199
+swsync batch preflight calls.db reminders
+swsync batch run calls.db reminders --say "Hello {name}, this is a reminder."
+swsync batch status calls.db
+swsync batch export calls.db reminders results.csv --report report.html
+"""
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declare the commands below it and their arguments."""
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="action")
+
+    def action(name: str, text: str, job: str | None = None) -> Any:
+        command = actions.add_parser(name, help=text, description=text)
+        complete(command, run)
+        command.add_argument("ledger", help="the ledger's file")
+        if name != "purge":
+            command.add_argument("job", nargs=job, help="the job's name")
+        return command
+
+    load = action("load", "Make a job, or change it, and add the rows of a CSV or Parquet file.")
+    load.add_argument("file", help="a list with a head: number, consent, zone ...")
+    load.add_argument("--job-file", metavar="JSON", help="the job's settings")
+    load.add_argument("--set", action="append", metavar="NAME=VALUE", help="one setting, such as rate=2")
+    action("preflight", "Say what a run would dial, skip and cost. Nobody is called.")
+    for name, text in (("run", "Dial what is due."), ("resume", "Let a paused job go on, and dial what is due.")):
+        command = action(name, f"{text} Credentials come from SIGNALWIRE_*.")
+        command.add_argument(
+            "--say", metavar="TEXT", help="what is said, with columns as {name}; or an address of audio"
+        )
+        command.add_argument("--ask", action="append", metavar="TEXT", help="a question that is answered by a key")
+        command.add_argument("--listen", type=positive, metavar="SECONDS", help="let them speak after --say")
+        command.add_argument("--script", metavar="MODULE:NAME", help="a function script(call, row) of your own")
+    action("status", "Say where a job stands, or all.", "?")
+    retry = action("retry", "Dial rows with these outcomes once more.")
+    retry.add_argument("--outcome", action="append", metavar="NAME", help="such as busy; may be given again")
+    retry.add_argument("--unknown", action="store_true", help="also what was in flight at a crash: they may have rung")
+    export = action("export", "Write rows and results.")
+    export.add_argument("file", help="a CSV, or with .parquet a Parquet file")
+    export.add_argument("--report", metavar="HTML", help="a page with pictures")
+    action("cancel", "Dial nothing more of a job, for good.")
+    action("do-not-call", "Never call these numbers again, in any job.").add_argument("number", nargs="+")
+    purge = action("purge", "Remove the personal data of rows that ended long ago, and their recordings.")
+    purge.add_argument("--older-than", required=True, metavar="TIME", help="such as 90d or 12h")
+    parser.description, parser.epilog = TEXT, examples(EXAMPLES)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> None:
-    """Run one of the batch commands."""
-    COMMANDS[arguments.action](arguments, output)
+    """Run one of them."""
+    from swsync.commands import batchactions
 
-
-def _seconds(text: str) -> float:
-    """Read ``90d``, ``12h`` ..."""
-    try:
-        value = float(text[:-1]) * SPANS[text[-1:]]
-    except (KeyError, ValueError):
-        raise ConfigurationError(f"a time is a number and s, m, h or d, such as 90d, not {text!r}") from None
-    if not value >= 0:
-        raise ConfigurationError(f"a time must not be negative: {text!r}")
-    return value
-
-
-def _options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The job's settings: a JSON file, and ``--set name=value`` above it."""
-    options: dict[str, Any] = {}
-    if arguments.job_file:
-        try:
-            options = json.loads(Path(arguments.job_file).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{arguments.job_file} is no JSON file that can be read: {error}") from None
-        if not isinstance(options, dict):
-            raise ConfigurationError(f"{arguments.job_file} must hold one JSON object, the settings of a job")
-    for assignment in arguments.set or ():
-        name, found, value = assignment.partition("=")
-        if not found:
-            raise ConfigurationError(f"--set takes name=value, not {assignment!r}")
-        options[name] = _value(name, value)
-    return options
-
-
-def _value(name: str, text: str) -> Any:
-    """A setting from the command line: text where the job wants text, else JSON."""
-    wanted = {field.name: str(field.type) for field in attrs.fields(Job)}.get(name, "str")
-    if wanted.startswith("str"):
-        return text
-    if wanted.startswith("tuple"):
-        return tuple(part for part in text.split(",") if part)
-    try:
-        return json.loads(text)
-    except ValueError:
-        raise ConfigurationError(f'{name} takes JSON, such as 2.5 or {{"busy": 600}}, not {text!r}') from None
-
-
-def _open(arguments: argparse.Namespace, script: Any = None) -> Batch:
-    return Batch(arguments.job, arguments.ledger, script)
-
-
-def _load(arguments: argparse.Namespace, output: Output) -> None:
-    options = _options(arguments)
-    try:
-        batch = Batch(arguments.job, arguments.ledger, **options)
-    except TypeError as error:
-        raise ConfigurationError(f"a job has no such setting: {error}") from None
-    with batch:
-        loaded = batch.load(arguments.file)
-        output.say(f"{loaded.added} rows added, {loaded.duplicates} were there already.")
-        output.event("loaded", added=loaded.added, duplicates=loaded.duplicates)
-
-
-def _preflight(arguments: argparse.Namespace, output: Output) -> None:
-    with _open(arguments) as batch:
-        found = batch.preflight()
-    output.say(str(found))
-    output.event("preflight", **attrs.asdict(found))
-
-
-def _script(arguments: argparse.Namespace) -> Any:
-    """What ``--say``, ``--ask`` or ``--script module:function`` names."""
-    if arguments.script:
-        module, _, name = arguments.script.partition(":")
-        sys.path.insert(0, "")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ConfigurationError(f"--script takes module:function; {arguments.script}: {error}") from None
-    if arguments.ask:
-        return survey({f"answer_{n}": text for n, text in enumerate(arguments.ask, 1)}, thanks=arguments.say or "")
-    if arguments.listen:
-        return record(arguments.say or "", seconds=arguments.listen)
-    if arguments.say:
-        return announce(arguments.say)
-    raise ConfigurationError("say what is done on a call: --say TEXT, --ask TEXT or --script module:function")
-
-
-def _run(arguments: argparse.Namespace, output: Output) -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop drains, as Ctrl-C does
-    with _open(arguments, _script(arguments)) as batch:
-        if arguments.action == "resume":
-            batch.resume()
-        summary = batch.run(progress=not output.as_json)
-    _tell(summary, output)
-
-
-def _status(arguments: argparse.Namespace, output: Output) -> None:
-    with SqliteLedger(arguments.ledger) as ledger:
-        for name in [arguments.job] if arguments.job else ledger.jobs():
-            _tell(Batch(name, ledger).status(), output)
-
-
-def _tell(summary: Summary, output: Output) -> None:
-    state = summary.state + (f": {summary.reason}" if summary.reason else "")
-    output.say(f"{summary.job} ({state}), {summary.calls} dials, {summary.minutes:.1f} min, cost {summary.cost:.2f}")
-    for name, count in summary.statuses.items():
-        output.say(f"  {count:8}  {name}")
-    for name, count in sorted(summary.outcomes.items(), key=lambda item: -item[1]):
-        output.say(f"  {count:8}    {name}")
-    fields = attrs.asdict(summary)
-    fields.pop("progress")
-    output.event("status", **fields)
-
-
-def _retry(arguments: argparse.Namespace, output: Output) -> None:
-    with _open(arguments) as batch:
-        again, held = batch.retry(*(arguments.outcome or ()), unknown=arguments.unknown)
-    output.say(f"{again} rows will be dialed once more.")
-    if held:
-        output.say(
-            f"{held} unknown ones not: the process that may have dialed them is stopped, not dead. End it first."
-        )
-    output.event("retry", rows=again, held=held)
-
-
-def _export(arguments: argparse.Namespace, output: Output) -> None:
-    with _open(arguments) as batch:
-        count = batch.export(arguments.file)
-        if arguments.report:
-            batch.report(arguments.report)
-    output.say(f"{count} rows in {arguments.file}.")
-    output.event("exported", rows=count, file=arguments.file, report=arguments.report)
-
-
-def _cancel(arguments: argparse.Namespace, output: Output) -> None:
-    with _open(arguments) as batch:
-        count = batch.cancel()
-    output.say(f"{count} rows will not be dialed.")
-    output.event("cancelled", rows=count)
-
-
-def _purge(arguments: argparse.Namespace, output: Output) -> None:
-    with SqliteLedger(arguments.ledger) as ledger:
-        count, recordings = ledger.purge(_seconds(arguments.older_than))
-    left = []
-    for path in map(Path, recordings):
-        try:
-            path.unlink(missing_ok=True)
-        except OSError:
-            left.append(str(path))
-    output.say(f"The personal data of {count} rows is gone, and {len(recordings) - len(left)} recordings.")
-    output.event("purged", rows=count, recordings=len(recordings) - len(left), left=left)
-    if left:
-        raise ConfigurationError(f"these recordings could not be deleted: {', '.join(left)}")
-
-
-def _do_not_call(arguments: argparse.Namespace, output: Output) -> None:
-    with _open(arguments) as batch:
-        count = batch.do_not_call(arguments.number)
-    output.say(f"{count} numbers will never be called from this ledger again.")
-    output.event("do_not_call", added=count)
-
-
-COMMANDS: dict[str, Callable[[argparse.Namespace, Output], None]] = {
-    "load": _load,
-    "preflight": _preflight,
-    "run": _run,
-    "resume": _run,
-    "status": _status,
-    "retry": _retry,
-    "export": _export,
-    "cancel": _cancel,
-    "purge": _purge,
-    "do-not-call": _do_not_call,
-}
+    batchactions.run(arguments, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import shutil
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import swsync
+from swsync.commands.arguments import complete, positive
 from swsync.commands.output import Output
 from swsync.errors import ConfigurationError
 from swsync.picture import draw_waveforms
@@ -17,10 +19,18 @@ if TYPE_CHECKING:
     from swsync.calling._base import Action
     from swsync.calling.capture import CallCapture
 
-__all__ = ["run"]
+__all__ = ["add"]
 
 TO, FROM = "+12025550100", "+12025550199"
 REMINDER = "Hello, this is a reminder of your appointment tomorrow at ten."
+TEXT = """Dial a simulated person over a RELAY server on this machine, play a sentence to
+her, and record both sides. Needs no account, and nothing leaves this machine.
+Leaves call.wav (left: said, right: heard) and call.png."""
+EXAMPLES = """
+swsync demo                     a call of a few seconds, its audio over RTP
+swsync demo --via stream        the same over a WebSocket
+swsync demo --speed 4 --json    quicker, for a program
+"""
 STEP = 0.1  # seconds between two looks at a recording that runs
 
 
@@ -81,17 +91,23 @@ def _table(capture: CallCapture, output: Output) -> None:
         )
 
 
-def run(*, via: str, directory: str, speed: float, output: Output) -> None:
-    """Dial a simulated person over a local relay, play to her, record both sides, draw them.
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    command.add_argument(
+        "--via", choices=("rtp", "ws", "stream"), default="rtp", help="how the audio comes (default: rtp)"
+    )
+    command.add_argument("--out", metavar="DIR", default=".", help="where call.wav and call.png go (default: here)")
+    command.add_argument(
+        "--speed", type=positive, default=1.0, metavar="N", help="N times as fast as life (default: 1)"
+    )
+    complete(command, run, TEXT, EXAMPLES)
 
-    Args:
-        via: ``rtp``, ``ws`` (taps) or ``stream``.
-        directory: Where ``call.wav`` and ``call.png`` are written.
-        speed: How many times as fast as life.
-        output: What to print to.
-    """
+
+def run(arguments: argparse.Namespace, output: Output) -> None:
+    """Dial a simulated person over a local relay, play to her, record both sides, draw them."""
+    via, speed = arguments.via, arguments.speed
     _check_extra()
-    out = _directory(directory)
+    out = _directory(arguments.out)
     wav, png = out / "call.wav", out / "call.png"
     output.say("Starting a RELAY server on this machine ...")
     with swsync.LocalRelay(speed=speed) as relay, swsync.RelayClient(**relay.settings) as client:

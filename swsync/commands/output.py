@@ -1,12 +1,15 @@
-"""What a command prints: lines for people, or JSON objects for programs."""
+"""What a command prints: lines for people, or JSON objects for programs, and how far it is for those who watch."""
 
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import sys
+import threading
 from typing import Any
 
-__all__ = ["Output", "printable"]
+__all__ = ["Output", "printable", "shown"]
 
 
 def printable(text: str) -> str:
@@ -14,8 +17,22 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
+def shown(text: object) -> str:
+    """What a peer sent, in one line: it cannot make up lines of ours either."""
+    return printable(str(text)).replace("\n", "\\n")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity: what has no finite value is null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {str(name): _finite(one) for name, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
 class Output:
-    """Where a command says what happens.
+    """Where a command says what happens. Any thread may use it.
 
     Args:
         as_json: One JSON object a line on stdout; text for people goes to stderr then.
@@ -24,12 +41,45 @@ class Output:
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self._people = sys.stderr if as_json else sys.stdout
+        self._lock = threading.Lock()
+        self._is_painted = False  # guarded by _lock: a status stands in the last line of the terminal
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that knows less than UTF-8 gets \u escapes, not a traceback
+                stream.reconfigure(errors="backslashreplace")
+
+    def leave_stdout(self) -> None:
+        """Stdout belongs to the audio from now on: people are spoken to on stderr."""
+        self._people = sys.stderr
 
     def say(self, text: str = "") -> None:
         """Print a line for people."""
-        print(printable(text), file=self._people, flush=True)
+        with self._lock:
+            self._wipe()
+            self._people.write(printable(text) + "\n")
+            self._people.flush()
 
     def event(self, event: str, **fields: Any) -> None:
         """Print one JSON object, if JSON was asked for."""
         if self.as_json:
-            print(json.dumps({"event": event, **fields}), flush=True)
+            with self._lock:
+                sys.stdout.write(json.dumps({"event": event, **_finite(fields)}) + "\n")
+                sys.stdout.flush()
+
+    def status(self, text: str) -> None:
+        """Show how far it is, in the last line of a terminal, over what was there; "" wipes it. Elsewhere nothing."""
+        if not sys.stderr.isatty() or self.as_json:
+            return
+        with self._lock:
+            self._wipe()
+            if text:
+                width = shutil.get_terminal_size().columns - 1
+                sys.stderr.write(shown(text)[:width])
+                sys.stderr.flush()
+                self._is_painted = True
+
+    def _wipe(self) -> None:
+        """Requires _lock."""
+        if self._is_painted:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._is_painted = False

@@ -2,62 +2,72 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from typing import TYPE_CHECKING
 
 import swsync
 from swsync.clock import REAL
+from swsync.commands.arguments import complete, port, positive
 from swsync.commands.output import Output
 from swsync.commands.relaytable import Painter
 
 if TYPE_CHECKING:
     from swsync.localrelay import LocalRelay
 
-__all__ = ["run"]
+__all__ = ["add"]
 
+TEXT = """Run a RELAY server on this machine, with simulated people who answer, speak and
+press keys. It prints the variables that point a client of any language at it.
+In a terminal it shows its sessions and calls. Ctrl-C ends it."""
+EXAMPLES = """
+swsync relay                          a server on port 8443
+swsync relay --port 0 --json          for a program: the first line says where it listens
+swsync relay --inbound office         somebody calls, once a client listens on the context office
+swsync relay --callees people.toml --faults faults.toml
+"""
 LOOK = 0.25  # real seconds between two looks
 MOST = 200  # calls that are looked at
 
 
-def run(
-    *,
-    output: Output,
-    host: str,
-    port: int,
-    tls: bool,
-    project: str | None,
-    token: str | None,
-    inbound: str | None,
-    callees: str | None,
-    faults: str | None,
-    speed: float,
-    allow_remote: bool,
-) -> None:
-    """Serve until interrupted.
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    command.add_argument(
+        "--bind", "--host", dest="host", default="localhost", metavar="HOST",
+        help="name or address to listen on (default: localhost); beyond this machine a --token is required",
+    )  # fmt: skip
+    command.add_argument("--port", type=port, default=8443, help="0 picks a free one (default: 8443)")
+    command.add_argument("--project", help="the only project that is let in (default: any)")
+    command.add_argument("--token", help="the only token that is let in (default: any)")
+    command.add_argument("--inbound", metavar="CONTEXT", help="place a call to CONTEXT once a client listens on it")
+    command.add_argument("--callees", metavar="FILE", help="who is called and who calls in, as TOML or JSON")
+    command.add_argument("--faults", metavar="FILE", help="what goes wrong, as TOML or JSON")
+    command.add_argument("--no-tls", dest="tls", action="store_false", help="ws:// on loopback, without a CA")
+    command.add_argument("--allow-remote", action="store_true", help="let media and webhooks leave this machine")
+    command.add_argument(
+        "--speed", type=positive, default=1.0, metavar="N", help="N times as fast as life (default: 1)"
+    )
+    complete(command, run, TEXT, EXAMPLES)
 
-    Args:
-        output: What to print to.
-        host: Name or address to listen on; beyond loopback a token is required.
-        port: Port to listen on; 0 picks a free one.
-        tls: Whether to speak TLS, with a CA of its own.
-        project: The only project that is let in, or any.
-        token: The only token that is let in, or any.
-        inbound: Place a call to this context as soon as a client listens on it.
-        callees: A file of people and calls.
-        faults: A file of faults.
-        speed: How many times as fast as life.
-        allow_remote: Let media, downloads and webhooks leave this machine.
-    """
+
+def run(arguments: argparse.Namespace, output: Output) -> None:
+    """Serve until interrupted."""
     with swsync.LocalRelay(
-        host=host, port=port, tls=tls, project=project, token=token, speed=speed, allow_remote=allow_remote
+        host=arguments.host,
+        port=arguments.port,
+        tls=arguments.tls,
+        project=arguments.project,
+        token=arguments.token,
+        speed=arguments.speed,
+        allow_remote=arguments.allow_remote,
     ) as relay:
-        if callees is not None:
-            relay.load(callees)
-        if faults is not None:
-            relay.faults.load(faults)
+        if arguments.callees is not None:
+            relay.load(arguments.callees)
+        if arguments.faults is not None:
+            relay.faults.load(arguments.faults)
         _introduce(relay, output)
-        if inbound is not None:
-            relay.place_call(context=inbound)
+        if arguments.inbound is not None:
+            relay.place_call(context=arguments.inbound)
         if not output.as_json and sys.stdout.isatty():
             painter = Painter(sys.stdout)
             while True:

@@ -1,0 +1,63 @@
+"""What the arguments of commands have in common: their types, and the shape of a help page."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swsync.commands.output import Output
+
+    Run = Callable[[argparse.Namespace, Output], int | None]
+
+__all__ = ["address", "complete", "examples", "positive", "port", "whole"]
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError("must be a number above zero")
+    return value
+
+
+def whole(text: str) -> int:
+    """A whole number above zero."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be a whole number above zero")
+    return value
+
+
+def port(text: str) -> int:
+    """A port; 0 is any free one."""
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError("must be a port, 0 to 65535")
+    return value
+
+
+def address(text: str) -> tuple[str, int]:
+    """``HOST:PORT``, ``[IPV6]:PORT``."""
+    host, colon, number = text.rpartition(":")
+    if not colon or not host or not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= 65535:
+        raise argparse.ArgumentTypeError("must be HOST:PORT, such as 127.0.0.1:5004")
+    return host.strip("[]"), int(number)
+
+
+def examples(lines: str) -> str:
+    """Examples as the end of a help page."""
+    return "examples:\n" + "\n".join(f"  {line}" for line in lines.strip().splitlines())
+
+
+def complete(command: Any, run: Run, text: str = "", lines: str = "") -> None:
+    """Give a command what all have: ``--json``, ``-v``, its text, its examples, and what runs it."""
+    command.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    command.add_argument(
+        "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what happens to stderr"
+    )
+    command.description = text or command.description
+    command.epilog = examples(lines) if lines else command.epilog
+    command.set_defaults(run=run)

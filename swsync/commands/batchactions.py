@@ -1,0 +1,203 @@
+"""What the commands below ``swsync batch`` do."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from swsync.batch import Batch, Job, SqliteLedger, Summary, announce, record, survey
+from swsync.commands.output import Output
+from swsync.errors import ConfigurationError
+
+__all__ = ["run"]
+
+DAY = 86_400.0
+SPANS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
+
+
+def run(arguments: argparse.Namespace, output: Output) -> None:
+    """Run one of the batch commands."""
+    COMMANDS[arguments.action](arguments, output)
+
+
+def _seconds(text: str) -> float:
+    """Read ``90d``, ``12h`` ..."""
+    try:
+        value = float(text[:-1]) * SPANS[text[-1:]]
+    except (KeyError, ValueError):
+        raise ConfigurationError(f"a time is a number and s, m, h or d, such as 90d, not {text!r}") from None
+    if not value >= 0:
+        raise ConfigurationError(f"a time must not be negative: {text!r}")
+    return value
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The job's settings: a JSON file, and ``--set name=value`` above it."""
+    options: dict[str, Any] = {}
+    if arguments.job_file:
+        try:
+            options = json.loads(Path(arguments.job_file).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{arguments.job_file} is no JSON file that can be read: {error}") from None
+        if not isinstance(options, dict):
+            raise ConfigurationError(f"{arguments.job_file} must hold one JSON object, the settings of a job")
+    for assignment in arguments.set or ():
+        name, found, value = assignment.partition("=")
+        if not found:
+            raise ConfigurationError(f"--set takes name=value, not {assignment!r}")
+        options[name] = _value(name, value)
+    return options
+
+
+def _value(name: str, text: str) -> Any:
+    """A setting from the command line: text where the job wants text, else JSON."""
+    wanted = {field.name: str(field.type) for field in attrs.fields(Job)}.get(name, "str")
+    if wanted.startswith("str"):
+        return text
+    if wanted.startswith("tuple"):
+        return tuple(part for part in text.split(",") if part)
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigurationError(f'{name} takes JSON, such as 2.5 or {{"busy": 600}}, not {text!r}') from None
+
+
+def _open(arguments: argparse.Namespace, script: Any = None) -> Batch:
+    return Batch(arguments.job, arguments.ledger, script)
+
+
+def _load(arguments: argparse.Namespace, output: Output) -> None:
+    options = _options(arguments)
+    try:
+        batch = Batch(arguments.job, arguments.ledger, **options)
+    except TypeError as error:
+        raise ConfigurationError(f"a job has no such setting: {error}") from None
+    with batch:
+        loaded = batch.load(arguments.file)
+        output.say(f"{loaded.added} rows added, {loaded.duplicates} were there already.")
+        output.event("loaded", added=loaded.added, duplicates=loaded.duplicates)
+
+
+def _preflight(arguments: argparse.Namespace, output: Output) -> None:
+    with _open(arguments) as batch:
+        found = batch.preflight()
+    output.say(str(found))
+    output.event("preflight", **attrs.asdict(found))
+
+
+def _script(arguments: argparse.Namespace) -> Any:
+    """What ``--say``, ``--ask`` or ``--script module:function`` names."""
+    if arguments.script:
+        module, _, name = arguments.script.partition(":")
+        sys.path.insert(0, "")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigurationError(f"--script takes module:function; {arguments.script}: {error}") from None
+    if arguments.ask:
+        return survey({f"answer_{n}": text for n, text in enumerate(arguments.ask, 1)}, thanks=arguments.say or "")
+    if arguments.listen:
+        return record(arguments.say or "", seconds=arguments.listen)
+    if arguments.say:
+        return announce(arguments.say)
+    raise ConfigurationError("say what is done on a call: --say TEXT, --ask TEXT or --script module:function")
+
+
+def _run(arguments: argparse.Namespace, output: Output) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop drains, as Ctrl-C does
+    with _open(arguments, _script(arguments)) as batch:
+        if arguments.action == "resume":
+            batch.resume()
+        summary = batch.run(progress=not output.as_json)
+    _tell(summary, output)
+
+
+def _status(arguments: argparse.Namespace, output: Output) -> None:
+    with SqliteLedger(arguments.ledger) as ledger:
+        for name in [arguments.job] if arguments.job else ledger.jobs():
+            _tell(Batch(name, ledger).status(), output)
+
+
+def _tell(summary: Summary, output: Output) -> None:
+    state = summary.state + (f": {summary.reason}" if summary.reason else "")
+    output.say(f"{summary.job} ({state}), {summary.calls} dials, {summary.minutes:.1f} min, cost {summary.cost:.2f}")
+    for name, count in summary.statuses.items():
+        output.say(f"  {count:8}  {name}")
+    for name, count in sorted(summary.outcomes.items(), key=lambda item: -item[1]):
+        output.say(f"  {count:8}    {name}")
+    fields = attrs.asdict(summary)
+    fields.pop("progress")
+    output.event("status", **fields)
+
+
+def _retry(arguments: argparse.Namespace, output: Output) -> None:
+    with _open(arguments) as batch:
+        again, held = batch.retry(*(arguments.outcome or ()), unknown=arguments.unknown)
+    output.say(f"{again} rows will be dialed once more.")
+    if held:
+        output.say(
+            f"{held} unknown ones not: the process that may have dialed them is stopped, not dead. End it first."
+        )
+    output.event("retry", rows=again, held=held)
+
+
+def _export(arguments: argparse.Namespace, output: Output) -> None:
+    with _open(arguments) as batch:
+        count = batch.export(arguments.file)
+        if arguments.report:
+            batch.report(arguments.report)
+    output.say(f"{count} rows in {arguments.file}.")
+    output.event("exported", rows=count, file=arguments.file, report=arguments.report)
+
+
+def _cancel(arguments: argparse.Namespace, output: Output) -> None:
+    with _open(arguments) as batch:
+        count = batch.cancel()
+    output.say(f"{count} rows will not be dialed.")
+    output.event("cancelled", rows=count)
+
+
+def _purge(arguments: argparse.Namespace, output: Output) -> None:
+    with SqliteLedger(arguments.ledger) as ledger:
+        count, recordings = ledger.purge(_seconds(arguments.older_than))
+    left = []
+    for path in map(Path, recordings):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            left.append(str(path))
+    output.say(f"The personal data of {count} rows is gone, and {len(recordings) - len(left)} recordings.")
+    output.event("purged", rows=count, recordings=len(recordings) - len(left), left=left)
+    if left:
+        raise ConfigurationError(f"these recordings could not be deleted: {', '.join(left)}")
+
+
+def _do_not_call(arguments: argparse.Namespace, output: Output) -> None:
+    with _open(arguments) as batch:
+        count = batch.do_not_call(arguments.number)
+    output.say(f"{count} numbers will never be called from this ledger again.")
+    output.event("do_not_call", added=count)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace, Output], None]] = {
+    "load": _load,
+    "preflight": _preflight,
+    "run": _run,
+    "resume": _run,
+    "status": _status,
+    "retry": _retry,
+    "export": _export,
+    "cancel": _cancel,
+    "purge": _purge,
+    "do-not-call": _do_not_call,
+}
