@@ -25,6 +25,7 @@ from swsync.calling.connect import ConnectVerbs
 from swsync.calling.detect import DetectVerbs
 from swsync.calling.digits import DigitVerbs
 from swsync.calling.effects import EffectVerbs
+from swsync.calling.eventlog import EventLog
 from swsync.calling.fax import FaxVerbs
 from swsync.calling.listening import Listener, listen_key, match_for
 from swsync.calling.pay import PayVerbs
@@ -82,6 +83,8 @@ class Call(
         direction: ``inbound`` or ``outbound``.
     """
 
+    _log: EventLog | None = None  # belongs to _condition; of the class until somebody asks for it, as most never do
+
     def __init__(
         self,
         session: Session,
@@ -121,6 +124,11 @@ class Call(
 
     def __repr__(self) -> str:
         return f"<Call {self.call_id} {self.direction} {self._state}>"
+
+    def _repr_html_(self) -> str:
+        from swsync.views.calls import call_card
+
+        return call_card(self)
 
     def __enter__(self) -> Call:
         return self
@@ -280,6 +288,24 @@ class Call(
 
         return remove
 
+    def keep_events(self, limit: int = 1000) -> EventLog:
+        """Keep the newest events of this call from now on, and its last state, to look at: ``events``.
+
+        Args:
+            limit: How many; older ones are dropped and counted. Asked again, the log that is there is returned.
+        """
+        with self._condition:
+            if self._log is None:
+                self._log = EventLog(limit, self._condition)
+                if self._state_event is not None:
+                    self._log._add(self._state_event)
+            return self._log
+
+    @property
+    def events(self) -> EventLog | None:
+        """The events that are kept since ``keep_events()``; None before."""
+        return self._log
+
     def _remove_listener(self, listener: Listener) -> None:
         with self._condition:
             listeners = self._listeners.get(listener.match.event_type, [])
@@ -290,6 +316,8 @@ class Call(
         """Take an event of this call in: state and waiters first, callbacks after. On the I/O thread."""
         afterwards: Afterwards = []
         with self._condition:
+            if self._log is not None:
+                self._log._add(event)
             if isinstance(event, CallStateEvent):
                 self._move(event, afterwards)
             elif isinstance(event, ConnectEvent):

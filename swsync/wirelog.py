@@ -6,37 +6,16 @@ Whether it is logged is decided when a link is made: a link that nobody listens 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 
+from swsync.masking import masked
 from swsync.transport import Transport
 
-__all__ = ["LoggedTransport", "masked"]
+__all__ = ["LoggedTransport"]
 
 logger = logging.getLogger("swsync.wire")
 
 LONGEST = 4096  # characters of a frame that are logged
-
-# By their key, whatever they are; and the paths of media WebSockets, which are secrets themselves.
-_KEYS = re.compile(
-    r'("(?:[a-z_]*token|authorization_state|[a-z_]*password|[a-z_]*secret|api_key)"\s*:\s*)"(?:[^"\\]|\\.)*"',
-    re.IGNORECASE,
-)
-_PATHS = re.compile(r'(wss?://[^/"\\\s]+/)[^"\\\s]+')
-
-
-def masked(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return a frame's text without what lets others in.
-
-    Args:
-        text: The frame, JSON or not.
-        secrets: Values that are masked wherever they stand.
-    """
-    text = _PATHS.sub(r"\1***", _KEYS.sub(r'\1"***"', text))
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    return text
 
 
 class LoggedTransport:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from swsync.errors import MediaError
-from swsync.picture import _envelope, draw_waveforms
+from swsync.picture import draw_waveforms
+from swsync.views.figures import envelope
 
 
 def _wav(path: Path, channels: int, width: int = 2) -> Path:
@@ -54,5 +55,5 @@ def test_other_widths_are_refused(tmp_path: Path) -> None:
 def test_the_envelope_keeps_the_extremes() -> None:
     """A single loud sample is seen at any width."""
     samples = array.array("h", [0] * 1000 + [30000] + [0] * 500 + [-31000] + [0] * 998)
-    lowest, highest = _envelope(samples, 50)
+    lowest, highest = envelope(samples, 50)
     assert (30000, -31000, 50) == (max(highest), min(lowest), len(lowest))

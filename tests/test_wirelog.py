@@ -12,7 +12,8 @@ from swsync.clock import VirtualClock
 from swsync.configuration import read_settings
 from swsync.errors import AuthenticationFailed
 from swsync.localrelay import LocalRelay
-from swsync.wirelog import LONGEST, masked
+from swsync.masking import masked
+from swsync.wirelog import LONGEST
 
 TOKEN = "PT0123456789abcdef"
 

@@ -84,6 +84,11 @@ class Action(Completion[E_co]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.control_id} {self._state or 'sent'}>"
 
+    def _repr_html_(self) -> str:
+        from swsync.views.calls import action_card
+
+        return action_card(self)
+
     @property
     def id(self) -> str:
         """The same as ``control_id``."""

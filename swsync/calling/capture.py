@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from swsync.calling.media_address import tell_source
 from swsync.errors import CallEnded, MediaError, OutcomeUnknown, SwsyncError
+from swsync.media.recorded import Recorded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,7 @@ SIDES = {"speak": "said", "listen": "heard"}  # tap direction -> side of the rec
 TRACKS = {"inbound": "said", "outbound": "heard"}  # stream track -> side of the recording
 
 
-class CallCapture:
+class CallCapture(Recorded):
     """A recording of a call, as a context manager: it begins at ``with`` and is a finished file at the end of it.
 
     Attributes:

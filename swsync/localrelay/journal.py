@@ -106,6 +106,23 @@ class Journal:
             entries = list(self._entries)
         return iter(entries)
 
+    def _repr_html_(self) -> str:
+        from swsync.views.journals import journal_card
+
+        return journal_card(list(self), self.dropped)
+
+    def to_pandas(self) -> Any:
+        """All entries as a ``pandas.DataFrame``: time (s), session, direction, name, call_id, content (JSON text).
+
+        Raises:
+            ConfigurationError: pandas is not installed.
+        """
+        from swsync.views.frames import data_frame
+        from swsync.views.journals import journal_rows
+
+        columns = ("time", "session", "direction", "name", "call_id", "content")
+        return data_frame(journal_rows(list(self)), columns)
+
     def find(
         self,
         *,

@@ -20,6 +20,7 @@ from swsync.clock import REAL
 from swsync.errors import MediaError
 from swsync.media.meter import Meter
 from swsync.media.quality import Alignment, LostSpan, Quality, ReceiverStats
+from swsync.media.recorded import Recorded
 from swsync.media.sinks import Sinks
 from swsync.media.track import WINDOW, Track, TrackReader
 from swsync.media.wav import keep_draining, stop_draining
@@ -165,7 +166,7 @@ def _quality(side: _Side) -> Quality:
     return side.meter.quality(stats, is_concealed=False)
 
 
-class Capture:
+class Capture(Recorded):
     """Records until it is closed; usable in ``with``.
 
     Args:
