@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from swsync.batch.observing import Observer as Observer
     from swsync.batch.observing import OpenTelemetryObserver as OpenTelemetryObserver
     from swsync.batch.observing import PrometheusObserver as PrometheusObserver
+    from swsync.batch.opening import open_ledger as open_ledger
+    from swsync.batch.postgres import PostgresLedger as PostgresLedger
     from swsync.batch.results import Facts as Facts
     from swsync.batch.results import Result as Result
     from swsync.batch.scripts import announce as announce
@@ -31,6 +33,8 @@ _NAMES = {
     "job": ["NO_NOTICE", "Job"],
     "ledger": ["Ledger", "Row", "Status"],
     "observing": ["Observer", "OpenTelemetryObserver", "PrometheusObserver"],
+    "opening": ["open_ledger"],
+    "postgres": ["PostgresLedger"],
     "results": ["Facts", "Result"],
     "scripts": ["announce", "record", "survey"],
     "sqlite": ["SqliteLedger"],

@@ -66,6 +66,12 @@ class SqlLedger(Ledger):
 
     _salt = b""  # written by set_up, before anybody else has this object
 
+    def __enter__(self) -> SqlLedger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One transaction; raises ``LedgerError`` for what the database reports."""
@@ -76,6 +82,7 @@ class SqlLedger(Ledger):
     def set_up(self) -> None:
         """Make the tables that are not there."""
         with self.transaction() as tx:
+            self.lock_key(tx, "set up")
             for statement in TABLES:
                 tx.execute(statement.format(serial=self.serial))
             tx.execute(
@@ -119,6 +126,7 @@ class SqlLedger(Ledger):
         for chunk in _chunks(rows, CHUNK):
             with self.transaction() as tx:
                 self._job(tx, job)
+                self.lock_key(tx, f"load {job}")  # two lists with the same numbers, in another order
                 for row in chunk:
                     if self._add(tx, job, row):
                         added += 1
@@ -219,18 +227,17 @@ class SqlLedger(Ledger):
     def renew(self, lease: Lease, session: Mapping[str, str] | None = None) -> None:
         asked = lease.mark()
         with self.transaction() as tx:
-            self._check_owner(tx, lease)
+            self._check_owner(tx, lease, self.for_update)
             until = self.now() + self.lease_seconds
             tx.execute("UPDATE owners SET lease_until = ? WHERE owner = ?", (until, lease.owner))
             if session is not None:
                 tx.execute("UPDATE owners SET session = ? WHERE owner = ?", (_json(session), lease.owner))
         lease.renewed(asked)
 
-    def _check_owner(self, tx: Transaction, lease: Lease) -> None:
+    def _check_owner(self, tx: Transaction, lease: Lease, lock: str | None = None) -> None:
         """Raise ``Fenced`` unless it is an owner still, and keep it one until the end of the transaction."""
-        found = tx.execute(
-            f"SELECT ended, lease_until FROM owners WHERE owner = ?{self.for_share}", (lease.owner,)
-        ).fetchone()
+        lock = self.for_share if lock is None else lock
+        found = tx.execute(f"SELECT ended, lease_until FROM owners WHERE owner = ?{lock}", (lease.owner,)).fetchone()
         if found is None or found[0] or found[1] <= self.now():
             raise Fenced(f"owner {lease.owner} was stopped for longer than its lease: its rows are others' now")
 
@@ -261,9 +268,9 @@ class SqlLedger(Ledger):
         return True
 
     def reap(self) -> list[Orphan]:
-        now = self.now()
         orphans = []
         with self.transaction() as tx:
+            now = self.now()
             found = tx.execute(
                 "SELECT owner, machine, pid, started, lease_until, ended, session, tidying_until FROM owners "
                 f"WHERE tidied = 0 ORDER BY owner{self.for_update}"
@@ -382,12 +389,12 @@ class SqlLedger(Ledger):
     def seen(self, lease: Lease, tag: str, call_id: str, node_id: str, session: Mapping[str, str]) -> None:
         with self.transaction() as tx:
             # Also of an owner that was reaped: whoever ends its calls needs to know this one.
+            if session:
+                tx.execute("UPDATE owners SET session = ? WHERE owner = ?", (_json(session), lease.owner))
             tx.execute(
                 "UPDATE attempts SET call_id = ?, node_id = ? WHERE tag = ? AND owner = ?",
                 (call_id, node_id, tag, lease.owner),
             )
-            if session:
-                tx.execute("UPDATE owners SET session = ? WHERE owner = ?", (_json(session), lease.owner))
 
     def finish(
         self,

@@ -13,9 +13,9 @@ from swsync.batch.guard import Guard
 from swsync.batch.job import Job
 from swsync.batch.ledger import Ledger, Loaded, Status
 from swsync.batch.observing import Observer
+from swsync.batch.opening import open_ledger
 from swsync.batch.results import Result
 from swsync.batch.runner import Progress, Runner
-from swsync.batch.sqlite import SqliteLedger
 from swsync.clock import REAL, Clock, VirtualClock
 from swsync.errors import ConfigurationError
 
@@ -62,7 +62,7 @@ class Batch:
 
     Args:
         name: Its name; the same name in the same ledger is the same job.
-        ledger: A path, or a ``Ledger``.
+        ledger: A path, ``postgresql://user@host/database``, or a ``Ledger``.
         script: ``script(call, row) -> dict``, run on a thread of its own for each call that is answered.
         settings: What ``RelayClient`` takes; without it the credentials come from ``SIGNALWIRE_*``.
         job: The job's settings as a ``Job``; or give its fields as ``**options``. Without either, those of the ledger.
@@ -95,7 +95,7 @@ class Batch:
         if job is None and options:
             job = Job(**options)
         self._owns_ledger = not isinstance(ledger, Ledger)
-        self.ledger: Ledger = ledger if isinstance(ledger, Ledger) else SqliteLedger(ledger, clock=self._clock)
+        self.ledger: Ledger = ledger if isinstance(ledger, Ledger) else open_ledger(ledger, clock=self._clock)
         try:
             self.job = job or self._job_of_ledger()
             if job is not None:

@@ -49,12 +49,6 @@ class SqliteLedger(SqlLedger):
     def __repr__(self) -> str:
         return f"<SqliteLedger {self.path}>"
 
-    def __enter__(self) -> SqliteLedger:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def now(self) -> float:
         return self._clock.time()
 

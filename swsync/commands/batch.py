@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     def action(name: str, text: str, job: str | None = None) -> Any:
         command = actions.add_parser(name, help=text, description=text)
         complete(command, run)
-        command.add_argument("ledger", help="the ledger's file")
+        command.add_argument("ledger", help="the ledger: a file, or postgresql://user@host/database")
         if name != "purge":
             command.add_argument("job", nargs=job, help="the job's name")
         return command

@@ -14,7 +14,7 @@ from typing import Any
 
 import attrs
 
-from swsync.batch import Batch, Job, SqliteLedger, Summary, announce, record, survey
+from swsync.batch import Batch, Job, Summary, announce, open_ledger, record, survey
 from swsync.commands.output import Output
 from swsync.errors import ConfigurationError
 
@@ -123,7 +123,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _status(arguments: argparse.Namespace, output: Output) -> None:
-    with SqliteLedger(arguments.ledger) as ledger:
+    with open_ledger(arguments.ledger) as ledger:
         for name in [arguments.job] if arguments.job else ledger.jobs():
             _tell(Batch(name, ledger).status(), output)
 
@@ -168,7 +168,7 @@ def _cancel(arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _purge(arguments: argparse.Namespace, output: Output) -> None:
-    with SqliteLedger(arguments.ledger) as ledger:
+    with open_ledger(arguments.ledger) as ledger:
         count, recordings = ledger.purge(_seconds(arguments.older_than))
     left = []
     for path in map(Path, recordings):

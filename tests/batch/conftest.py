@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import postgres
 import pytest
 
-from swsync.batch import Job, SqliteLedger
+from swsync.batch import Job, open_ledger
 from swsync.batch.ledger import Ledger, NewRow
 from swsync.clock import VirtualClock
 
@@ -28,10 +29,28 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL of the tests' own."""
+    with postgres.server() as directory:
+        yield directory
+
+
+BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.peers)]
+
+
+@pytest.fixture(params=BACKENDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a ledger may be: a file, or a schema of a PostgreSQL server."""
+    if request.param == "postgres":
+        return postgres.address(request.getfixturevalue("postgres_server"))
+    return str(tmp_path / "ledger.db")
+
+
 @pytest.fixture
-def ledger(tmp_path: Path, clock: VirtualClock) -> Iterator[Ledger]:
+def ledger(place: str, clock: VirtualClock) -> Iterator[Ledger]:
     """A ledger in virtual time with a job ``j``."""
-    with SqliteLedger(tmp_path / "ledger.db", clock=clock) as ledger:
+    with open_ledger(place, clock=clock) as ledger:
         ledger.create("j", {})
         yield ledger
 

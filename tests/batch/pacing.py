@@ -11,31 +11,31 @@ import itertools
 import os
 import subprocess
 import sys
-import tempfile
 from bisect import bisect_left
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import places
 import worker
 from sweep import numbers
 
 import swsync
-from swsync.batch import Batch, SqliteLedger
+from swsync.batch import Batch, open_ledger
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--rate", type=float, default=20.0)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--processes", type=int, default=4)
     options = parser.parse_args()
     rows, rate = int(options.rate * options.seconds), options.rate
-    with tempfile.TemporaryDirectory() as directory, swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
-        path = Path(directory) / "ledger.db"
-        with SqliteLedger(path) as ledger:
+    with places.place(options.ledger) as place, swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
+        with open_ledger(place) as ledger:
             Batch("j", ledger, **worker.OPEN).load([{"number": number} for number in numbers(rows)])
-        code = f"import worker; worker.work({str(path)!r}, {relay.url!r}, rate={rate}, wait=1.0)"
+        code = f"import worker; worker.work({place!r}, {relay.url!r}, rate={rate}, wait=1.0)"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.getcwd(), str(Path(__file__).parent)])}
         command = [sys.executable, "-c", code]
         processes = [subprocess.Popen(command, env=environment) for _ in range(options.processes)]

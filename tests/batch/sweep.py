@@ -9,7 +9,6 @@ import argparse
 import multiprocessing
 import random
 import sys
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -17,10 +16,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import places
 import worker
 
 import swsync
-from swsync.batch import Batch, SqliteLedger
+from swsync.batch import Batch, open_ledger
 
 CONCURRENCY = 10  # calls at once of a process
 
@@ -30,25 +30,27 @@ def numbers(rows: int) -> list[str]:
     return [f"+1202{200 + i // 10_000:03d}{i % 10_000:04d}" for i in range(rows)]
 
 
-def sweep(rows: int, processes: int, every: float, seed: int, limit: float) -> dict[str, Any]:
+def sweep(ledger: str, rows: int, processes: int, every: float, seed: int, limit: float) -> dict[str, Any]:
     """Run it to the end; returns what was counted."""
     chance = random.Random(seed)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["worker", "swsync.client", "swsync.batch.batch", "swsync.batch.runner"])
-    with tempfile.TemporaryDirectory() as directory, swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
-        path = Path(directory) / "ledger.db"
-        with SqliteLedger(path) as ledger:
-            Batch("j", ledger, worker.hang_up, **worker.OPEN).load([{"number": number} for number in numbers(rows)])
-            began = time.monotonic()
-            kills = _storm(context, path, relay.url, processes, every, chance, limit)
-            # The last one ends what the dead have left.
-            last = Batch("j", ledger, worker.hang_up, settings=worker.settings(relay.url), **worker.OPEN)
-            last.run()
-            seconds = time.monotonic() - began
-            statuses = Counter(result.status for result in last.results())
-            rung = Counter({number: callee.rings for number, callee in relay.callees.items()})
-            outside = {row.number for row in last.results() if row.status not in ("done", "unknown")}
-            lost = sum(1 for row in last.results() if row.status == "done" and not rung[row.number])
+    with (
+        places.place(ledger) as place,
+        swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay,
+        open_ledger(place) as opened,
+    ):
+        Batch("j", opened, worker.hang_up, **worker.OPEN).load([{"number": number} for number in numbers(rows)])
+        began = time.monotonic()
+        kills = _storm(context, place, relay.url, processes, every, chance, limit)
+        # The last one ends what the dead have left.
+        last = Batch("j", opened, worker.hang_up, settings=worker.settings(relay.url), **worker.OPEN)
+        last.run()
+        seconds = time.monotonic() - began
+        statuses = Counter(result.status for result in last.results())
+        rung = Counter({number: callee.rings for number, callee in relay.callees.items()})
+        outside = {row.number for row in last.results() if row.status not in ("done", "unknown")}
+        lost = sum(1 for row in last.results() if row.status == "done" and not rung[row.number])
     return {
         "rows": rows,
         "kills": kills,
@@ -64,14 +66,14 @@ def sweep(rows: int, processes: int, every: float, seed: int, limit: float) -> d
 
 
 def _storm(
-    context: Any, path: Path, url: str, processes: int, every: float, chance: random.Random, limit: float
+    context: Any, place: str, url: str, processes: int, every: float, chance: random.Random, limit: float
 ) -> int:
     """Keep so many processes at work, and kill one each ``every`` seconds, until one of them finds nothing to do."""
     kills, deadline = 0, time.monotonic() + limit
 
     def start() -> Any:
         process = context.Process(
-            target=worker.work, args=(str(path), url), kwargs={"concurrency": CONCURRENCY, "wait": 1.0}, daemon=True
+            target=worker.work, args=(place, url), kwargs={"concurrency": CONCURRENCY, "wait": 1.0}, daemon=True
         )
         process.start()
         return process
@@ -103,6 +105,7 @@ def is_good(found: dict[str, Any]) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ledger", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--every", type=float, default=0.25, help="seconds between two kills")

@@ -14,7 +14,7 @@ import pytest
 import worker
 
 import swsync
-from swsync.batch import Batch, SqliteLedger
+from swsync.batch import Batch, open_ledger
 
 NUMBER = "+12025550148"
 DEADLINE = 30.0
@@ -26,15 +26,15 @@ def relay() -> Iterator[swsync.LocalRelay]:
         yield relay
 
 
-def load(path: Path, relay: swsync.LocalRelay, lease: float = 60.0) -> Batch:
-    ledger = SqliteLedger(path, lease=lease)
+def load(place: str, relay: swsync.LocalRelay, lease: float = 60.0) -> Batch:
+    ledger = open_ledger(place, lease=lease)
     batch = Batch("j", ledger, worker.hang_up, settings=worker.settings(relay.url), **worker.OPEN)
     batch.load([{"number": NUMBER}])
     return batch
 
 
-def start(path: Path, relay: swsync.LocalRelay, *more: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, worker.__file__, str(path), relay.url, *more], stderr=subprocess.PIPE)
+def start(place: str, relay: swsync.LocalRelay, *more: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, worker.__file__, place, relay.url, *more], stderr=subprocess.PIPE)
 
 
 def rings(relay: swsync.LocalRelay) -> int:
@@ -64,11 +64,10 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("point", worker.POINTS)
-def test_killed_at_each_commit_point(point: str, tmp_path: Path, relay: swsync.LocalRelay) -> None:
+def test_killed_at_each_commit_point(point: str, place: str, relay: swsync.LocalRelay) -> None:
     """The next process finds the expected state, rings nobody again and ends the call that was left."""
-    path = tmp_path / "ledger.db"
-    batch = load(path, relay)
-    process = start(path, relay, point)
+    batch = load(place, relay)
+    process = start(place, relay, point)
     _, errors = process.communicate(timeout=DEADLINE)
     assert -signal.SIGKILL == process.returncode, errors.decode()
     status, times = EXPECTED[point]
@@ -83,12 +82,12 @@ def test_killed_at_each_commit_point(point: str, tmp_path: Path, relay: swsync.L
     batch.ledger.close()
 
 
-def test_stopped_for_longer_than_its_lease_it_rings_nobody(tmp_path: Path, relay: swsync.LocalRelay) -> None:
+def test_stopped_for_longer_than_its_lease_it_rings_nobody(place: str, relay: swsync.LocalRelay) -> None:
     """SIGSTOP with a call on, another process takes over; SIGCONT: what it has to say comes too late."""
-    path, lease = tmp_path / "ledger.db", 6.0
-    batch = load(path, relay, lease)
+    lease = 6.0
+    batch = load(place, relay, lease)
     relay.callee(NUMBER, answers_after=20.0)
-    code = f"import worker; worker.work({str(path)!r}, {relay.url!r}, lease={lease})"
+    code = f"import worker; worker.work({place!r}, {relay.url!r}, lease={lease})"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(worker.__file__).parent, env=_environment())
     try:
         wait_until(lambda: rings(relay) == 1)
@@ -115,9 +114,22 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([root, str(Path(worker.__file__).parent)])}
 
 
-def test_killed_at_random() -> None:
+@pytest.mark.parametrize("ledger", ["sqlite", pytest.param("postgres", marks=pytest.mark.peers)])
+def test_killed_at_random(ledger: str) -> None:
     """A short sweep; ``python -m tests.batch.sweep`` is the long one."""
-    command = [sys.executable, "-m", "tests.batch.sweep", "--rows", "300", "--processes", "3", "--every", "0.4"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.batch.sweep",
+        "--ledger",
+        ledger,
+        "--rows",
+        "300",
+        "--processes",
+        "3",
+        "--every",
+        "0.4",
+    ]
     root = Path(swsync.__file__).parent.parent
     done = subprocess.run(
         command, cwd=root, env=_environment(), capture_output=True, text=True, timeout=300, check=False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from swsync.batch import SqliteLedger
+from swsync.batch import SqliteLedger, open_ledger
 from swsync.batch.ledger import Intent, Lease, Ledger, Limits, NewRow, Refused, Row, Status
 from swsync.clock import VirtualClock
 from swsync.errors import ConfigurationError, Fenced, LedgerError
@@ -317,9 +317,9 @@ def test_a_file_that_is_no_ledger_is_a_sentence(tmp_path: Path) -> None:
         SqliteLedger(path)
 
 
-def test_a_turn_is_taken_once_whoever_asks(tmp_path: Path, clock: VirtualClock) -> None:
-    """Four ledgers on one file, ten threads each: one of forty has it, 1/rate apart, and nothing is saved up."""
-    ledgers = [SqliteLedger(tmp_path / "l.db", clock=clock) for _ in range(4)]
+def test_a_turn_is_taken_once_whoever_asks(place: str, clock: VirtualClock) -> None:
+    """Four ledgers in one place, ten threads each: one of forty has it, 1/rate apart, and nothing is saved up."""
+    ledgers = [open_ledger(place, clock=clock) for _ in range(4)]
     with ThreadPoolExecutor(40) as pool:
         for _ in range(3):
             taken = list(pool.map(lambda i: ledgers[i % 4].take_token(20.0), range(40)))
@@ -333,11 +333,11 @@ def test_a_turn_is_taken_once_whoever_asks(tmp_path: Path, clock: VirtualClock) 
         ledger.close()
 
 
-def test_a_clock_that_was_set_back_does_not_stop_the_dialing(tmp_path: Path) -> None:
+def test_a_clock_that_was_set_back_does_not_stop_the_dialing(place: str) -> None:
     """A slot a year ahead was never meant."""
     ahead, back = VirtualClock(), VirtualClock()
     ahead.sleep(365 * 86_400)
-    with SqliteLedger(tmp_path / "l.db", clock=ahead) as ledger:
+    with open_ledger(place, clock=ahead) as ledger:
         ledger.take_token(1.0)
-    with SqliteLedger(tmp_path / "l.db", clock=back) as ledger:
+    with open_ledger(place, clock=back) as ledger:
         assert 1.0 == ledger.take_token(1.0)

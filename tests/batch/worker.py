@@ -11,7 +11,8 @@ import signal
 import sys
 from typing import Any
 
-from swsync.batch import Batch, SqliteLedger
+from swsync.batch import Batch, open_ledger
+from swsync.batch._sql import SqlLedger
 from swsync.clock import RealClock
 from swsync.connection import Connection
 
@@ -41,7 +42,7 @@ def hang_up(call: Any, row: Any) -> dict[str, Any]:
 
 def work(ledger: str, url: str, lease: float = 60.0, **options: Any) -> None:
     """Dial what there is."""
-    with SqliteLedger(ledger, lease=lease) as opened:
+    with open_ledger(ledger, lease=lease) as opened:
         Batch("j", opened, hang_up, settings=settings(url), **{**OPEN, **options}).run()
 
 
@@ -66,15 +67,15 @@ def _after(owner: Any, name: str, wanted: str = "") -> None:
 
 
 POINTS = {
-    "before intent": lambda: _before(SqliteLedger, "intent"),
-    "after intent": lambda: _after(SqliteLedger, "intent"),
+    "before intent": lambda: _before(SqlLedger, "intent"),
+    "after intent": lambda: _after(SqlLedger, "intent"),
     "after turn": lambda: _before(Connection, "begin"),
     "after send": lambda: _after(Connection, "begin", "calling.dial"),
-    "before seen": lambda: _before(SqliteLedger, "seen"),
-    "after seen": lambda: _after(SqliteLedger, "seen"),
+    "before seen": lambda: _before(SqlLedger, "seen"),
+    "after seen": lambda: _after(SqlLedger, "seen"),
     "answered": lambda: globals().update(hang_up=lambda call, row: die()),
-    "before result": lambda: _before(SqliteLedger, "finish"),
-    "after result": lambda: _after(SqliteLedger, "finish"),
+    "before result": lambda: _before(SqlLedger, "finish"),
+    "after result": lambda: _after(SqlLedger, "finish"),
 }
 
 
