@@ -1,4 +1,4 @@
-"""``python -m benchmarks [section ...] [--rounds N] [--json]``: run sections and print the table."""
+"""``python -m benchmarks [section ...] [--rounds N] [--json] [--write]``: run sections and print the table."""
 
 from __future__ import annotations
 
@@ -24,12 +24,9 @@ def sections() -> list[str]:
 
 
 def lines(section: str, rounds: int) -> Iterator[Line]:
-    """Run one section; a peer that is not installed ends it with a word, not with a fault."""
-    try:
-        run: Callable[[int], Iterator[Line]] = importlib.import_module(f"benchmarks.{section}").run
-        yield from run(rounds)
-    except ModuleNotFoundError as error:
-        print(f"{section}: {error.name} is not installed: pip install 'swsync[bench]'", file=sys.stderr)
+    """Run one section."""
+    run: Callable[[int], Iterator[Line]] = importlib.import_module(f"benchmarks.{section}").run
+    yield from run(rounds)
 
 
 def row(line: Line) -> str:
@@ -44,12 +41,26 @@ def row(line: Line) -> str:
     )
 
 
+def run_section(section: str, options: argparse.Namespace) -> None:
+    """Measure, print, and publish if that was asked for."""
+    before, found = os.getloadavg()[0], []
+    for line in lines(section, options.rounds):
+        values = {"section": section, **asdict(line), "ratio": line.ratio, "met": line.is_met}
+        print(json.dumps(values) if options.json else row(line), flush=True)
+        found.append(line)
+    if options.write:
+        from benchmarks._report import write
+
+        write(section, found, options.rounds, (before, os.getloadavg()[0]))
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run what is asked for. 0: it ran (met or missed); 1: two sides did not do the same work; 2: usage."""
+    """Run what is asked for. 0: it ran (met or missed); 1: unequal work, or a peer is missing; 2: usage."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("section", nargs="*", metavar="section", help=f"of {', '.join(sections())}; all by default")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds, 9 or more for figures to quote")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    parser.add_argument("--write", action="store_true", help="write the tables and pictures into docs/benchmarks.md")
     options = parser.parse_args(arguments)
     unknown = set(options.section) - set(sections())
     if unknown or options.rounds < 2:
@@ -59,11 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(HEAD)
     try:
         for section in options.section or sections():
-            for line in lines(section, options.rounds):
-                values = {"section": section, **asdict(line), "ratio": line.ratio, "met": line.is_met}
-                print(json.dumps(values) if options.json else row(line), flush=True)
+            run_section(section, options)
     except Unequal as error:
         print(f"not the same work: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        print(f"{error.name} is not installed: pip install 'swsync[bench,test]'", file=sys.stderr)
         return 1
     return 0
 

@@ -24,6 +24,7 @@ TAPS = 500
 BUSY = 4
 HEADER = struct.Struct("!BBHII")
 PAYLOAD = bytes(range(160))
+SLICES = 8  # of the 20 ms, in each of which an eighth of the taps is sent
 RING = 2 * 16_000  # octets that a tap keeps: two seconds, as ours does when asked for one
 
 
@@ -50,24 +51,55 @@ def send() -> None:
 def send_shared() -> None:
     """The same to one port, from a socket for each tap."""
     taps = json.loads(sys.stdin.readline())["taps"]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(taps)]
     for sock in sockets:
         sock.bind(("127.0.0.1", 0))
     say(sources=[sock.getsockname()[1] for sock in sockets])
     order = json.loads(sys.stdin.readline())
     packets, ports = order["packets"], order["ports"]
+    to = [("127.0.0.1", ports[n % len(ports)]) for n in range(taps)]
     begin, late = time.monotonic(), 0.0
     for i in range(packets):
-        for n, sock in enumerate(sockets):
-            wait = begin + 0.02 * (i + n / taps) - time.monotonic()
-            late = max(late, -wait)
-            if wait > 0.0005:
-                time.sleep(wait)
-            datagram = HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD
-            sock.sendto(datagram, ("127.0.0.1", ports[n % len(ports)]))
+        for part in range(SLICES):
+            late = max(late, _wait_until(begin + 0.02 * (i + part / SLICES)))
+            for n in range(part, taps, SLICES):
+                sockets[n].sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, to[n])
     took = time.monotonic() - begin
     time.sleep(0.2)
     say(sent=packets * taps, took=took, late=late)
+
+
+def send_batches() -> None:
+    """To a port each from one socket, as many datagrams a system call as there are due: for thousands of taps."""
+    from swsync.media.sender import packed_address, send_many
+
+    taps = json.loads(sys.stdin.readline())["taps"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 << 20)
+        say(sources=[sock.getsockname()[1]] * taps)
+        order = json.loads(sys.stdin.readline())
+        ports, packets = order["ports"], order["packets"]
+        addresses = [packed_address("127.0.0.1", port) for port in ports]
+        begin, late, sent = time.monotonic(), 0.0, 0
+        for i in range(packets):
+            for part in range(SLICES):
+                late = max(late, _wait_until(begin + 0.02 * (i + part / SLICES)))
+                numbers = range(part, len(ports), SLICES)
+                datagrams = [HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD for n in numbers]
+                sent += send_many(sock, datagrams, addresses[part::SLICES])
+        took = time.monotonic() - begin
+    time.sleep(0.2)
+    say(sent=sent, took=took, late=late)
+
+
+def _wait_until(moment: float) -> float:
+    """Sleep until then; returns how late it is."""
+    wait = moment - time.monotonic()
+    if wait > 0.0002:
+        time.sleep(wait)
+    return -wait
 
 
 class Tap:
@@ -232,7 +264,7 @@ def hold(kind: str) -> None:
     shared = media.RtpPort(receivers=2 * len(sources)) if kind == "shared" else None
     receivers = [media.RtpReceiver(port=shared or 0, buffer=3.0, source=("127.0.0.1", n)) for n in sources]
     readers = [receiver.tracks["audio"].reader() for receiver in receivers]
-    expected = zlib.crc32(decode(PAYLOAD, "PCMU"))
+    expected = [zlib.crc32(decode(PAYLOAD, "PCMU") * n) for n in range(51)]
     wrong, samples, stopped = 0, 0, threading.Event()
     begin = time.process_time()
     say(ports=[receiver.port for receiver in receivers] if shared is None else [shared.port])
@@ -241,9 +273,9 @@ def hold(kind: str) -> None:
         is_last = stopped.wait(1.0)
         for reader in readers:
             while len(pcm := reader.take(8000).samples) >= 160:
-                whole = len(pcm) // 160 * 160
-                wrong += sum(zlib.crc32(pcm[at : at + 160]) != expected for at in range(0, whole, 160))
-                samples += whole
+                frames = len(pcm) // 160
+                wrong += zlib.crc32(pcm[: 160 * frames]) != expected[frames]
+                samples += 160 * frames
         if is_last:
             break
     cpu = time.process_time() - begin
@@ -293,11 +325,13 @@ def ticks() -> None:
 
 
 def main() -> None:
-    """``send``, ``send_shared``, ``receive KIND``, ``hold each|shared`` or ``ticks``."""
+    """``send``, ``send_shared``, ``send_batches``, ``receive KIND``, ``hold each|shared`` or ``ticks``."""
     if sys.argv[1] == "send":
         send()
     elif sys.argv[1] == "send_shared":
         send_shared()
+    elif sys.argv[1] == "send_batches":
+        send_batches()
     elif sys.argv[1] == "hold":
         hold(sys.argv[2])
     elif sys.argv[1] == "ticks":

@@ -1,0 +1,95 @@
+"""What a run found, written into docs/benchmarks.md and a picture for each section."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks._measure import Line
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = DOCS / "benchmarks.md"
+END = "<!-- end -->"
+
+
+def begin(section: str) -> str:
+    """The mark that a section's block of the page begins with."""
+    return f"<!-- python -m benchmarks {section} --write -->"
+
+
+def write(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float, float]) -> None:
+    """Replace the block of one section.
+
+    Args:
+        section: Its name.
+        lines: What was measured.
+        rounds: Interleaved rounds.
+        loads: The load average of the last minute, before and after.
+
+    Raises:
+        ValueError: The page has no such block.
+    """
+    text = PAGE.read_text(encoding="utf-8")
+    head, mark, rest = text.partition(begin(section))
+    if not mark or END not in rest:
+        raise ValueError(f"{PAGE} has no block {begin(section)} ... {END}")
+    picture = DOCS / "pictures" / f"benchmarks-{section}.svg"
+    draw(lines, picture)
+    block = "\n".join([mark, "", *_block(section, lines, rounds, loads), "", END])
+    PAGE.write_text(head + block + rest.partition(END)[2], encoding="utf-8")
+
+
+def _block(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float, float]) -> list[str]:
+    missed = sum(1 for line in lines if not line.is_met)
+    verdict = "all targets are met" if not missed else f"{missed} of {len(lines)} targets are missed"
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    return [
+        f"`python -m benchmarks {section} --rounds {rounds}`, {today}: {verdict}. {machine}, "
+        f"load average {loads[0]:.1f} before and {loads[1]:.1f} after.",
+        "",
+        "| Work | Against | Target | Ratio | Quartiles | | |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(line) for line in lines),
+        "",
+        f"![How far each line is from its target](pictures/benchmarks-{section}.svg)",
+    ]
+
+
+def _row(line: Line) -> str:
+    low, high = line.spread
+    sign = "<=" if line.at_most else ">="
+    verdict = "met" if line.is_met else "**missed**"
+    cells = [line.what, line.peer, f"{sign} {line.target:g}", f"{line.ratio:.2f}", f"{low:.2f}-{high:.2f}", verdict]
+    return f"| {' | '.join(cells)} | {line.note} |"
+
+
+def draw(lines: Sequence[Line], path: Path) -> None:
+    """A bar for each line: how many times its target it reaches, on a logarithmic scale; 1 is the target."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    mpl.rcParams["svg.fonttype"] = "none"  # text stays text: a small file
+    mpl.rcParams["svg.hashsalt"] = path.name  # the same figures make the same file
+    values = [_margin(line) for line in lines]
+    figure, axes = pyplot.subplots(figsize=(9, 0.6 + 0.32 * len(lines)))
+    axes.barh(range(len(lines)), [v - 1 for v in values], left=1, color=["#2a7" if v >= 1 else "#c43" for v in values])
+    axes.set_yticks(range(len(lines)), [f"{line.what} / {line.peer}"[:90] for line in lines], fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.axvline(1, color="black", linewidth=0.8)
+    axes.set_xlabel("times the target", fontsize=8)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def _margin(line: Line) -> float:
+    if not line.at_most:
+        return line.ratio / line.target
+    return min(100.0, line.target / line.ratio) if line.ratio > 0 else (1.0 if line.target == 0 else 100.0)
