@@ -197,7 +197,7 @@ class RtpReceiver(Receiver):
         return self._stream.sender_reports()
 
     @property
-    def dtmf(self) -> tuple[TelephoneEvent, ...]:
+    def keys(self) -> tuple[TelephoneEvent, ...]:
         """The keys that came (RFC 4733), each once; the last thousand."""
         return self._keys.all()
 

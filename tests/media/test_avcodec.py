@@ -80,7 +80,7 @@ def test_from_a_sender_to_a_receiver(codec: str, rate: int) -> None:
             assert (rate, round(0.9 * sender.clock_rate)) == (sender.rate, (sender.timestamp - before) % 2**32)
         assert receiver.wait_audio(10)
         receiver.end()
-        assert ["7"] == [key.digit for key in receiver.dtmf]
+        assert ["7"] == [key.digit for key in receiver.keys]
         got = np.frombuffer(bytes(receiver.read(10 * rate)), np.int16)
         stats = receiver.stats
     assert (40, 0) == (stats.packets, stats.packets_lost)

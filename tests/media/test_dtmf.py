@@ -235,7 +235,7 @@ def test_a_receiver_tells_keys_by_sockets() -> None:
             next(impatient)
         rx.end()
         assert [] == list(digits)
-        assert "12#" == "".join(event.digit for event in rx.dtmf)
+        assert "12#" == "".join(event.digit for event in rx.keys)
     deadline = REAL.now() + 10
     while len(called) < 3 and REAL.now() < deadline:
         REAL.sleep(0.005)
@@ -256,4 +256,4 @@ def test_another_number_may_be_named() -> None:
     with media.RtpReceiver(clock=VirtualClock(), payload_types={96: "telephone-event/8000"}, source="127.0.0.1") as rx:
         for number in (96, 101):
             rx.feed(packet(number, number, block(1, 100, end=True), payload_type=number), 0)
-        assert ("1", {101: 1}) == ("".join(e.digit for e in rx.dtmf), rx.stats.payload_types)
+        assert ("1", {101: 1}) == ("".join(e.digit for e in rx.keys), rx.stats.payload_types)

@@ -128,7 +128,7 @@ def test_payloads_that_c_does_not_know_are_decoded_in_python() -> None:
         assert (2, 1, 16000, 1, 1) == (
             stats.packets_lost, stats.comfort_noise, stats.rate, own.resets, stats.rejected["undecodable"],
         )  # fmt: skip
-        assert ("5", 20.0) == ("".join(event.digit for event in rx.dtmf), stats.ptime_ms)
+        assert ("5", 20.0) == ("".join(event.digit for event in rx.keys), stats.ptime_ms)
 
 
 def test_they_come_through_sockets_too() -> None:
