@@ -56,6 +56,11 @@ class Summary:
     next_due: float | None
     progress: Progress | None = None
 
+    def _repr_html_(self) -> str:
+        from swsync.views.batches import summary_card
+
+        return summary_card(self)
+
 
 class Batch:
     """A job in a ledger.
@@ -114,6 +119,16 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"<Batch {self.name} in {self.ledger!r}>"
+
+    def _repr_html_(self) -> str:
+        from swsync.batch.report import pictures
+        from swsync.views.batches import summary_card
+        from swsync.views.markup import Markup, note
+
+        try:
+            return summary_card(self.status(), *map(Markup, pictures(self)))
+        except ConfigurationError as error:
+            return summary_card(self.status(), note(error))
 
     def __enter__(self) -> Batch:
         return self

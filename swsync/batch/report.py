@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from swsync.errors import ConfigurationError
+from swsync.views.figures import as_png, new_figure
+from swsync.views.markup import Markup, image
 
 if TYPE_CHECKING:
     from swsync.batch.batch import Batch, Summary
 
-__all__ = ["write_report"]
+__all__ = ["pictures", "write_report"]
 
 BINS = 40
+SIZE = (9.0, 2.6)  # of a picture, in inches
 COLOURS = ("#2f6f4f", "#c0663a", "#3b5b92", "#9a8f3c", "#7a4a7d", "#5b8a8a", "#8a8a8a")
 STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -27,37 +28,19 @@ STYLE = (
 )
 
 
-def _figure(width: float = 9.0, height: float = 2.6) -> Any:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigurationError("the report's pictures need matplotlib: pip install 'swsync[plot]'") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _image(figure: Any, alt: str) -> str:
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
-    text = base64.b64encode(data.getvalue()).decode()
-    return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{text}">'
-
-
-def _histogram(values: Sequence[float], label: str) -> str:
-    figure = _figure()
+def _histogram(values: Sequence[float], label: str) -> Markup:
+    figure = new_figure(*SIZE)
     axes = figure.subplots()
     axes.hist(values, bins=min(BINS, max(5, len(values))), color=COLOURS[0])
     axes.set_xlabel(label)
     axes.set_ylabel("calls")
     axes.spines[["top", "right"]].set_visible(False)
-    return _image(figure, label)
+    return image(as_png(figure), label)
 
 
-def _over_time(points: dict[str, list[float]]) -> str:
+def _over_time(points: dict[str, list[float]]) -> Markup:
     """Outcomes over the minutes since the first dial, stacked."""
-    figure = _figure(height=3.0)
+    figure = new_figure(9.0, 3.0)
     axes = figure.subplots()
     names = sorted(points, key=lambda name: -len(points[name]))
     shown, rest = names[: len(COLOURS) - 1], names[len(COLOURS) - 1 :]
@@ -68,7 +51,7 @@ def _over_time(points: dict[str, list[float]]) -> str:
     axes.set_ylabel("attempts")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
-    return _image(figure, "outcomes over time")
+    return image(as_png(figure), "outcomes over time")
 
 
 def _table(head: str, counts: dict[str, int]) -> str:
@@ -82,6 +65,15 @@ def _table(head: str, counts: dict[str, int]) -> str:
 
 def write_report(batch: Batch, path: str | os.PathLike[str]) -> None:
     """Write the page about a batch; see ``Batch.report``."""
+    _write(Path(path), _page(batch.status(), pictures(batch)))
+
+
+def pictures(batch: Batch) -> list[str]:
+    """A heading and a picture for each thing that is known of the calls: when, how long, how silent, how good.
+
+    Raises:
+        ConfigurationError: matplotlib is not installed, and there is something to draw.
+    """
     outcomes: dict[str, list[float]] = {}
     talks: list[float] = []
     silences: list[float] = []
@@ -97,14 +89,13 @@ def write_report(batch: Batch, path: str | os.PathLike[str]) -> None:
         if facts.answered_at and facts.first_audio_at:
             silences.append(max(0.0, facts.first_audio_at - facts.answered_at))
         jitter += [side["jitter_ms"] for side in facts.quality.values() if "jitter_ms" in side]
-    parts = [
+    return [
         *(["<h2>Outcomes over time</h2>", _over_time(outcomes)] if outcomes else []),
         *(["<h2>Length of calls</h2>", _histogram(talks, "seconds from the answer to the end")] if talks else []),
         *(["<h2>Silence at the start</h2>", _histogram(silences, "seconds from the answer to the first sound")]
           if silences else []),
         *(["<h2>Quality of the recordings</h2>", _histogram(jitter, "jitter in ms")] if jitter else []),
     ]  # fmt: skip
-    _write(Path(path), _page(batch.status(), parts))
 
 
 def _page(summary: Summary, parts: list[str]) -> str:

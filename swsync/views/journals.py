@@ -11,7 +11,7 @@ from swsync.views.markup import Markup, card, note, table
 __all__ = ["journal_card", "journal_rows"]
 
 SHOWN = 200
-ARROWS = {"in": "client →", "out": "→ client", "note": "relay"}
+ARROWS = {"in": "→", "out": "←", "note": "!"}
 
 
 def journal_rows(entries: Sequence[Any]) -> Iterator[dict[str, Any]]:
@@ -32,12 +32,13 @@ def journal_rows(entries: Sequence[Any]) -> Iterator[dict[str, Any]]:
 def journal_card(entries: Sequence[Any], dropped: int) -> Markup:
     """The last entries of a journal, oldest first."""
     rows = [
-        (f"{row['time']:.3f}", ARROWS.get(row["direction"], row["direction"]), row["name"], row["content"])
+        (f"{row['time']:.3f}", ARROWS.get(row["direction"], "?"), row["name"], row["content"].removeprefix("{}"))
         for row in journal_rows(entries[-SHOWN:])
     ]
     counted = f"{len(entries)} entries" + (f", {dropped} older ones dropped" if dropped else "")
     return card(
         f"journal: {counted}",
         table(["s", "", "what", "content"], rows),
+        note("→ is what the client sends, ← what it is told, ! what the relay decided"),
         note(f"the last {SHOWN}; journal.to_pandas() has all") if len(entries) > SHOWN else "",
     )
