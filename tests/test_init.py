@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,20 @@ from pathlib import Path
 import pytest
 
 import swsync
+from swsync.localrelay.tables import read_table
+
+PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
+# Every module of the package, but that which pytest alone loads.
+EVERY_MODULE = """
+import importlib, importlib.metadata, pkgutil, re, sys
+import swsync
+for module in pkgutil.walk_packages(swsync.__path__, "swsync."):
+    if module.name != "swsync.testing":
+        importlib.import_module(module.name)
+homes = importlib.metadata.packages_distributions()
+loaded = {name.partition(".")[0] for name in sys.modules}
+print(*sorted({re.sub("[-_.]+", "-", home).lower() for name in loaded for home in homes.get(name, ())}))
+"""
 
 SOURCE = Path(swsync.__file__).read_text()
 
@@ -59,3 +74,18 @@ def test_nothing_is_imported_before_its_use(statement: str, absent: list[str]) -
     program = f"{statement}\nimport sys\nprint([name for name in {absent!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def _names(requirements: list[str]) -> set[str]:
+    return {re.sub("[-_.]+", "-", re.match(r"[\w.-]+", text)[0]).lower() for text in requirements}  # type: ignore[index]
+
+
+def test_no_module_imports_an_optional_package() -> None:
+    """Nothing of any extra is loaded with the modules of swsync, all of them together; what they need always is."""
+    project = read_table(PYPROJECT)["project"]
+    always = _names(project["dependencies"])
+    optional = {name for extra in project["optional-dependencies"].values() for name in _names(extra)}
+    done = subprocess.run([sys.executable, "-c", EVERY_MODULE], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stdout.split())
+    assert always <= loaded
+    assert set() == loaded & (optional - always - {"swsync"})

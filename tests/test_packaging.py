@@ -16,7 +16,7 @@ import sys, sysconfig
 free_threaded = sys.argv[1] == "1"
 asked = sysconfig.get_config_var
 sysconfig.get_config_var = lambda name: free_threaded if name == "Py_GIL_DISABLED" else asked(name)
-from setuptools import distutils  # the one that comes with setuptools
+import setuptools  # brings distutils, which Python 3.12 has no more
 from distutils.core import run_setup
 built = run_setup("setup.py", stop_after="init")
 wheel = built.get_command_obj("bdist_wheel")
