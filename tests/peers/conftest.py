@@ -20,6 +20,11 @@ PACKAGES = {
 }
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import these modules for an ordinary run: they need packages that only the extra `dev` has."""
+    return True if config.getoption("markexpr") == "not peers" else None
+
+
 @pytest.fixture
 def tool() -> Callable[[str], str]:
     """The path of an outside program; a missing one is a failure, not a skip."""
