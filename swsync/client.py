@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from swsync.devices import Device
     from swsync.events import MessageReceiveEvent, RelayEvent
     from swsync.message import Message
+    from swsync.pending import Request
 
 __all__ = ["RelayClient"]
 
@@ -301,7 +302,9 @@ class RelayClient:
         dials = [dial for dial in self._router.dials() if dial.has_open_legs()]
         for dial in dials:
             dial.give_up()
-        requests = {
+        # Calls that were given up with their link, and those whose hangup nobody waited out, may be on as well.
+        owed = self._connection.owed("calling.end") if end else {}
+        requests = owed | {
             call.call_id: self._connection.post(
                 "calling.end", {"node_id": call.node_id, "call_id": call.call_id, "reason": "hangup"}
             )
@@ -312,7 +315,10 @@ class RelayClient:
             requests = {}
         if (requests or dials) and not self._connection.is_connected:
             self._connection.hurry()
-        left = [name for name, request in requests.items() if not request.wait(max(0.0, deadline - self.clock.now()))]
+        left = self._unanswered(requests, (self.clock.now() + deadline) / 2)
+        for request in left.values():
+            self._connection.repeat(request)  # it or its reply got lost on a link that is up: no harm to ask again
+        left = self._unanswered(left, deadline)
         if left:
             logger.warning("calls that RELAY has not ended in time, and that may go on: %s", ", ".join(left))
         with self._router.changed:
@@ -325,6 +331,10 @@ class RelayClient:
                 dial.fail(lambda tag=tag: DialUnknown(tag))  # type: ignore[misc]
             else:
                 dial.fail(lambda tag=tag: DialFailed(tag, "closed", "the client was closed"))  # type: ignore[misc]
+
+    def _unanswered(self, requests: Mapping[str, Request], deadline: float) -> dict[str, Request]:
+        """Those of some requests that have no reply by then."""
+        return {k: r for k, r in requests.items() if not r.wait(max(0.0, deadline - self.clock.now()))}
 
     def run(self, drain_timeout: float = 25.0) -> None:
         """Connect and serve until the client is closed or a signal comes.

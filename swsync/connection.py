@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
+import json
 import logging
 import os
 import random
@@ -246,6 +247,14 @@ class Connection:
         with contextlib.suppress(ConnectionClosed, RelayError):
             self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request.text)
         return request
+
+    def repeat(self, request: Request) -> None:
+        """Send an idempotent request again that has no reply, if there is a link now."""
+        self._send(self.pending.write_again(request), request.text)
+
+    def owed(self, method: str) -> dict[str, Request]:
+        """What is still to be answered of a method that concerns calls, and nobody waits for, by the id of the call."""
+        return {json.loads(r.text)["params"].get("call_id", r.id): r for r in self.pending.owed(method)}
 
     @staticmethod
     def _send(transport: Transport | None, text: str) -> None:

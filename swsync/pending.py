@@ -166,6 +166,19 @@ class PendingRequests:
         for request in doubtful:
             request.settle(None, request.unknown("it was sent and the link was lost before its reply"))
 
+    def write_again(self, request: Request) -> Any:
+        """Count one more writing of a request; returns the link for it, or None if it is settled or there is none."""
+        with self._lock:
+            if request.id not in self._table:
+                return None
+            request.writes += self._link is not None
+            return self._link
+
+    def owed(self, method: str) -> list[Request]:
+        """Requests of a method that nobody waits for and that are still to be answered."""
+        with self._lock:
+            return [r for r in self._table.values() if r.method == method and r.expires is not None]
+
     def expire(self) -> None:
         """Drop what nobody waits for and nobody answered, while there is a link to be answered on."""
         now = self._clock.now()

@@ -515,6 +515,49 @@ def test_close_names_the_calls_that_it_could_not_end(
     assert "may go on: costly" in caplog.text
 
 
+def test_close_ends_calls_that_were_lost_with_their_link(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Nobody holds them any more and their end is still owed: ``close`` makes a link for it."""
+    connected_call(client, server, "lost")
+    server.refuse = 1000
+    server.link.end()
+    clock.sleep(90)  # longer than call_grace
+    assert [] == client.calls
+    server.refuse = 0
+    client.close()
+    assert ["lost"] == [params["call_id"] for params in server.params("calling.end")]
+
+
+def test_close_asks_again_for_the_end_of_a_call(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, when there was no reply for half of its time: the request may be lost on a link that is up."""
+    connected_call(client, server, "costly")
+    asked: list[str] = []
+
+    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        asked.append(frame["id"])
+        return SILENT if len(asked) == 1 else OK
+
+    server.answers["calling.end"] = end
+    client.close()
+    assert [asked[0]] * 2 == asked
+    assert "may go on" not in caplog.text
+
+
+def test_close_names_lost_calls_that_it_could_not_end(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As those that are up."""
+    connected_call(client, server, "lost")
+    server.refuse = 1000
+    server.link.end()
+    clock.sleep(90)
+    client.close()
+    assert "may go on: lost" in caplog.text
+
+
 def test_close_can_leave_calls(client: swsync.RelayClient, server: ScriptedServer) -> None:
     """With calls="leave" nothing is ended; another word is an error."""
     connected_call(client, server)

@@ -163,6 +163,7 @@ def test_the_receiver_may_refuse(place: Place) -> None:
         (frame(TEXT, b"\xff"), 1007, "invalid_utf8"),
         (frame(BINARY, b"x" * 65537), 1009, "message_too_big"),
     ],
+    ids=["unmasked", "no UTF-8", "too big"],  # the octets are masked at random: they would be no name
 )
 def test_violations(place: Place, data: bytes, code: int, reason: str) -> None:
     """What RFC 6455 forbids closes with its code, is counted, and is the end of that connection only."""
