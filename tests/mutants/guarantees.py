@@ -436,10 +436,10 @@ _MEDIA = [
         "a WAV is valid only at its end",
         "swsync/media/wav.py",
         (
-            ("// self._frame_octets\n            self._write_header()\n", "// self._frame_octets\n"),
+            ("(2 * self.channels)\n            self._write_header()\n", "(2 * self.channels)\n"),
             (
-                "        octets = self.frames * self._frame_octets\n        # A write",
-                "        octets = self.frames * self._frame_octets\n        self._write_header()\n        # A write",
+                "        self._closed = True\n        try:\n",
+                "        self._closed = True\n        self._write_header()\n        try:\n",
             ),
         ),
         ("media/test_wav.py",),

@@ -1,4 +1,4 @@
-"""``python -m tests.sweep``: each fault in each frame of a call; ``python -m tests.sweep soak``: several, seeded.
+"""``python -m tests.sweep``: each fault in each frame of a call; with ``--soak 10000``: several a call, seeded.
 
 What fails is printed with the command that does it again. Exits with 1 if anything hung, rang twice or was left on.
 """
@@ -31,17 +31,16 @@ def sweep(kinds: Sequence[str], frames: Sequence[int], seed: int) -> Iterator[Jo
 def soak(calls: int, first: int, frames: int) -> Iterator[Job]:
     """A run for each seed."""
     for seed in range(first, first + calls):
-        yield f"soak --calls 1 --seed {seed}", tuple(several(seed, frames)), seed
+        yield f"--soak 1 --seed {seed}", tuple(several(seed, frames)), seed
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do the runs, print what must not be, and the zeros."""
     parser = argparse.ArgumentParser(prog="python -m tests.sweep", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("single", "soak"), default="single")
+    parser.add_argument("--soak", type=int, metavar="RUNS", help="several faults in each of so many runs")
     parser.add_argument("--fault", choices=KINDS, help="only this one; all by default")
     parser.add_argument("--frame", type=int, help="only in this frame, from 1; all by default")
     parser.add_argument("--seed", type=int, default=0, help="of the run, or of the first of a soak")
-    parser.add_argument("--calls", type=int, default=1000, help="how many runs a soak has")
     parser.add_argument("--program", choices=PROGRAMS, default="call", help="a whole call, or a list of calls")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--verbose", "-v", action="store_true", help="of each run, what went wrong and what it raised")
@@ -49,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     frames = run((), options.seed, options.program).frames
     kinds = [options.fault] if options.fault else KINDS
     numbers = [options.frame] if options.frame else range(1, frames + 1)
-    jobs = soak(options.calls, options.seed, frames) if options.what == "soak" else sweep(kinds, numbers, options.seed)
+    jobs = soak(options.soak, options.seed, frames) if options.soak else sweep(kinds, numbers, options.seed)
     began = time.monotonic()
     found = dict.fromkeys(ZEROS, 0)
     runs = faults = errors = 0
