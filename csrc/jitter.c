@@ -47,6 +47,7 @@ int sw_track_init(void *memory, size_t octets, uint64_t capacity, int rate, int 
     if (sw_codec_octets(codec) < 0)
         return SW_ECODEC;
     memset(t, 0, sizeof *t);
+    t->mute_to = t->mute_until = INT64_MIN;
     sw_ring_init(&t->ring, (unsigned char *)memory + header_octets(), capacity);
     t->rate = rate;
     t->codec = codec;
@@ -107,6 +108,17 @@ static inline void push(sw_track *t, const uint8_t *payload, int64_t n)
     for (; n > most; n -= most, payload += most << t->wide)
         push_part(t, payload, most);
     push_part(t, payload, n);
+}
+
+/* Nobody may hear this packet: it becomes a pause of the sender's. */
+static void hush(sw_track *t, int64_t position, int64_t n)
+{
+    int64_t head = sw_track_load(&t->head);
+    count(t, SW_TRACK_MUTED, (uint64_t)n);
+    if (position < head)
+        sw_ring_mark_gap(&t->ring, position, position + n, 1);
+    else
+        extend(t, position + n, 1);
 }
 
 static void begin(sw_track *t, int64_t wire, int64_t arrival)
@@ -188,6 +200,10 @@ static int put_behind(sw_track *t, const uint8_t *payload, int64_t n, int64_t po
         return SW_PUT_DUPLICATE;
     }
     note_lateness(t, arrival - sw_track_nano(t, position + n - sw_track_load(&t->origin)) - sw_track_load(&t->anchor));
+    if (sw_track_is_mute(t, position, arrival)) {
+        hush(t, position, n);
+        return SW_OK;
+    }
     for (int64_t done = 0; done < n; done += BLOCK) {
         int64_t part = n - done < BLOCK ? n - done : BLOCK;
         (void)sw_decode(t->codec, payload + (done << t->wide), (size_t)part << t->wide, block, BLOCK);
@@ -240,7 +256,10 @@ int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t pos
         count(t, order == SW_ORDER_LOST ? SW_TRACK_MISSING : SW_TRACK_QUIET, (uint64_t)(at - head));
         extend(t, at, order != SW_ORDER_LOST);
     }
-    push(t, payload, n);
+    if (sw_track_is_mute(t, at, arrival))
+        hush(t, at, n);
+    else
+        push(t, payload, n);
     note_arrival(t, at, n, arrival);
     return rebased ? SW_PUT_REBASED : SW_OK;
 }
@@ -290,9 +309,33 @@ int sw_track_append(sw_track *t, const uint8_t *payload, size_t octets, int64_t 
         begin(t, 0, arrival);
     fill_deficit(t, n, arrival);
     int64_t head = sw_track_load(&t->head);
-    push(t, payload, n);
+    if (sw_track_is_mute(t, head, arrival))
+        hush(t, head, n);
+    else
+        push(t, payload, n);
     note_arrival(t, head, n, arrival);
     return SW_OK;
+}
+
+void sw_track_mute(sw_track *t)
+{
+    (void)atomic_fetch_add(&t->muted, 1);
+    atomic_store(&t->is_hushing, 1);
+}
+
+void sw_track_unmute(sw_track *t, int64_t now, int64_t guard)
+{
+    if (atomic_load_explicit(&t->started, memory_order_acquire)) {
+        int64_t head = atomic_load_explicit(&t->head, memory_order_acquire), to;
+        /* What would come now by the shortest way; the media clock may be behind it, and what follows then in between. */
+        to = sw_track_load(&t->origin) + sw_track_samples(t, now - sw_track_load(&t->anchor));
+        to = (to > head ? to : head) + sw_track_samples(t, guard);
+        if (to > sw_track_load(&t->mute_to))
+            atomic_store(&t->mute_to, to);
+    }
+    if (now + guard > sw_track_load(&t->mute_until))
+        atomic_store(&t->mute_until, now + guard);
+    (void)atomic_fetch_sub(&t->muted, 1);
 }
 
 void sw_track_recode(sw_track *t, int codec)

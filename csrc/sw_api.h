@@ -251,6 +251,7 @@ enum {
     SW_TRACK_QUIET,       /* samples of silence where the sender paused */
     SW_TRACK_MISSING,     /* samples of silence where packets were missing when later ones came */
     SW_TRACK_ESTIMATED,   /* samples of silence put in by sw_track_append */
+    SW_TRACK_MUTED,       /* samples of silence in place of what came while the track was mute */
     SW_TRACK_COUNTERS
 };
 
@@ -286,7 +287,7 @@ typedef struct {
     int64_t anchor;              /* when `origin` was sent plus the shortest transit seen */
     int64_t last_arrival;
     int32_t started, ended;
-    uint64_t counters[10]; /* SW_TRACK_COUNTERS of them */
+    uint64_t counters[11]; /* SW_TRACK_COUNTERS of them */
 } sw_track_state;
 
 /* Octets of memory for a ring of `capacity` samples, a power of two from 64 to 2^32; 0 for another one. */
@@ -306,6 +307,13 @@ int sw_track_append(sw_track *track, const uint8_t *payload, size_t octets, int6
 
 /* The sender is silent up to `position`: that much is known to be silence, bounded as a gap is. SW_PUT_... */
 int sw_track_quiet(sw_track *track, int64_t position, int64_t arrival, int order);
+
+/* From now on nothing that comes is kept: silence takes its place. Any thread; as many unmutes as mutes end it. */
+void sw_track_mute(sw_track *track);
+
+/* At `now`: what is sent after that is kept again. What was sent before, or within `guard` nanoseconds after, is not, by
+   its place on the media clock, however late it comes. Any thread. */
+void sw_track_unmute(sw_track *track, int64_t now, int64_t guard);
 
 /* What comes next is encoded as `codec`; for the one who writes. */
 void sw_track_recode(sw_track *track, int codec);

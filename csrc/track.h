@@ -35,6 +35,11 @@ struct sw_track {
     _Atomic uint32_t noted;                    /* packets so far, whose lateness is, one after the other, in: */
     _Atomic int32_t lateness[SW_TRACK_NOTES];  /* in 1,024 ns, against the quickest of late */
 
+    /* Written by any thread (sw_track_mute). */
+    _Atomic int32_t is_hushing;          /* whether the others have ever been set */
+    _Atomic int32_t muted;               /* how many want it mute */
+    _Atomic int64_t mute_to, mute_until; /* after it: what lies before this position, or came before this time */
+
     /* The writer's own. */
     uint32_t is_afresh; /* sw_track_forget: positions go on where they were, nothing else does */
     int64_t shift;      /* what rebasing has added to the wire's positions */
@@ -63,6 +68,16 @@ static inline int64_t sw_track_nano(const sw_track *t, int64_t samples)
 static inline int64_t sw_track_load(const _Atomic int64_t *value)
 {
     return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+/* Whether a packet at `position` of the timeline must not be kept; for the one who writes. */
+static inline int sw_track_is_mute(const sw_track *t, int64_t position, int64_t arrival)
+{
+    if (!atomic_load_explicit(&t->is_hushing, memory_order_acquire))
+        return 0;
+    /* In this order: whoever unmutes sets the limits first. */
+    return atomic_load_explicit(&t->muted, memory_order_acquire) > 0 || position < sw_track_load(&t->mute_to) ||
+           arrival < sw_track_load(&t->mute_until);
 }
 
 /* Where the wire's position lies on the timeline; for the one who writes. */

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from swsync.call import Call
     from swsync.calling._base import Action
     from swsync.media.capture import Capture
-    from swsync.media.quality import Alignment, LostSpan, Quality
+    from swsync.media.quality import Alignment, LostSpan, Quality, Skew
     from swsync.media.receiver import Receiver
     from swsync.media.sinks import Target
     from swsync.media.track import Track
@@ -35,6 +35,8 @@ __all__ = ["CallCapture", "CaptureVerbs"]
 logger = logging.getLogger(__name__)
 
 WAYS = ("stream", "rtp", "ws")
+DRIFTS = ("keep", "correct")
+BUFFER = 14.0  # seconds that each side's ring holds: a disk may be slow for so long; thousands of captures fit memory
 FINISH_TIMEOUT = 3.0  # seconds that the end waits for all `finished` events together
 LINGER = 0.2  # seconds after `finished` in which the last audio may still be on its way
 SIDES = {"speak": "said", "listen": "heard"}  # tap direction -> side of the recording
@@ -51,9 +53,11 @@ class CallCapture(Recorded):
         actions: The stream, or the two taps, once it has begun.
     """
 
-    def __init__(self, call: Call, path: Target, via: str, codec: str, timeout: float) -> None:
+    def __init__(self, call: Call, path: Target, via: str, codec: str, timeout: float, *, drift: str) -> None:
         if via not in WAYS:
             raise ValueError(f"via must be one of {', '.join(WAYS)}, not {via!r}")
+        if drift not in DRIFTS:
+            raise ValueError(f"drift must be one of {', '.join(DRIFTS)}, not {drift!r}")
         self.call = call
         from pathlib import Path  # with what it needs, the largest import of this package
 
@@ -63,6 +67,7 @@ class CallCapture(Recorded):
         self.actions: Sequence[Action[Any]] = ()
         self._codec = codec
         self._timeout = timeout
+        self._drift = drift
         self._receivers: dict[str, Receiver] = {}  # written before anybody else has this object
         self._recording: Capture | None = None  # the same
         self._told: set[str] = set()  # directions whose tap has been answered; only ever grows
@@ -91,9 +96,50 @@ class CallCapture(Recorded):
         return self._recording.alignment if self._recording else None
 
     @property
+    def skew(self) -> Skew | None:
+        """How the clock of what is heard runs against that of what is said, and what was corrected of it."""
+        return self._recording.skew if self._recording else None
+
+    @property
     def lost_spans(self) -> list[LostSpan]:
-        """What is silent in the file because it never came."""
+        """What is silent in the file because it had not come when it was due."""
         return self._recording.lost_spans if self._recording else []
+
+    @property
+    def late_spans(self) -> list[LostSpan]:
+        """What is silent in the file because it came when the file had gone on without it."""
+        return self._recording.late_spans if self._recording else []
+
+    @property
+    def paused(self) -> bool:
+        """Whether ``pause`` holds."""
+        return self._recording is not None and self._recording.paused
+
+    def pause(self, behavior: str = "silence") -> None:
+        """From now on keep nothing of what is said and heard, until ``resume``: somebody reads out a card's number.
+
+        It gets into no file or other sink, no statistics of levels and no buffer.
+
+        Args:
+            behavior: ``silence`` has the file be silent for so long; ``skip`` leaves the time out.
+
+        Raises:
+            ValueError: There is no such behavior.
+            MediaError: It has not begun.
+        """
+        if self._recording is None:
+            raise MediaError("the capture has not begun: use it in with")
+        self._recording.pause(behavior)
+
+    def resume(self) -> None:
+        """Go on, 0.2 s from now: what was said before stays out, however late it comes.
+
+        Raises:
+            MediaError: It has not begun.
+        """
+        if self._recording is None:
+            raise MediaError("the capture has not begun: use it in with")
+        self._recording.resume()
 
     @property
     def closed(self) -> bool:
@@ -131,7 +177,7 @@ class CallCapture(Recorded):
         clock = self.call.session.clock
         with contextlib.ExitStack() as undo:
             self._receivers = self._make_receivers(undo)
-            recording = Capture(self._to, **self._sides(), clock=clock)
+            recording = Capture(self._to, **self._sides(), clock=clock, drift=self._drift)
             self.path = recording.path
             undo.callback(recording.discard)
             self.actions = self._start(undo)
@@ -200,13 +246,13 @@ class CallCapture(Recorded):
         clock = self.call.session.clock
         receivers: dict[str, Receiver] = {}
         if self.via == "stream":
-            receivers["both"] = undo.enter_context(StreamReceiver(clock=clock))
+            receivers["both"] = undo.enter_context(StreamReceiver(clock=clock, buffer=BUFFER))
             return receivers
         for direction in SIDES:
             if self.via == "rtp":
-                receivers[direction] = undo.enter_context(RtpReceiver(codec=self._codec, clock=clock))
+                receivers[direction] = undo.enter_context(RtpReceiver(codec=self._codec, buffer=BUFFER, clock=clock))
             else:
-                receivers[direction] = undo.enter_context(TapReceiver(codec=self._codec, clock=clock))
+                receivers[direction] = undo.enter_context(TapReceiver(codec=self._codec, buffer=BUFFER, clock=clock))
         return receivers
 
     def _start(self, undo: contextlib.ExitStack) -> list[Action[Any]]:
@@ -282,7 +328,9 @@ def _post_stop(call: Any, verb: str, control_id: str) -> None:
 class CaptureVerbs:
     """The verb that records on this machine."""
 
-    def capture(self, path: Target, *, via: str = "stream", codec: str = "PCMU", timeout: float = 10.0) -> CallCapture:
+    def capture(
+        self, path: Target, *, via: str = "stream", codec: str = "PCMU", timeout: float = 10.0, drift: str = "keep"
+    ) -> CallCapture:
         """Record both sides of the call into a stereo WAV on this machine: left is said, right is heard.
 
             with call.capture("call.wav") as capture:
@@ -299,6 +347,8 @@ class CaptureVerbs:
             via: ``stream`` (one WebSocket with both sides labelled), ``rtp`` or ``ws`` (two taps).
             codec: ``PCMU`` or ``PCMA``; L16 too where the far side knows it.
             timeout: Seconds for audio to be announced.
+            drift: ``keep`` leaves both sides as they came, bit for bit, and tells ``skew``; ``correct`` lets what was
+                heard follow what was said, by silence put in or taken out where it is silent.
 
         Returns:
             A context manager. What this machine is called from outside is told by the settings ``SWSYNC_MEDIA_URL``
@@ -311,4 +361,4 @@ class CaptureVerbs:
             TimeoutError: On entry, no audio was announced in time.
         """
         call: Any = self
-        return CallCapture(call, path, via, codec, timeout)
+        return CallCapture(call, path, via, codec, timeout, drift=drift)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from swsync.media.quality import LostSpan as LostSpan
     from swsync.media.quality import Quality as Quality
     from swsync.media.quality import ReceiverStats as ReceiverStats
+    from swsync.media.quality import Skew as Skew
     from swsync.media.quality import loss_rating as loss_rating
     from swsync.media.quality import mos as mos
     from swsync.media.receiver import Receiver as Receiver
@@ -86,6 +87,7 @@ _HOMES: dict[str, str] = {
     "SenderReport": "rtcp",
     "SenderStats": "sender",
     "Sink": "sink",
+    "Skew": "quality",
     "SoundFileSink": "soundfiles",
     "StreamReceiver": "wsstream",
     "TapReceiver": "wstap",
@@ -134,6 +136,7 @@ __all__ = [
     "SenderReport",
     "SenderStats",
     "Sink",
+    "Skew",
     "SoundFileSink",
     "StreamReceiver",
     "TapReceiver",

@@ -6,164 +6,36 @@ is listed. One side is never corrected; how the second was laid beside the first
 
 from __future__ import annotations
 
-import array
 import contextlib
 import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-import attrs
+from typing import TYPE_CHECKING
 
 from swsync.clock import REAL
 from swsync.errors import MediaError
-from swsync.media.meter import Meter
-from swsync.media.quality import Alignment, LostSpan, Quality, ReceiverStats
+from swsync.media.layout import Layout
 from swsync.media.recorded import Recorded
+from swsync.media.side import Side, Source
 from swsync.media.sinks import Sinks
-from swsync.media.track import WINDOW, Track, TrackReader
+from swsync.media.track import MUTE_GUARD
 from swsync.media.wav import keep_draining, stop_draining
+from swsync.media.writing import Writing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from swsync.clock import Clock
+    from swsync.media.quality import Alignment, LostSpan, Quality, Skew
     from swsync.media.sinks import Target
 
 __all__ = ["Capture"]
 
 logger = logging.getLogger(__name__)
 
-BLOCK = 8000  # frames written at a time
-HOLD_BACK = 3.0  # seconds that the file waits for a side that has gone silent, before it goes on without
-STALL = 2.0  # seconds by which a side may fall behind its arrival before its media clock is taken to have stood still
-PAUSE = 0.5  # seconds without a packet after which such a clock is looked at
-FOLLOW = 0.001  # seconds a second by which it may be slow without having stood still
-MOST_SPANS = 10_000
-CLOCK_ERROR = 0.001  # seconds: what timestamps in milliseconds leave open
-
-Source = Track | Callable[[], "Track | None"]
-
-
-class _Side:
-    """One channel: its track, and which position of it is the file's first frame."""
-
-    def __init__(self, name: str, source: Any) -> None:
-        self.name = name
-        self.source = source
-        self.track: Track | None = source if isinstance(source, Track) else None
-        self.reader: TrackReader | None = None
-        self.first = 0  # position of file frame 0, once `reader` is set
-        self.start = 0  # position of the track's first sample, then
-        self.seen = 0  # up to this position samples have been read, or counted as overtaken
-        self.overtaken = 0  # samples that came after the file had gone on
-        self.paused: int | None = None  # the head when nothing came for a while, until what follows has been judged
-        self.moves: tuple[int, int] | None = None  # from this position on, what `first` will be
-        self.estimated_gap = 0  # samples of silence put in because the media clock stood still
-        self.meter = Meter()
-        self._base = self._base_at = 0.0  # ns: the track's anchor when this side was laid beside the other; and now
-
-    def resolve(self) -> Track | None:
-        """The track, if it is there and has had audio."""
-        if self.track is None:
-            self.track = self.source()
-        return self.track if self.track is not None and self.track.started else None
-
-    def place(self, first: int) -> None:
-        assert self.track is not None
-        self.first, self.start = first, self.track.report().start
-        self.seen = max(self.first, self.start)
-        self.reader = TrackReader(self.track)
-
-    def compare_from(self, now: float) -> None:
-        """How far the media clock is behind arrival at this moment counts as not at all."""
-        assert self.track is not None
-        self._base, self._base_at = float(self.track.report().anchor), now
-
-    def end(self, head: int) -> int:
-        """The file's frame of a position that nothing has reached yet."""
-        return head - (self.moves[1] if self.moves and head > self.moves[0] else self.first)
-
-    def judge(self, now: float, written: int, is_final: bool) -> None:
-        """See whether the media clock stood still during the last pause: then what follows belongs where it arrived.
-
-        Decided a second after the pause, when a network that had only held packets back has caught up; the file
-        stays behind that long.
-        """
-        if self.track is None or self.reader is None or self.moves:
-            return
-        state, rate = self.track.report(), self.track.rate
-        head, is_paused = int(state.head), now - state.last_arrival / 1e9 >= PAUSE
-        is_over = is_paused or is_final or state.ended or (head - (self.paused or 0)) >= int(WINDOW * rate)
-        if self.paused is not None and head > self.paused and is_over:
-            behind = round((state.anchor - self._base) / 1e9 * rate)
-            if behind > STALL * rate and self.seen <= self.paused:
-                behind = max(behind, written - (self.paused - self.first))
-                self.moves = self.paused, self.first - behind
-                self.estimated_gap += behind
-                self._base += behind / rate * 1e9
-            self.paused = None
-        if is_paused and self.moves is None:
-            self.paused = head
-        # The sender's clock may be slower than ours, which is no pause; faster it shows at once.
-        slack = max(0.0, now - self._base_at) * FOLLOW * 1e9
-        self._base, self._base_at = min(float(state.anchor), self._base + slack), now
-
-    def boundary(self, frame: int) -> int | None:
-        """The frame at which the place of what follows changes; at it, the change is made."""
-        if self.moves is None:
-            return None
-        position, first = self.moves
-        at = position - self.first
-        if frame < at:
-            return at
-        self.moves, self.first, self.start, self.seen = None, first, position, position
-        return None
-
-    def fill(self, out: array.array[int], frame: int, frames: int) -> list[tuple[int, int]]:
-        """Put the samples of file frames ``frame`` and on into ``out``; what never came, as file frames."""
-        lost: list[tuple[int, int]] = []
-        if self.reader is None:
-            return lost
-        begin = self.first + frame
-        end = begin + frames
-        self._note_overtaken(begin)
-        self.reader.move(max(begin, self.start))
-        while self.reader.position < end:
-            block = self.reader.take(end - self.reader.position, end)
-            at = block.position - begin
-            if block.skipped:  # the ring is shorter than the disk was slow
-                lost.append((frame + max(0, at - block.skipped), frame + min(at, frames)))
-            if not len(block.samples):
-                break
-            out[at : at + len(block.samples)] = array.array("h", block.samples)
-            lost += [
-                (s.position - self.first, s.position - self.first + s.samples) for s in block.spans if s.is_missing
-            ]
-        if self.seen >= begin:
-            self.seen = max(self.seen, self.reader.position)
-        return lost
-
-    def _note_overtaken(self, begin: int) -> None:
-        """Count samples that have come for a stretch which the file had passed without them; a pause has none."""
-        if self.track is None or self.reader is None or self.seen >= begin:
-            return
-        reached = min(int(self.track.report().head), begin)
-        self.reader.move(self.seen)
-        while self.reader.position < reached:
-            block = self.reader.take(min(BLOCK, reached - self.reader.position), reached)
-            if not len(block.samples):
-                break
-            self.overtaken += len(block.samples) - sum(span.samples for span in block.spans)
-        self.seen = max(self.seen, reached)
-
-
-def _quality(side: _Side) -> Quality:
-    stats = ReceiverStats() if side.track is None else side.track.stats
-    if side.estimated_gap:
-        stats = attrs.evolve(stats, estimated_gap=stats.estimated_gap + side.estimated_gap)
-    return side.meter.quality(stats, is_concealed=False)
+DRIFTS = ("keep", "correct")
+BEHAVIORS = ("silence", "skip")
 
 
 class Capture(Recorded):
@@ -178,9 +50,12 @@ class Capture(Recorded):
         clock: The tracks' clock.
         warn_after: Seconds without any audio before the log says so.
         is_live: Let the writer's thread write as audio comes; otherwise everything is written by ``close``.
+        drift: ``keep`` leaves both sides as they were sent; ``correct`` puts silence into what was heard, or takes some
+            out, where it is silent, so that it stays beside what was said.
 
     Raises:
         MediaError: The file cannot be written, or there is no track.
+        ValueError: There is no such ``drift``.
     """
 
     def __init__(
@@ -192,9 +67,12 @@ class Capture(Recorded):
         clock: Clock = REAL,
         warn_after: float = 5.0,
         is_live: bool = True,
+        drift: str = "keep",
     ) -> None:
+        if drift not in DRIFTS:
+            raise ValueError(f"drift must be one of {', '.join(DRIFTS)}, not {drift!r}")
         given = [("said", said), ("heard", heard)]
-        self._sides = [_Side(name, source) for name, source in given if source is not None]
+        self._sides = [Side(name, source) for name, source in given if source is not None]
         if not self._sides:
             raise MediaError("there is no track to record yet")
         self._clock = clock
@@ -204,11 +82,12 @@ class Capture(Recorded):
         # Held while draining, which is done by the writer's thread and, at the end, by whoever closes.
         self._lock = threading.Lock()
         self._first_audio: float | None = None  # guarded by _lock, as all below
-        self._alignment = Alignment()
-        self._lost: list[LostSpan] = []
+        self._layout = Layout(self._sides, is_corrected=drift == "correct")
+        self._paused: str | None = None  # the behavior
         self._closed = False
         self._error: MediaError | None = None
         self._out = Sinks(to, len(self._sides))
+        self._writing = Writing(self._sides, self._out, self._layout.correct)
         if is_live:
             try:
                 keep_draining(self)
@@ -234,37 +113,49 @@ class Capture(Recorded):
         return self._closed
 
     @property
+    def paused(self) -> bool:
+        """Whether ``pause`` holds."""
+        return self._paused is not None
+
+    @property
     def duration(self) -> float:
-        """Seconds received so far, on the recording's own timeline; once closed, those in the file."""
-        if self._closed or self._error:
-            return self._out.seconds
+        """Seconds received so far, without skipped pauses; once closed, those in the file."""
         longest = self._out.seconds
+        if self._closed or self._error:
+            return longest
         for side in self._sides:
-            track = side.track
-            if track is None or not track.started:
-                continue
-            head = track.report().head
-            first = side.first if side.reader is not None else track.report().start
-            end = head - first if side.reader is None else side.end(head)
-            longest = max(longest, end / track.rate)
+            if side.track is not None and side.is_live:
+                longest = max(longest, self._writing.skips.in_file(side.end()) / side.track.rate)
         return longest
 
     @property
     def quality(self) -> dict[str, Quality]:
         """Statistics of each side, by its name (``said``, ``heard``); levels and times are of what is in the file."""
         with self._lock:
-            return {side.name: _quality(side) for side in self._sides}
+            return {side.name: side.quality() for side in self._sides}
 
     @property
     def alignment(self) -> Alignment:
         """How the two sides were laid beside each other."""
-        return self._alignment
+        return self._layout.alignment
+
+    @property
+    def skew(self) -> Skew:
+        """How the two sides drift against each other, as measured so far."""
+        with self._lock:
+            return self._layout.skew
 
     @property
     def lost_spans(self) -> list[LostSpan]:
-        """What is silent in the file because it never came; the first 10,000 of them."""
+        """What is silent in the file because it had not come when it was due; the first 10,000 of each side."""
         with self._lock:
-            return list(self._lost)
+            return self._writing.lost.told(self._out.rate)
+
+    @property
+    def late_spans(self) -> list[LostSpan]:
+        """What is silent in the file because the file had waited three seconds for it, and then it came."""
+        with self._lock:
+            return self._writing.late.told(self._out.rate)
 
     @property
     def overtaken(self) -> dict[str, int]:
@@ -291,7 +182,58 @@ class Capture(Recorded):
             self._clock.sleep(0.02)
 
     def _all_ended(self) -> bool:
-        return all(side.track is not None and side.track.ended for side in self._sides)
+        return all(side.has_ended for side in self._sides)
+
+    # -- what must not be recorded
+
+    def pause(self, behavior: str = "silence") -> None:
+        """From now on keep nothing of what comes, until ``resume``: somebody says the number of a card.
+
+        It goes nowhere: into no sink, no statistics of levels, and not into the buffer of the receiver, so that whoever
+        else reads these tracks hears silence too. Pausing twice is pausing once.
+
+        Args:
+            behavior: ``silence`` has the file be silent for so long; ``skip`` leaves the time out.
+
+        Raises:
+            ValueError: There is no such behavior.
+        """
+        if behavior not in BEHAVIORS:
+            raise ValueError(f"behavior must be one of {', '.join(BEHAVIORS)}, not {behavior!r}")
+        with self._lock:
+            if self._closed or self._paused is not None:
+                return
+            self._paused = behavior
+            for side in self._sides:
+                side.mute()
+            if behavior == "skip":
+                self._writing.skips.begin(self._clock.now())
+                self._locate()
+
+    def resume(self) -> None:
+        """Go on with what is said from now on.
+
+        What was said before it stays out, however late it comes, as do the next 0.2 seconds: they may have been under
+        way already. Without a pause it does nothing.
+        """
+        with self._lock:
+            self._end_pause()
+
+    def _end_pause(self) -> None:
+        behavior, self._paused = self._paused, None
+        if behavior is None:
+            return
+        for side in self._sides:
+            side.unmute()
+        if behavior == "skip" and not self._closed:
+            self._writing.skips.end(self._clock.now() + MUTE_GUARD)
+            self._locate()
+
+    def _locate(self) -> None:
+        """Find where pauses lie, once there is a timeline."""
+        placed = next((side for side in self._sides if side.is_placed), None)
+        if placed is not None:
+            self._writing.skips.locate(placed.frame_at)
 
     # -- writing
 
@@ -321,99 +263,18 @@ class Capture(Recorded):
             self._warn(now)
             return
         self._first_audio = now if self._first_audio is None else self._first_audio
-        # Both sides begin within this; after it the first frame of the file is fixed.
-        if now - self._first_audio < WINDOW and not is_final and not self._all_ended():
+        if not is_final and not self._all_ended() and self._layout.is_early(live, now, self._first_audio):
             return
-        self._place(live)
+        self._out.rate = self._layout.place(live, now, self._writing.frame)
+        self._locate()
         if len(live) == 2:  # one side alone is never corrected
-            for side in live:
-                side.judge(now, self._out.frames, is_final)
-        target = self._target(live, now, is_final)
-        while self._out.frames < target:
-            bounds = [side.boundary(self._out.frames) for side in live]
-            until = min(target, self._out.frames + BLOCK, *(bound for bound in bounds if bound is not None))
-            self._write(until - self._out.frames)
+            self._layout.judge(live, now, self._writing.frame, is_final)
+        self._writing.write(live, now, is_final)
 
     def _warn(self, now: float) -> None:
         if self._warn_after is not None and now - self._began >= self._warn_after:
             self._warn_after = None
             logger.warning("%s: no audio has come for %.0f s", self._out, now - self._began)
-
-    def _target(self, live: list[_Side], now: float, is_final: bool) -> int:
-        """How many frames the file may have now."""
-        ends, holding = [], []
-        for side in live:
-            assert side.track is not None
-            state = side.track.report()
-            end = side.end(int(state.head))
-            silent = now - state.last_arrival / 1e9
-            if is_final or state.ended or silent > HOLD_BACK:
-                ends.append(end)
-            else:
-                holding.append(end if silent > WINDOW else end - int(WINDOW * side.track.rate))
-        return min(holding) if holding else max(ends)
-
-    def _write(self, frames: int) -> None:
-        frame, rate, channels = self._out.frames, self._out.rate, len(self._sides)
-        out = array.array("h", bytes(2 * frames * channels))
-        for channel, side in enumerate(self._sides):
-            one = array.array("h", bytes(2 * frames))
-            lost = side.fill(one, frame, frames)
-            for first, last in lost:
-                side.meter.lose(first, last)
-                self._note_lost(side.name, first / rate, last / rate)
-            side.meter.add(one, rate)
-            out[channel::channels] = one
-        self._out.write(out)
-
-    def _note_lost(self, side: str, start: float, end: float) -> None:
-        if self._lost and self._lost[-1].side == side and abs(self._lost[-1].end - start) < 1e-9:
-            self._lost[-1] = LostSpan(side=side, start=self._lost[-1].start, end=end)
-        elif len(self._lost) < MOST_SPANS and end > start:
-            self._lost.append(LostSpan(side=side, start=start, end=end))
-
-    # -- where each side begins
-
-    def _place(self, live: list[_Side]) -> None:
-        """Give a place to sides that have begun since the last drain."""
-        new = [side for side in live if side.reader is None]
-        if not new:
-            return
-        rates = {side.track.rate for side in live if side.track is not None}
-        if len(rates) > 1:
-            raise MediaError(f"the two sides have different rates: {' and '.join(map(str, sorted(rates)))} a second")
-        self._out.rate = rates.pop()
-        reference = next((side for side in live if side.reader is not None), new[0])
-        if reference.reader is None:
-            assert reference.track is not None
-            reference.place(int(reference.track.report().start))
-        for side in new:
-            if side.reader is None:
-                self._align(side, reference)
-
-    def _align(self, side: _Side, reference: _Side) -> None:
-        """Find the position of one side that belongs to the file's first frame."""
-        track, other = side.track, reference.track
-        assert track is not None
-        assert other is not None
-        if track.media_clock is not None and track.media_clock is other.media_clock:
-            method, error, first = "media clock", CLOCK_ERROR, reference.first
-        else:
-            ours, theirs = track.report(), other.report()
-            begin = theirs.anchor + (reference.first - theirs.origin) * 1e9 / other.rate
-            first = int(ours.origin) + round((begin - ours.anchor) / 1e9 * track.rate)
-            jitter = (track.stats.jitter_ms + other.stats.jitter_ms) / 1000
-            method, error = "arrival", max(CLOCK_ERROR, jitter)
-        side.place(first)
-        for each in (side, reference):
-            each.compare_from(self._clock.now())
-        early = first - side.start  # by how much it began before the file does
-        if early > 0 and not self._out.frames:
-            side.first -= early
-            reference.first -= early
-        said, heard = (side, reference) if side.name == "said" else (reference, side)
-        offset = ((heard.start - heard.first) - (said.start - said.first)) / track.rate
-        self._alignment = Alignment(method=method, offset=offset, error=error)
 
     # -- the end
 
@@ -439,12 +300,13 @@ class Capture(Recorded):
             if self._closed:
                 return
             self._closed = True
-            if self._error is not None:
-                return
             try:
-                self._write_all()
+                if self._error is None:
+                    self._write_all()
             except MediaError as error:
                 self._error = error
+            finally:
+                self._end_pause()
 
     def _write_all(self) -> None:
         """The last of it, and what there is to say about it; requires _lock."""
@@ -472,6 +334,7 @@ class Capture(Recorded):
         stop_draining(self)
         with self._lock:
             self._closed = True
+            self._end_pause()
             self._out.discard()
 
     def __enter__(self) -> Capture:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import attrs
 
-__all__ = ["Alignment", "LostSpan", "Quality", "ReceiverStats", "loss_rating", "mos"]
+__all__ = ["Alignment", "LostSpan", "Quality", "ReceiverStats", "Skew", "loss_rating", "mos"]
 
 # ITU-T G.107 table 2 and G.113 appendix I: G.711 without loss, and how well it bears it, with and without concealment.
 BEST_RATING = 93.2
@@ -39,6 +39,7 @@ class ReceiverStats:
         quiet: Samples of silence where the sender paused its media clock.
         missing: Samples of silence where packets were missing when later ones came.
         estimated_gap: Samples of silence put in by arrival time, because the wire has no clock.
+        muted: Samples of silence in place of what came while a recording was paused (``capture.pause``).
         rejected: Datagrams or messages not used, by reason; never empty reasons, so an empty mapping is a clean stream.
         payload_types: RTP packets of other payload types, by number.
         kernel_drops: Datagrams that the kernel dropped because the socket's buffer was full.
@@ -65,6 +66,7 @@ class ReceiverStats:
     quiet: int = 0
     missing: int = 0
     estimated_gap: int = 0
+    muted: int = 0
     rejected: Mapping[str, int] = attrs.field(factory=dict, converter=_frozen)
     payload_types: Mapping[int, int] = attrs.field(factory=dict)
     kernel_drops: int = 0
@@ -158,16 +160,36 @@ class Alignment:
     """How the two sides of a recording were laid beside each other.
 
     Attributes:
-        method: ``media clock`` (both sides carry timestamps of one clock), ``arrival`` (the shortest difference seen
-            between the kernel's receive time and the media clock; right if both paths take equally long) or ``none``
-            (only one side has had audio).
+        source: ``stream`` (both sides carry timestamps of one clock), ``report`` (RTCP sender reports tell the sender's
+            wall clock for both, RFC 3550 section 6.4.1), ``arrival`` (the shortest difference seen between the kernel's
+            receive time and the media clock; right if both paths take equally long) or ``none`` (only one side has had
+            audio).
         offset: Seconds from the first sample said to the first sample heard; negative if hearing began first.
-        error: Estimated error in seconds, equal paths assumed.
+        error: Estimated error in seconds; by arrival, equal paths assumed.
     """
 
-    method: str = "none"
+    source: str = "none"
     offset: float = 0.0
     error: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Skew:
+    """How the media clock of what was heard runs against that of what was said, which is the reference.
+
+    Attributes:
+        ppm: Parts per million by which it is faster; 60 ppm come to 3.6 ms a minute.
+        error: Estimated error of that, in ppm; infinite while nothing is known.
+        source: As of an ``Alignment``: of what it was measured.
+        inserted: Samples of silence put into what was heard by ``drift="correct"``.
+        dropped: Samples of silence taken out of it.
+    """
+
+    ppm: float = 0.0
+    error: float = math.inf
+    source: str = "none"
+    inserted: int = 0
+    dropped: int = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -31,6 +31,7 @@ __all__ = ["Block", "Span", "Track", "TrackReader", "wait_any"]
 
 WINDOW = 1.0  # seconds behind the newest sample within which a missing one may still be filled in
 SNAP = 0.002  # seconds: positions that come from milliseconds are rounded by up to this much
+MUTE_GUARD = 0.2  # seconds after ``unmute`` in which what comes may have been sent before
 FOREVER = 2**62  # a position that no clock reaches
 SPANS = 64  # gaps told apart in one read; more of them make it shorter
 
@@ -271,6 +272,18 @@ class Track:
             with self._changed:
                 self._changed.notify_all()
 
+    def mute(self) -> None:
+        """From now on nothing that comes is kept, for nobody: silence takes its place. ``unmute`` as often ends it."""
+        lib.sw_track_mute(self._c)
+
+    def unmute(self) -> None:
+        """Keep again what is sent from now on.
+
+        What was sent before, or in the next 0.2 s (the way here takes time), stays silent by its place on the media
+        clock, however late it comes. A sender whose clock stood still meanwhile is heard when it has made up for that.
+        """
+        lib.sw_track_unmute(self._c, int(self.clock.now() * 1e9), int(MUTE_GUARD * 1e9))
+
     def report(self) -> Any:
         """The C core's snapshot (``sw_track_state``)."""
         state = ffi.new("sw_track_state *")
@@ -312,6 +325,7 @@ class Track:
             quiet=c[lib.SW_TRACK_QUIET],
             missing=c[lib.SW_TRACK_MISSING],
             estimated_gap=c[lib.SW_TRACK_ESTIMATED],
+            muted=c[lib.SW_TRACK_MUTED],
         )
         return self._statistics(stats) if self._statistics else stats
 
@@ -330,6 +344,11 @@ class Track:
     def sender_reports(self) -> tuple[SenderReport, SenderReport] | None:
         """The first and the last RTCP sender report since the media clock last changed; None without any."""
         return self._reports() if self._reports else None
+
+    @property
+    def has_reports(self) -> bool:
+        """Whether sender reports may come: it is RTP."""
+        return self._reports is not None
 
     def reader(self, *, from_oldest: bool = True) -> TrackReader:
         """A cursor of its own: from the oldest sample that is still held, or from the next one that comes."""

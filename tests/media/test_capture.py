@@ -74,7 +74,7 @@ def test_one_track_is_a_mono_file_bit_for_bit(tmp_path: Path, clock: Steps) -> N
         run(capture, clock, 5.0, (track, even(200)))
     (left,) = channels(tmp_path / "a.wav")
     assert b"".join(pcm(i) for i in range(200)) == left.tobytes()
-    assert (4.0, [], "none") == (capture.duration, capture.lost_spans, capture.alignment.method)
+    assert (4.0, [], "none") == (capture.duration, capture.lost_spans, capture.alignment.source)
 
 
 def test_the_file_grows_while_it_records_and_is_valid(tmp_path: Path, clock: Steps) -> None:
@@ -103,7 +103,7 @@ def test_two_sides_are_laid_beside_each_other_by_arrival(tmp_path: Path, clock: 
     begins = next(at for at in range(len(right)) if right[at : at + 160] == tone(0))
     assert abs(begins - left.tobytes().find(pcm(0)) // 2 - offset) <= 160
     assert b"".join(pcm(i) for i in range(100)) == right[begins : begins + 16000].tobytes()
-    assert "arrival" == capture.alignment.method
+    assert "arrival" == capture.alignment.source
     assert later == pytest.approx(capture.alignment.offset, abs=0.02)
     assert len(left) == len(right)
 
@@ -127,7 +127,7 @@ def test_two_sides_of_one_media_clock_are_exact(tmp_path: Path, clock: Steps) ->
         run(capture, clock, 4.0, (said, even(100, base=800)), (heard, even(100, start=0.25, base=880)))
     left, right = channels(tmp_path / "a.wav")
     assert (0, 80) == (left.tobytes().find(pcm(0)) // 2, right.tobytes().find(pcm(0)) // 2)
-    assert ("media clock", 0.01) == (capture.alignment.method, capture.alignment.offset)
+    assert ("stream", 0.01) == (capture.alignment.source, capture.alignment.offset)
 
 
 def test_what_never_came_is_silent_and_listed(tmp_path: Path) -> None:

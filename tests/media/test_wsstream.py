@@ -494,4 +494,4 @@ def test_recordings(tmp_path: Path) -> None:
             assert (2, 8000) == (file.getnchannels(), file.getframerate())
             samples = memoryview(file.readframes(9999)).cast("h").tolist()
         assert expected == list(zip(samples[::2], samples[1::2], strict=True))
-    assert ("media clock", 0.1) == (recording.alignment.method, recording.alignment.offset)
+    assert ("stream", 0.1) == (recording.alignment.source, recording.alignment.offset)

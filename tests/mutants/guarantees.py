@@ -460,16 +460,16 @@ _MEDIA = [
     ),
     _mutant(
         "the second side is shifted the wrong way",
-        "swsync/media/capture.py",
-        "first = int(ours.origin) + round(",
-        "first = int(ours.origin) - round(",
+        "swsync/media/alignment.py",
+        "moved = (self.theirs.time - self.ours.time)",
+        "moved = (self.ours.time - self.theirs.time)",
         "media/test_capture.py",
     ),
     _mutant(
         "the offset of the sides is told with the wrong sign",
-        "swsync/media/capture.py",
-        "offset = ((heard.start - heard.first) - (said.start - said.first)) / track.rate",
-        "offset = ((said.start - said.first) - (heard.start - heard.first)) / track.rate",
+        "swsync/media/layout.py",
+        "offset = ((heard.start - heard.first) - (said.start - said.first)) / found.rate",
+        "offset = ((said.start - said.first) - (heard.start - heard.first)) / found.rate",
         "media/test_capture.py",
     ),
     _mutant(
