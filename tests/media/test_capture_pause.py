@@ -1,4 +1,4 @@
-"""Pauses of a recording for what must not be kept: it is in no sink, no statistics and no buffer, however late it comes."""
+"""Pauses of a recording, for what must not be kept: it is in no sink, no statistics and no buffer, however late."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class Scene:
 @pytest.mark.parametrize("behavior", ["silence", "skip"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nothing_of_it_is_kept_anywhere(tmp_path: Path, behavior: str, spread: float, seed: int) -> None:
-    """Files, an array, a function, the receiver's buffer and its live readers: what is open is there, the rest is not."""
+    """Files, an array, a function, the receiver's buffer and its live readers: what is open is there, the rest not."""
     scene, kept = Scene(network(seed, spread)), media.ArraySink()
     blocks: list[int] = []
     with scene.rx as rx:
         capture = Capture(
-            [tmp_path / "a.wav", kept, lambda block: blocks.extend(block)], rx.tracks["audio"], clock=scene.clock,
+            [tmp_path / "a.wav", kept, lambda block: blocks.extend(block.tolist())], rx.tracks["audio"], clock=scene.clock,
             is_live=False,
         )  # fmt: skip
         live = rx.tracks["audio"].reader()
