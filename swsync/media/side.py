@@ -63,20 +63,17 @@ class Side:
 
     def mute(self) -> None:
         """Keep nothing from now on, also of a track that is still to come."""
-        self._find()
+        self.resolve()
         self._is_muted = True
         if self.track is not None:
             self.track.mute()
 
     def unmute(self) -> None:
         """Go on."""
-        self._find()
+        self.resolve()
         self._is_muted = False
         if self.track is not None:
             self.track.unmute()
-
-    def _find(self) -> None:
-        self.resolve()
 
     def _hide(self) -> None:
         assert self.track is not None

@@ -1,7 +1,7 @@
 """Many stereo captures at once, over real sockets: ``python -m tests.media.load_captures --captures 500 --minutes 10``.
 
 A second process sends two RTP streams for each capture, each with a content of its own. At the end every WAV is
-compared with what was sent, sample by sample. Exits with 1 if one differs, if a packet was dropped, or if memory has grown.
+compared with what was sent, sample by sample. Exits with 1 if one differs, if a packet was dropped, or if memory grew.
 """
 
 from __future__ import annotations

@@ -83,10 +83,8 @@ def test_nothing_of_it_is_kept_anywhere(tmp_path: Path, behavior: str, spread: f
     scene, kept = Scene(network(seed, spread)), media.ArraySink()
     blocks: list[int] = []
     with scene.rx as rx:
-        capture = Capture(
-            [tmp_path / "a.wav", kept, lambda block: blocks.extend(block.tolist())], rx.tracks["audio"], clock=scene.clock,
-            is_live=False,
-        )  # fmt: skip
+        sinks = [tmp_path / "a.wav", kept, lambda block: blocks.extend(block.tolist())]
+        capture = Capture(sinks, rx.tracks["audio"], clock=scene.clock, is_live=False)
         live = rx.tracks["audio"].reader()
         heard: list[int] = []
         for now in scene.play(capture):
