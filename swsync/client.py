@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
 
 import swsync
-from swsync.clock import REAL, Clock
+from swsync.clock import REAL, Clock, are_threads_greenlets
 from swsync.configuration import read_settings
 from swsync.connection import Connection
 from swsync.dispatcher import Dispatcher
@@ -44,6 +44,9 @@ H = TypeVar("H", bound=Callable[..., Any])
 Listeners = Mapping[str, Callable[[Any], Any]]
 One: TypeAlias = "Device | Mapping[str, Any]"
 Devices: TypeAlias = "Sequence[Sequence[One] | One] | One"
+
+
+LOOK = 0.25  # seconds between two looks for SIGTERM where threads are greenlets
 
 
 class _Terminated(BaseException):
@@ -115,6 +118,7 @@ class RelayClient:
         self._message_handler: Callable[[Message], Any] | None = None
         self._connection_handlers: list[Callable[[str], Any]] = []
         self._is_closing = False
+        self._is_terminated = False  # the main thread's: SIGTERM came to another greenlet than that of run()
         self._at_exit: Callable[[], None] | None = None
         self._closer = 0  # the thread that ends the calls of a client that closes; a late look does no harm
         self._callbacks = Dispatcher(self.clock, max_callback_threads, self._report_overload)
@@ -351,7 +355,7 @@ class RelayClient:
             try:
                 if not self._connection.was_started:
                     self._start()
-                self._connection.wait_over()
+                self._wait_over()
             except _Terminated:
                 logger.info("SIGTERM: draining")
                 with contextlib.suppress(_Terminated, KeyboardInterrupt):
@@ -360,6 +364,13 @@ class RelayClient:
                 logger.info("interrupted: closing")
             finally:
                 self.close()
+
+    def _wait_over(self) -> None:
+        """Wait until there will be no link any more, or for SIGTERM."""
+        look = LOOK if are_threads_greenlets() else None
+        while not self._connection.wait_over(look):
+            if self._is_terminated:
+                raise _Terminated
 
     def drain(self, timeout: float) -> bool:
         """Take no more calls and wait until those there are have ended; False if they have not in time.
@@ -390,10 +401,17 @@ class RelayClient:
             yield
             return
 
-        def terminate(*_: object) -> None:
-            if not self._is_closing:  # a second one must not keep it from ending its calls
-                raise _Terminated
+        me = threading.get_ident()
 
+        def terminate(*_: object) -> None:
+            if self._is_closing:
+                return  # a second one must not keep it from ending its calls
+            if threading.get_ident() != me:  # gevent: it hit another greenlet, or the hub, which it must not end
+                self._is_terminated = True
+                return
+            raise _Terminated
+
+        self._is_terminated = False
         before = signal.signal(signal.SIGTERM, terminate)
         try:
             yield

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from swsync.memorynet import MemoryNet
 
-__all__ = ["REAL", "Clock", "Condition", "Latch", "RealClock", "Thread", "VirtualClock"]
+__all__ = ["REAL", "Clock", "Condition", "Latch", "RealClock", "Thread", "VirtualClock", "are_threads_greenlets"]
 
 T = TypeVar("T")
 
@@ -83,6 +84,12 @@ class Clock(Protocol):
     def thread(self) -> Any:
         """A context manager: the calling thread belongs to this clock inside it."""
         ...
+
+
+def are_threads_greenlets() -> bool:
+    """Whether gevent stands in for threads in this process (``monkey.patch_all()``)."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def _seconds(timeout: float) -> float:

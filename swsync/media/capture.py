@@ -286,6 +286,8 @@ class Capture(Recorded):
                 WAV, unless there was one of that name: that one is kept.
         """
         self.finish()
+        if os.getpid() != self._pid:
+            return
         with self._lock:
             error, self._error = self._error, None
         if error is not None:

@@ -16,7 +16,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from swsync._media import ffi, lib
-from swsync.clock import REAL
+from swsync.clock import REAL, are_threads_greenlets
 from swsync.errors import MediaError
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def _close_all(descriptors: set[int], pid: int) -> None:
 
 def _start(run: Callable[[], None], name: str) -> Callable[[float], bool]:
     """Start a thread of the operating system, and give what joins it (True if it ended in time)."""
-    monkey = sys.modules.get("gevent.monkey")
-    if monkey is None or not monkey.is_module_patched("threading"):
+    if not are_threads_greenlets():
         thread = REAL.start(run, name)
 
         def join(timeout: float) -> bool:
@@ -166,6 +165,7 @@ def _start(run: Callable[[], None], name: str) -> Callable[[float], bool]:
 
         return join
     # A greenlet that sits in C would stop all others: take the thread that gevent has hidden.
+    monkey = sys.modules["gevent.monkey"]
     ended = monkey.get_original("_thread", "allocate_lock")()
     ended.acquire()
 

@@ -84,6 +84,7 @@ class Receiver:
         """Take in what has arrived already; the tracks are ended after it."""
 
     def _check(self) -> None:
+        """Raise in a forked child; before a lock, which the fork may have stuck."""
         if os.getpid() != self._pid:
             raise MediaError("this receiver belongs to the parent process; make one after the fork")
 
@@ -97,6 +98,7 @@ class Receiver:
     @property
     def tracks(self) -> dict[str, Track]:
         """The tracks known so far, by name."""
+        self._check()
         with self._changed:
             return dict(self._tracks)
 

@@ -258,6 +258,7 @@ class RtpSender:
             MediaError: The sender is closed, or the system refuses to send.
         """
         octets = 2 * self.samples
+        self._check_process()
         with self._changed:
             self._check()
             data = self._rest + bytes(memoryview(pcm).cast("B"))
@@ -345,6 +346,7 @@ class RtpSender:
         self._put(b"", units % 2**31, skip=lost, payload_type=self.payload_type)
 
     def _flush(self) -> None:
+        self._check_process()
         with self._changed:
             waiting = bool(self._rest)
         if waiting:
@@ -364,10 +366,13 @@ class RtpSender:
             if code == lib.SW_OK:
                 return
 
-    def _check(self) -> None:
-        """Requires _changed."""
+    def _check_process(self) -> None:
+        """Raise in a forked child; before a lock, which the fork may have stuck."""
         if os.getpid() != self._pid:
             raise MediaError("this sender belongs to the parent process; make one after the fork")
+
+    def _check(self) -> None:
+        """Requires _changed."""
         if self._closed:
             raise MediaError("the sender is closed")
         error = self._outlet.report().error if self._outlet is not None else 0
@@ -397,6 +402,7 @@ class RtpSender:
             TimeoutError: It has not, in time.
             MediaError: The system refuses to send.
         """
+        self._check_process()
         deadline = None if timeout is None else self._clock.now() + timeout
         while not self._closed and (left := self.level) > 0:
             with self._changed:
@@ -410,6 +416,7 @@ class RtpSender:
 
     def clear(self) -> None:
         """Drop what is queued. What has left already is heard; the next packet is marked."""
+        self._check_process()
         with self._changed:
             self._check()
             self._rest = b""

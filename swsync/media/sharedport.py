@@ -62,6 +62,7 @@ class RtpPort:
         self.public_port = public_port
         self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self.public_host)
         self._socket = bind_udp(self.host, port)
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._closed = False  # guarded by _lock
         self._receivers: weakref.WeakSet[RtpReceiver] = weakref.WeakSet()  # guarded by _lock
@@ -74,7 +75,6 @@ class RtpPort:
         except BaseException:
             self._socket.close()
             raise
-        self._pid = os.getpid()
 
     @property
     def unmatched(self) -> int:
@@ -102,8 +102,10 @@ class RtpPort:
         Raises:
             MediaError: The port is closed, or belongs to the parent process.
         """
+        if os.getpid() != self._pid:  # before the lock, which the fork may have stuck
+            raise MediaError(f"{self!r} belongs to the parent process; make one after the fork")
         with self._lock:
-            if self._closed or os.getpid() != self._pid:
+            if self._closed:
                 raise MediaError(f"{self!r} cannot take a receiver: make another one")
             self._receivers.add(receiver)
         return MemberLine(self, self._link)

@@ -122,6 +122,7 @@ class TwoWayStream(StreamReceiver):
     @property
     def buffered(self) -> float:
         """Seconds of audio that were sent and not heard yet, as far as this side can tell."""
+        self._check()
         with self._changed:
             return self._outbox.seconds(self._clock.now()) if self._outbox is not None else 0.0
 
@@ -142,6 +143,7 @@ class TwoWayStream(StreamReceiver):
             MediaError: The stream has not begun (``wait_started``), or has ended.
             TimeoutError: There was no room; what had been queued of it stays.
         """
+        self._check()
         payload = self._encoded(samples)
         deadline = None if timeout is None else self._clock.now() + timeout
         with self._changed:
@@ -168,6 +170,7 @@ class TwoWayStream(StreamReceiver):
         """
         if not 1 <= len(name) <= MAX_NAME:
             raise ValueError(f"a mark's name has 1 to {MAX_NAME} characters, not {len(name)}")
+        self._check()
         mark = Mark(self, name)
         with self._changed:
             outbox = self._ready()
@@ -184,6 +187,7 @@ class TwoWayStream(StreamReceiver):
         Raises:
             MediaError: The stream has not begun, or has ended.
         """
+        self._check()
         with self._changed:
             marks = self._ready().clear()
             self._clears += 1
@@ -201,6 +205,7 @@ class TwoWayStream(StreamReceiver):
         """
         if digit not in DTMF_DIGITS:
             raise ValueError(f"a key is one of 0-9 * # A-D, not {digit!r}")
+        self._check()
         with self._changed:
             self._ready()
         self._tell(dtmf_message(self._sid, digit.upper()))
@@ -229,7 +234,6 @@ class TwoWayStream(StreamReceiver):
 
     def _ready(self) -> Outbox:
         """Requires _changed."""
-        self._check()
         if self._has_ended:
             raise MediaError("the stream has ended")
         if self._outbox is None:
