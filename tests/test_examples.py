@@ -178,8 +178,14 @@ def test_batch_reminders(relay: swsync.LocalRelay, tmp_path: Path) -> None:
     assert "+1202" not in page
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted([*EXAMPLES.glob("*.py"), *EXAMPLES.glob("[a-z]*_*/")]), ids=lambda path: path.stem
+)
 def test_every_example_has_a_test(path: Path) -> None:
-    """No example is left that nobody runs; the recipes have a module of their own."""
-    tests = [Path(__file__), Path(__file__).with_name("test_recipes.py")]
-    assert any(f"def test_{path.stem}(" in test.read_text() for test in tests)
+    """No example is left that nobody runs; recipes and applications have modules of their own."""
+    here = Path(__file__).parent
+    modules = [
+        Path(__file__), here / "test_recipes.py", here / "test_testing.py", *here.glob("**/apps/test_*.py")
+    ]  # fmt: skip
+    texts = [module.read_text() for module in modules]
+    assert any(f"def test_{path.stem}(" in text or f'"{path.name}"' in text for text in texts)
