@@ -1,0 +1,18 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="Reminder",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=16)),
+                ("name", models.CharField(max_length=80)),
+                ("state", models.CharField(default="due", max_length=10)),
+                ("detail", models.CharField(blank=True, max_length=200)),
+            ],
+        ),
+    ]
