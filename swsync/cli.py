@@ -26,6 +26,7 @@ DONE, EXPLAINED, USAGE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "demo": "Dial a simulated person, play to her, record both sides.",
     "relay": "Run a local RELAY server with simulated people.",
+    "tap": "Take the audio of one call, into files or live into a pipe.",
     "dial": "Call a number, say a text, hang up.",
     "batch": "Dial lists of numbers from a ledger, nobody twice.",
 }

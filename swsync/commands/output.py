@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 import sys
 import threading
@@ -76,6 +77,11 @@ class Output:
                 sys.stderr.write(shown(text)[:width])
                 sys.stderr.flush()
                 self._is_painted = True
+
+    @staticmethod
+    def urgent(text: str) -> None:
+        """Say something from a signal handler, which may take no lock and use no buffered stream."""
+        os.write(2, f"\n{text}\n".encode())
 
     def _wipe(self) -> None:
         """Requires _lock."""

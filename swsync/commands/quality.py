@@ -1,0 +1,46 @@
+"""What was received of each side, as a table and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from swsync.commands.output import Output
+
+if TYPE_CHECKING:
+    from swsync.media.quality import Quality
+
+__all__ = ["brief", "tell"]
+
+COLUMNS = ("side", "seconds", "packets", "lost", "late", "jitter ms", "level dB", "MOS")
+
+
+def _level(value: float) -> str:
+    return f"{value:.0f}" if value > -200 else "silent"
+
+
+def tell(quality: Mapping[str, Quality], output: Output, **fields: object) -> None:
+    """Print one line for each side; ``fields`` are added to its JSON."""
+    output.say("  ".join(f"{text:>9}" for text in COLUMNS))
+    for side, q in quality.items():
+        mos = q.tap_leg_mos
+        row = (side, f"{q.seconds:.2f}", q.packets, q.packets_lost, q.late, f"{q.jitter_ms:.1f}",
+               _level(q.rms_dbov), "-" if mos is None else f"{mos:.2f}")  # fmt: skip
+        output.say("  ".join(f"{value!s:>9}" for value in row))
+        output.event(
+            "quality",
+            side=side,
+            seconds=q.seconds,
+            packets=q.packets,
+            lost=q.packets_lost,
+            late=q.late,
+            jitter_ms=round(q.jitter_ms, 3),
+            rms_dbov=round(q.rms_dbov, 1),
+            mos=None if mos is None else round(mos, 2),
+            **fields,
+        )
+
+
+def brief(quality: Mapping[str, Quality]) -> str:
+    """The same in a few words, for a line that is painted again and again."""
+    return "   ".join(f"{side} {q.packets} packets, {q.packets_lost} lost" for side, q in quality.items())

@@ -1,0 +1,142 @@
+"""``swsync tap``: one call, its audio into files or live into a pipe."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import swsync
+from swsync.commands import quality
+from swsync.commands.arguments import complete, positive
+from swsync.commands.dialing import add_dialing, dialed, introduce
+from swsync.commands.interrupts import gentle
+from swsync.commands.output import Output, shown
+from swsync.commands.recording import Pipe, Taken, add_ways, record
+from swsync.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.media.sinks import FileSink
+
+__all__ = ["add"]
+
+LOOK = 0.2  # seconds between two looks at a call
+TEXT = """Call a number, or wait for one inbound call and answer it, and take its audio:
+into files, or live into a pipe. It ends when the other side hangs up, after
+--duration, when nobody reads the pipe any more, or with Ctrl-C; then the call is
+hung up and the files are whole. Left is what the party says, right what it hears.
+
+Both sides in a pipe are about a second behind the call (they are laid beside each
+other first), one side about 60 ms. Credentials come from SIGNALWIRE_*, the address
+that SignalWire sends audio to from SWSYNC_* (`swsync doctor` looks at both)."""
+EXAMPLES = """
+swsync tap +12025550100 --from +12025550199 --out call.wav
+swsync tap +12025550100 --from +12025550199 --connect +12025550101 --out call.wav
+swsync tap --inbound office --out call.wav --out call.flac --duration 600
+swsync tap --inbound office --side said --out - | sox -t raw -r 8000 -e signed -b 16 -c 1 - said.ogg
+swsync tap --inbound office --out - --format wav | ffplay -nodisp -
+"""
+
+
+def add(command: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    command.add_argument("to", nargs="?", metavar="NUMBER", help="number to call, such as +12025550100")
+    command.add_argument("--inbound", metavar="CONTEXT", help="wait for a call to this context instead")
+    add_dialing(command)
+    command.add_argument(
+        "--out", action="append", metavar="FILE",
+        help="a WAV, or what its suffix says; - is stdout; may be given again (default: call.wav)",
+    )  # fmt: skip
+    command.add_argument(
+        "--format", choices=("raw", "wav"), default="raw", help="of stdout; raw is int16, little-endian (default: raw)"
+    )
+    command.add_argument("--side", choices=("both", "said", "heard"), default="both", help="(default: both)")
+    add_ways(command)
+    command.add_argument("--say", metavar="TEXT", help="say this first")
+    command.add_argument("--connect", metavar="NUMBER", help="call this number too, and connect the two")
+    command.add_argument("--duration", type=positive, metavar="SECONDS", help="hang up after so much audio")
+    command.add_argument("--wait", type=positive, metavar="SECONDS", help="for --inbound: wait so long at most")
+    complete(command, run, TEXT, EXAMPLES)
+    command.set_defaults(refuse=command.error)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What argparse cannot say; exits with 2."""
+    if (arguments.to is None) == (arguments.inbound is None):
+        arguments.refuse("name a NUMBER to call, or --inbound CONTEXT")
+    if arguments.to is not None and not arguments.from_number:
+        arguments.refuse("--from NUMBER is missing: the number that the call comes from")
+    if arguments.connect and not arguments.from_number:
+        arguments.refuse("--connect needs --from NUMBER, the number that the second call comes from")
+    if arguments.json and "-" in (arguments.out or ()):
+        arguments.refuse("--out - gives stdout to the audio: leave --json out")
+
+
+def run(arguments: argparse.Namespace, output: Output) -> None:
+    """Take one call."""
+    from swsync.media import FileSink
+
+    _check(arguments)
+    files = arguments.out or ["call.wav"]
+    pipe = None
+    if "-" in files:
+        output.leave_stdout()
+        pipe = Pipe()
+    files = [file for file in files if file != "-"]
+    live = FileSink(pipe, container=arguments.format) if pipe else None
+    contexts = [arguments.inbound] if arguments.inbound else []
+    with gentle(output), swsync.RelayClient(contexts=contexts) as client, _call(client, arguments, output) as call:
+        introduce(call, output)
+        with _recorded(call, files, live, arguments) as taken:
+            output.event("recording", files=files, via=arguments.via, side=arguments.side)
+            _act(call, arguments)
+            _follow(call, taken, pipe, arguments.duration, output)
+        reason = call.end_reason or "hangup"
+    if live is not None and live.dropped:
+        output.say(f"{live.dropped / live.rate:.1f} s were lost: whoever reads the pipe was too slow.")
+    quality.tell(taken.quality, output)
+    output.say(f"The call is over ({shown(reason)}). {taken.duration:.1f} s{' in ' if files else ''}{', '.join(files)}")
+    output.event("done", call_id=call.call_id, files=files, duration=round(taken.duration, 3), end_reason=reason)
+    if pipe is not None and pipe.is_broken:
+        raise BrokenPipeError
+
+
+def _call(client: Any, arguments: argparse.Namespace, output: Output) -> Call:
+    """The call, dialed or awaited, and answered."""
+    if arguments.to is not None:
+        return dialed(client, arguments, output)
+    output.say(f"Waiting for a call to {arguments.inbound} ...")
+    output.event("waiting", context=arguments.inbound)
+    try:
+        call: Call = client.next_call(arguments.wait)
+    except TimeoutError:
+        raise ConfigurationError(
+            f"no call came to {arguments.inbound} within {arguments.wait:g} s: is a number assigned to this context?"
+        ) from None
+    call.answer()
+    return call
+
+
+def _recorded(call: Call, files: list[str], live: FileSink | None, arguments: argparse.Namespace) -> Any:
+    return record(call, files, live, side=arguments.side, via=arguments.via, codec=arguments.codec)
+
+
+def _act(call: Call, arguments: argparse.Namespace) -> None:
+    """What is done on the call once it is heard."""
+    said = call.play_tts(arguments.say) if arguments.say else None
+    if arguments.connect:
+        if said is not None:
+            said.wait()
+        timeout = max(1, round(arguments.timeout))
+        call.connect_phone(arguments.connect, arguments.from_number, timeout=timeout).wait_connected(timeout + 15)
+
+
+def _follow(call: Call, taken: Taken, pipe: Pipe | None, limit: float | None, output: Output) -> None:
+    """Wait until there is a reason to hang up, and show how far it is."""
+    while not (pipe is not None and pipe.is_broken) and (limit is None or taken.duration < limit):
+        output.status(f"{taken.duration:7.1f} s   {quality.brief(taken.quality)}")
+        with suppress(TimeoutError):
+            call.wait_for_ended(LOOK)
+            break
+    output.status("")
