@@ -1,7 +1,8 @@
 """The ``swsync`` command: arguments in, exit code out.
 
-Exit codes: 0 done, 1 an error that was explained, 2 usage, 130 interrupted. With ``--json`` stdout carries one JSON
-object a line, and text for people goes to stderr.
+Exit codes: 0 done, 1 an error that was explained, 2 usage, 130 interrupted (Ctrl-C, SIGTERM, the end of the terminal),
+141 whoever read stdout has gone. With ``--json`` stdout carries one JSON object a line, and text for people goes to
+stderr.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import swsync
-from swsync.commands.output import Output, shown
+from swsync.commands.output import Output
 from swsync.errors import SwsyncError
 
 __all__ = ["main", "parser"]
 
-DONE, EXPLAINED, USAGE, INTERRUPTED = 0, 1, 2, 130
+DONE, EXPLAINED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 # Each has a module in swsync.commands with ``add(parser)``, which declares its arguments, and says what runs it.
 COMMANDS = {
@@ -59,6 +60,24 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
     return top
 
 
+def _occupy_standard_files() -> None:
+    """Give standard files that were closed (``>&-``) to nobody: else the next socket would get what we print."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 -- until the process ends
+
+
+def _abandon_stdout() -> None:
+    """Nobody takes what is left: the interpreter must not stumble over it at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -68,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    _occupy_standard_files()
     words = sys.argv[1:] if argv is None else argv
     arguments = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
     if arguments.verbose:
@@ -76,16 +96,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments, output) or DONE)
     except KeyboardInterrupt:
-        output.status("")
-        print("Interrupted.", file=sys.stderr)
+        output.interrupted()
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`swsync ... | head`): the interpreter must not stumble over it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXPLAINED
-    except (SwsyncError, OSError) as error:
         output.status("")
-        sentence = shown(str(error) or type(error).__name__)
-        output.event("error", type=type(error).__name__, message=sentence)
-        print(f"swsync: {sentence}", file=sys.stderr)
+        return UNREAD
+    except (SwsyncError, OSError, TimeoutError) as error:
+        output.explain(error)
         return EXPLAINED
+    finally:
+        _abandon_stdout()

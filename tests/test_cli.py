@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import wave
 from pathlib import Path
 
 import pytest
+from shell import CLEAN, COMMAND, explained, run
 
 import swsync
 from swsync.cli import main
 from swsync.clock import REAL
 from swsync.commands.output import printable
-
-COMMAND = [sys.executable, "-m", "swsync"]
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALWIRE_")}
-
-
-def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
-    return subprocess.run(
-        [*COMMAND, *words],
-        cwd=cwd,
-        env={**CLEAN, **environment},
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-
-
-def explained(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """One sentence that holds these words, exit code 1, no traceback."""
-    assert (1, 1) == (done.returncode, done.stderr.count("\n")), done.stderr
-    assert "Traceback" not in done.stderr
-    for word in words:
-        assert word in done.stderr
 
 
 @pytest.mark.parametrize(("via", "speed"), [("rtp", "1"), ("ws", "3"), ("stream", "3")])

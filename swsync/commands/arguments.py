@@ -15,35 +15,43 @@ if TYPE_CHECKING:
 __all__ = ["address", "complete", "examples", "positive", "port", "whole"]
 
 
+def _number(text: str, kind: Callable[[str], float]) -> float:
+    """The number; -1, which nobody takes, if it is none."""
+    try:
+        return kind(text)
+    except ValueError:
+        return -1
+
+
 def positive(text: str) -> float:
     """A number above zero."""
-    value = float(text)
+    value = _number(text, float)
     if not (value > 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError("must be a number above zero")
+        raise argparse.ArgumentTypeError(f"must be a number above zero, not {text!r}")
     return value
 
 
 def whole(text: str) -> int:
     """A whole number above zero."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be a whole number above zero")
-    return value
+    value = _number(text, int)
+    if value < 1 or value % 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number above zero, not {text!r}")
+    return int(value)
 
 
 def port(text: str) -> int:
     """A port; 0 is any free one."""
-    value = int(text)
+    value = _number(text, int)
     if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError("must be a port, 0 to 65535")
-    return value
+        raise argparse.ArgumentTypeError(f"must be a port, 0 to 65535, not {text!r}")
+    return int(value)
 
 
 def address(text: str) -> tuple[str, int]:
     """``HOST:PORT``, ``[IPV6]:PORT``."""
     host, colon, number = text.rpartition(":")
     if not colon or not host or not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= 65535:
-        raise argparse.ArgumentTypeError("must be HOST:PORT, such as 127.0.0.1:5004")
+        raise argparse.ArgumentTypeError(f"must be HOST:PORT, such as 127.0.0.1:5004, not {text!r}")
     return host.strip("[]"), int(number)
 
 

@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 import threading
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 __all__ = ["Output", "printable", "shown"]
 
@@ -44,6 +45,7 @@ class Output:
         self._people = sys.stderr if as_json else sys.stdout
         self._lock = threading.Lock()
         self._is_painted = False  # guarded by _lock: a status stands in the last line of the terminal
+        self.is_unread = False  # only ever set: whoever read stdout has gone
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):  # a terminal that knows less than UTF-8 gets \u escapes, not a traceback
                 stream.reconfigure(errors="backslashreplace")
@@ -56,15 +58,36 @@ class Output:
         """Print a line for people."""
         with self._lock:
             self._wipe()
-            self._people.write(printable(text) + "\n")
-            self._people.flush()
+            self._put(self._people, printable(text))
 
     def event(self, event: str, **fields: Any) -> None:
         """Print one JSON object, if JSON was asked for."""
         if self.as_json:
             with self._lock:
-                sys.stdout.write(json.dumps({"event": event, **_finite(fields)}) + "\n")
-                sys.stdout.flush()
+                self._put(sys.stdout, json.dumps({"event": event, **_finite(fields)}))
+
+    def _put(self, stream: TextIO, line: str) -> None:
+        """Requires _lock."""
+        try:
+            stream.write(line + "\n")
+            stream.flush()
+        except BrokenPipeError:
+            self.is_unread = True
+            raise
+
+    def interrupted(self) -> None:
+        """Say that the user ended it; a terminal has shown ``^C`` in that line."""
+        with suppress(OSError):
+            self.event("interrupted")
+        print("\r\x1b[KInterrupted." if sys.stderr.isatty() else "Interrupted.", file=sys.stderr)
+
+    def explain(self, error: BaseException) -> None:
+        """Say what went wrong."""
+        self.status("")
+        sentence = shown(str(error) or type(error).__name__)
+        with suppress(OSError):  # it may be stdout itself
+            self.event("error", type=type(error).__name__, message=sentence)
+        print(f"swsync: {sentence}", file=sys.stderr)
 
     def status(self, text: str) -> None:
         """Show how far it is, in the last line of a terminal, over what was there; "" wipes it. Elsewhere nothing."""

@@ -13,7 +13,7 @@ from swsync.commands.dialing import add_dialing, dialed, introduce
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
 from swsync.commands.recording import Pipe, Taken, add_ways, record
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, MediaError
 
 if TYPE_CHECKING:
     from swsync.call import Call
@@ -86,20 +86,37 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     files = [file for file in files if file != "-"]
     live = FileSink(pipe, container=arguments.format) if pipe else None
     contexts = [arguments.inbound] if arguments.inbound else []
-    with gentle(output), swsync.RelayClient(contexts=contexts) as client, _call(client, arguments, output) as call:
-        introduce(call, output)
-        with _recorded(call, files, live, arguments) as taken:
-            output.event("recording", files=files, via=arguments.via, side=arguments.side)
-            _act(call, arguments)
-            _follow(call, taken, pipe, arguments.duration, output)
-        reason = call.end_reason or "hangup"
+    taken: Taken | None = None
+    call: Call | None = None
+    interrupt: KeyboardInterrupt | None = None
+    try:
+        with gentle(output), swsync.RelayClient(contexts=contexts) as client, _call(client, arguments, output) as call:
+            introduce(call, output)
+            with _recorded(call, files, live, arguments) as taken:
+                output.event("recording", files=files, via=arguments.via, side=arguments.side)
+                _act(call, arguments)
+                _follow(call, taken, pipe, arguments.duration, output)
+    except KeyboardInterrupt as error:
+        interrupt = error
+    except MediaError:
+        if pipe is None or not pipe.is_broken:
+            raise
+    if call is not None and taken is not None:
+        _tell(call, taken, files, live, output)
+    if interrupt is not None:
+        raise interrupt
+    if pipe is not None and pipe.is_broken:
+        raise BrokenPipeError
+
+
+def _tell(call: Call, taken: Taken, files: list[str], live: FileSink | None, output: Output) -> None:
+    """What was received, and where it is."""
+    reason = call.end_reason or "hangup"
     if live is not None and live.dropped:
         output.say(f"{live.dropped / live.rate:.1f} s were lost: whoever reads the pipe was too slow.")
     quality.tell(taken.quality, output)
     output.say(f"The call is over ({shown(reason)}). {taken.duration:.1f} s{' in ' if files else ''}{', '.join(files)}")
     output.event("done", call_id=call.call_id, files=files, duration=round(taken.duration, 3), end_reason=reason)
-    if pipe is not None and pipe.is_broken:
-        raise BrokenPipeError
 
 
 def _call(client: Any, arguments: argparse.Namespace, output: Output) -> Call:
