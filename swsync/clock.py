@@ -214,6 +214,9 @@ class RealClock:
         self.speed = speed
         self.receivers = MemoryNet() if speed != 1.0 else None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RealClock, (self.speed,)  # in another process: the same speed, receivers of its own
+
     def now(self) -> float:
         return time.monotonic() * self.speed
 

@@ -17,12 +17,13 @@ PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 # Every module of the package, but that which pytest alone loads.
 EVERY_MODULE = """
 import importlib, importlib.metadata, pkgutil, re, sys
+before = set(sys.modules)  # what the environment itself loads, as setuptools does
 import swsync
 for module in pkgutil.walk_packages(swsync.__path__, "swsync."):
     if module.name != "swsync.testing":
         importlib.import_module(module.name)
 homes = importlib.metadata.packages_distributions()
-loaded = {name.partition(".")[0] for name in sys.modules}
+loaded = {name.partition(".")[0] for name in sys.modules.keys() - before}
 print(*sorted({re.sub("[-_.]+", "-", home).lower() for name in loaded for home in homes.get(name, ())}))
 """
 

@@ -79,12 +79,17 @@ class SqlLedger(Ledger):
     def lock_key(self, tx: Transaction, key: str) -> None:
         """Let nobody else decide about this number until the end of the transaction."""
 
+    def has_tables(self, tx: Transaction) -> bool:
+        """Whether they certainly are there, so that nobody is held up by looking for them one by one."""
+        return False
+
     def set_up(self) -> None:
         """Make the tables that are not there."""
         with self.transaction() as tx:
             self.lock_key(tx, "set up")
-            for statement in TABLES:
-                tx.execute(statement.format(serial=self.serial))
+            if not self.has_tables(tx):
+                for statement in TABLES:
+                    tx.execute(statement.format(serial=self.serial))
             tx.execute(
                 "INSERT INTO ledger (id, version, salt) VALUES (1, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (VERSION, secrets.token_hex(32)),
@@ -316,10 +321,22 @@ class SqlLedger(Ledger):
             ).fetchall()
             for line in found:
                 tx.execute("UPDATE rows SET status = 'claimed', owner = ? WHERE id = ?", (lease.owner, line[0]))
-        return [
-            Row(id=number, job=job, number=to, data=json.loads(data), zone=zone, attempts=attempts)
-            for number, to, data, zone, attempts in found
-        ]
+        return [_row(job, line) for line in found]
+
+    def claim_row(self, job: str, lease: Lease, row: int) -> Row | None:
+        with self.transaction() as tx:
+            self._check_owner(tx, lease)
+            if self._job(tx, job)[0] != "ready":
+                return None
+            found = tx.execute(
+                "SELECT id, number, data, zone, attempts FROM rows WHERE id = ? AND job = ? AND status = 'pending' "
+                f"AND not_before <= ?{self.skip_locked}",
+                (row, job, self.now()),
+            ).fetchone()
+            if found is None:
+                return None
+            tx.execute("UPDATE rows SET status = 'claimed', owner = ? WHERE id = ?", (lease.owner, row))
+        return _row(job, found)
 
     def _move_claimed(self, tx: Transaction, lease: Lease, row: Row, fields: str, values: Sequence[Any]) -> None:
         """Change a row that this owner has claimed; one that was cancelled meanwhile stays as it is."""
@@ -557,6 +574,11 @@ def _refusal(state: str, calls: int, seconds: float, cost: float, limits: Limits
     if limits.cost is not None and cost >= limits.cost:
         return Refused(reason="cost_cap")
     return None
+
+
+def _row(job: str, line: Sequence[Any]) -> Row:
+    number, to, data, zone, attempts = line
+    return Row(id=number, job=job, number=to, data=json.loads(data), zone=zone, attempts=attempts)
 
 
 def _json(value: Any) -> str:

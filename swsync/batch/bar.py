@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from swsync.batch.batch import Batch
-    from swsync.batch.runner import Runner
+    from swsync.batch.runner import Progress
 
 __all__ = ["Bar"]
+
+
+class HasProgress(Protocol):
+    """What the bar looks at."""
+
+    @property
+    def progress(self) -> Progress: ...
 
 
 class Bar:
     """Shows how many rows are done, how fast, what they came to and how long it takes; or nothing."""
 
-    def __init__(self, batch: Batch, runner: Runner, *, shown: bool) -> None:
+    def __init__(self, batch: Batch, runner: HasProgress, *, shown: bool) -> None:
         self._runner = runner
         self._bar: Any = None
         self._done = 0

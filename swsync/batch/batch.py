@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -21,9 +21,14 @@ from swsync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from swsync.batch.preflight import Preflight
+    from swsync.batch.rowrunner import RowRunner
+    from swsync.batch.workers import RowWorker
     from swsync.client import RelayClient
 
 __all__ = ["Batch", "Summary"]
+
+AnyRunner = TypeVar("AnyRunner", bound=Runner)
+NO_SCRIPT = "there is nothing to do on a call: give Batch a script, such as batch.announce()"
 
 
 @attrs.frozen(kw_only=True)
@@ -196,14 +201,11 @@ class Batch:
             ConnectionFailed: RELAY cannot be reached; ``AuthenticationFailed`` if it refuses the credentials.
         """
         if self._script is None:
-            raise ConfigurationError("there is nothing to do on a call: give Batch a script, such as batch.announce()")
+            raise ConfigurationError(NO_SCRIPT)
         from swsync.batch.bar import Bar
 
         with self._client({}) as client:
-            runner = Runner(
-                self.ledger, self.name, job=self.job, script=self._script, client=client, connect=self._client,
-                clock=self._clock, observers=self._observers,
-            )  # fmt: skip
+            runner = self._runner(Runner, client)
             try:
                 runner.start()
                 with Bar(self, runner, shown=progress) as bar:
@@ -227,6 +229,38 @@ class Batch:
                 runner.abort()
                 runner.wait(10.0)
         bar.update()
+
+    def due(self) -> Iterator[int]:
+        """The ids of the rows that are pending and due: what a queue or a cluster carries to ``workers.dial``."""
+        now = self.ledger.now()
+        return (row["id"] for row in self.ledger.rows(self.name, Status.PENDING) if row["not_before"] <= now)
+
+    def connect(self) -> RelayClient:
+        """A connected client with the settings of this batch; closing it is yours."""
+        return self._client({}).__enter__()
+
+    def row_runner(self, client: RelayClient) -> RowRunner:
+        """The engine of a process whose rows are named to it; it is not started."""
+        from swsync.batch.rowrunner import RowRunner
+
+        return self._runner(RowRunner, client)
+
+    def _runner(self, kind: type[AnyRunner], client: RelayClient) -> AnyRunner:
+        if self._script is None:
+            raise ConfigurationError(NO_SCRIPT)
+        return kind(
+            self.ledger, self.name, job=self.job, script=self._script, client=client, connect=self._client,
+            clock=self._clock, observers=self._observers,
+        )  # fmt: skip
+
+    def worker(self) -> RowWorker:
+        """What dials single rows in other processes; it is pickled, and connects with the first row."""
+        from swsync.batch.workers import RowWorker
+
+        if self._script is None:
+            raise ConfigurationError(NO_SCRIPT)
+        ledger = self.ledger
+        return RowWorker(self.name, ledger.place, self._script, settings=self._settings, lease=ledger.lease_seconds)
 
     # After
 

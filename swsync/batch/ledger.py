@@ -154,6 +154,11 @@ class Refused:
     reason: str
     until: float = 0.0
 
+    @property
+    def is_of_the_row(self) -> bool:
+        """Another row may still be dialed."""
+        return self.reason in ("do_not_call", "attempt_limit")
+
 
 @attrs.frozen(kw_only=True)
 class Orphan:
@@ -211,6 +216,11 @@ class Ledger(ABC):
     """
 
     lease_seconds: float = LEASE
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """What ``open_ledger`` takes to open it in another process."""
 
     @abstractmethod
     def now(self) -> float:
@@ -281,6 +291,10 @@ class Ledger(ABC):
     @abstractmethod
     def claim(self, job: str, lease: Lease, limit: int) -> list[Row]:
         """Take up to so many pending rows that are due."""
+
+    @abstractmethod
+    def claim_row(self, job: str, lease: Lease, row: int) -> Row | None:
+        """Take one row by its id; None unless it is pending and due, and nobody takes it at this moment."""
 
     @abstractmethod
     def defer(self, lease: Lease, rows: Iterable[Row], until: float) -> None:

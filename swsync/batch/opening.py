@@ -10,6 +10,8 @@ from swsync.clock import Clock, VirtualClock
 
 __all__ = ["open_ledger"]
 
+ADDRESSES = ("postgresql://", "postgres://")
+
 
 def open_ledger(place: str | os.PathLike[str], *, clock: Clock | None = None, lease: float = LEASE) -> SqlLedger:
     """Open a ledger, or make it.
@@ -23,7 +25,7 @@ def open_ledger(place: str | os.PathLike[str], *, clock: Clock | None = None, le
         ConfigurationError: ``swsync[postgres]`` is needed and not there.
         LedgerError: It cannot be opened.
     """
-    if isinstance(place, str) and place.startswith(("postgresql://", "postgres://")):
+    if isinstance(place, str) and place.startswith(ADDRESSES):
         from swsync.batch.postgres import PostgresLedger
 
         return PostgresLedger(place, clock=clock if isinstance(clock, VirtualClock) else None, lease=lease)

@@ -60,7 +60,7 @@ class PostgresLedger(SqlLedger):
         except ImportError as error:
             raise ConfigurationError("this ledger needs psycopg 3: pip install 'swsync[postgres]'") from error
         self._psycopg = psycopg
-        self._conninfo = conninfo
+        self._place = conninfo
         self.lease_seconds = lease
         self._clock = clock
         self._pid = os.getpid()
@@ -78,6 +78,10 @@ class PostgresLedger(SqlLedger):
     def __repr__(self) -> str:
         return f"<PostgresLedger {self._name()}>"
 
+    @property
+    def place(self) -> str:
+        return self._place
+
     def now(self) -> float:
         """The server's time, as of the last transaction and counted on from there."""
         return REAL.now() + self._ahead if self._clock is None else self._clock.time()
@@ -92,6 +96,10 @@ class PostgresLedger(SqlLedger):
 
     def lock_key(self, tx: Transaction, key: str) -> None:
         tx.execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", (key,))
+
+    def has_tables(self, tx: Transaction) -> bool:
+        # CREATE INDEX IF NOT EXISTS locks the table before it looks, against all who dial.
+        return tx.execute("SELECT to_regclass('ledger')").fetchone()[0] is not None
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -124,7 +132,7 @@ class PostgresLedger(SqlLedger):
             "statement_timeout": statement,
             "synchronous_commit": "on",  # whatever the server's default: an intent is on the disk before the dial
         }
-        connection = self._psycopg.connect(self._conninfo, autocommit=True, **LINK)
+        connection = self._psycopg.connect(self._place, autocommit=True, **LINK)
         try:
             for name, value in limits.items():
                 connection.execute("SELECT set_config(%s, %s, false)", (name, str(value)))
@@ -163,7 +171,7 @@ class PostgresLedger(SqlLedger):
     def _name(self) -> str:
         """Which server and database: never the password."""
         with suppress(self._psycopg.Error):
-            found = self._psycopg.conninfo.conninfo_to_dict(self._conninfo)
+            found = self._psycopg.conninfo.conninfo_to_dict(self._place)
             return f"{found.get('dbname', '')}@{found.get('host', 'localhost')}"
         return "in PostgreSQL"
 

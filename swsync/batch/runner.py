@@ -120,8 +120,8 @@ class Runner:
 
     # From the user's thread
 
-    def start(self) -> None:
-        """Become an owner, end what dead ones left behind, and begin to dial."""
+    def start(self, *, dispatch: bool = True) -> None:
+        """Become an owner, end what dead ones left behind, and begin to dial; rows are named to ``dial`` otherwise."""
         state = self._ledger.jobs().get(self._name, {})
         if state.get("state") == "cancelled":
             raise ConfigurationError(f"job {self._name!r} was cancelled; load its rows into a job of another name")
@@ -135,7 +135,8 @@ class Runner:
         orphans = self._ledger.reap()
         self._threads.append(self._clock.start(self._keep_alive, "swsync-batch-keeper"))
         self._threads.append(self._clock.start(self._tidy, "swsync-batch-tidier", (orphans,)))
-        self._threads.append(self._clock.start(self._dispatch, "swsync-batch-dispatcher"))
+        if dispatch:
+            self._threads.append(self._clock.start(self._dispatch, "swsync-batch-dispatcher"))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until all is dialed and over; False if it is not in time. Raises what ended it."""
@@ -254,12 +255,16 @@ class Runner:
         else:
             intent = self._ledger.intent(lease, row, self._job.limits)
             if isinstance(intent, Refused):
-                self._refused(lease, row, intent)
+                self._refused(lease, list(self._claimed), intent)
+                if not intent.is_of_the_row:
+                    self._claimed = deque([row])  # all were given back; the next line takes this one away
             else:
                 self._begin(lease, intent)
         self._claimed.popleft()
 
-    def _refused(self, lease: Lease, row: Row, refused: Refused) -> None:
+    def _refused(self, lease: Lease, claimed: Sequence[Row], refused: Refused) -> None:
+        """Part with the first row; give back all if nothing of the job may be dialed."""
+        row = claimed[0]
         if refused.reason == "do_not_call":
             self._ledger.skip(lease, row, refused.reason)
             self._tell("skipped", refused.reason)
@@ -267,8 +272,7 @@ class Runner:
             self._ledger.defer(lease, [row], refused.until)
             self._tell("deferred", refused.reason)
         else:
-            self._ledger.defer(lease, self._claimed, 0.0)
-            self._claimed = deque([row])  # the caller takes the first away
+            self._ledger.defer(lease, claimed, 0.0)
             if refused.reason.endswith("_cap"):
                 self._ledger.pause(self._name, f"it has reached its {refused.reason.replace('_', ' ')}")
 
@@ -321,7 +325,9 @@ class Runner:
 
     # A call's own thread
 
-    def _work(self, lease: Lease, intent: Intent) -> None:
+    def _work(self, lease: Lease, intent: Intent) -> str:
+        """Make one attempt and commit what it came to; returns that."""
+        outcome = "unknown"
         try:
             attempt = Attempt(
                 self._ledger, lease, job=self._job, script=self._script, client=self._client, pacer=self._pacer,
@@ -334,15 +340,19 @@ class Runner:
                 with self._changed:
                     self._dialed -= 1
                 self._keep(lambda: self._ledger.withdraw(lease, [intent], ""))
+                outcome = "not_sent"
             else:
+                outcome = ended.outcome
                 self._settle(lease, intent, ended)
                 tell(self._observers, "span", "call", start, self._clock.time(), {"outcome": ended.outcome})
         except Fenced as error:
             logger.warning("a result comes too late: %s", error)
+            outcome = "fenced"
             with self._changed:
                 self._fenced += 1
         except LedgerError as error:
             logger.error("a result could not be written, the row will be unknown: %s", error)
+            outcome = "unknown"
         except Exception as error:  # safety net in case of bugs: the dispatcher waits for this thread
             logger.exception("a call failed")
             with self._changed:
@@ -352,6 +362,7 @@ class Runner:
             with self._changed:
                 self._in_flight -= 1
                 self._changed.notify_all()
+        return outcome
 
     def _wait_turn(self, lease: Lease, intent: Intent) -> bool:
         """Wait for the turn, and let the next intent in; False if nothing may be sent any more."""

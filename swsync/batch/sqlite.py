@@ -49,6 +49,10 @@ class SqliteLedger(SqlLedger):
     def __repr__(self) -> str:
         return f"<SqliteLedger {self.path}>"
 
+    @property
+    def place(self) -> str:
+        return str(self.path.absolute())
+
     def now(self) -> float:
         return self._clock.time()
 

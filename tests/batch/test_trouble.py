@@ -106,6 +106,7 @@ def test_a_process_that_cannot_write_dials_nobody(limit: str, tmp_path: Path, re
         how = f"os.chmod({str(path)!r}, 0o400)"
     code = (
         "import os, resource, signal, swsync, worker, swsync.batch.runner as runner\n"
+        "import swsync.batch.sqlite\n"  # while this user may still read it
         "runner.PATIENCE = 1.0\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"{how}\n"
         "try:\n"
