@@ -30,6 +30,7 @@ COMMANDS = {
     "tap": "Take the audio of one call, into files or live into a pipe.",
     "dial": "Call a number, say a text, hang up.",
     "batch": "Dial lists of numbers from a ledger, nobody twice.",
+    "doctor": "Look at everything that a call with its audio needs.",
 }
 
 
