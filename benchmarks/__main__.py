@@ -11,6 +11,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import benchmarks
 from benchmarks._measure import Line, Unequal
@@ -23,10 +24,11 @@ def sections() -> list[str]:
     return [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_")]
 
 
-def lines(section: str, rounds: int) -> Iterator[Line]:
-    """Run one section."""
-    run: Callable[[int], Iterator[Line]] = importlib.import_module(f"benchmarks.{section}").run
-    yield from run(rounds)
+def lines(section: str, options: argparse.Namespace) -> Iterator[Line]:
+    """Run one section, for so many rounds or whatever else it is measured by."""
+    module = importlib.import_module(f"benchmarks.{section}")
+    run: Callable[[Any], Iterator[Line]] = module.run
+    yield from run(getattr(options, getattr(module, "MEASURE", "rounds")))
 
 
 def row(line: Line) -> str:
@@ -44,7 +46,7 @@ def row(line: Line) -> str:
 def run_section(section: str, options: argparse.Namespace) -> None:
     """Measure, print, and publish if that was asked for."""
     before, found = os.getloadavg()[0], []
-    for line in lines(section, options.rounds):
+    for line in lines(section, options):
         values = {"section": section, **asdict(line), "ratio": line.ratio, "met": line.is_met}
         print(json.dumps(values) if options.json else row(line), flush=True)
         found.append(line)
@@ -59,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("section", nargs="*", metavar="section", help=f"of {', '.join(sections())}; all by default")
     parser.add_argument("--rounds", type=int, default=9, help="interleaved rounds, 9 or more for figures to quote")
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long soak goes on; 60 for a figure to quote")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     parser.add_argument("--write", action="store_true", help="write the tables and pictures into docs/benchmarks.md")
     options = parser.parse_args(arguments)

@@ -28,6 +28,8 @@ class Line:
         ratios: One a round; their median counts.
         at_most: Less is better: the ratio is to stay at or below the target.
         note: What else to know, such as one side's absolute figure.
+        curve: Points to draw, where a line says that something stays flat.
+        axes: What their x and y are.
     """
 
     what: str
@@ -36,6 +38,8 @@ class Line:
     ratios: tuple[float, ...]
     at_most: bool = False
     note: str = ""
+    curve: tuple[tuple[float, float], ...] = ()
+    axes: tuple[str, str] = ("", "")
 
     @property
     def ratio(self) -> float:

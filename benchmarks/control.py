@@ -91,8 +91,9 @@ class Bench:
         with self.side("ours.py") as ours, self.side("official.py") as theirs:
             yield ours, theirs
 
-    def side(self, name: str) -> Program:
-        return self._program(name, name, self._port, self._ca_file)
+    def side(self, name: str, program: str = "", *more: object) -> Program:
+        """One side's program: its own, or another that takes more arguments."""
+        return self._program(name, program or name, self._port, self._ca_file, *map(str, more))
 
     def _program(self, side: str, name: str, *arguments: str) -> Program:
         environment = {**self._environment, "PYTHONPATH": os.pathsep.join(self._path[side])}
