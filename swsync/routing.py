@@ -74,6 +74,7 @@ class Router:
         self._is_sweeping = False  # a timer looks after _past_dials
         self._messages: dict[str, Message] = {}
         self._early: OrderedDict[str, list[RelayEvent]] = OrderedDict()
+        self._parse: Callable[[dict[str, Any]], RelayEvent] = self._parse_first  # the I/O thread's
 
     # What a call needs: swsync.calling's Session.
 
@@ -265,9 +266,7 @@ class Router:
         event_type = payload.get("event_type")
         if isinstance(event_type, str) and event_type.startswith("signalwire."):
             return  # of the session alone, which has seen it
-        from swsync.events import parse_event
-
-        event: Any = parse_event(payload)  # an event type has one class
+        event: Any = self._parse(payload)  # an event type has one class
         if not event.call_id.isprintable():
             raise ProtocolError("the call_id of an event holds control characters")  # it would go into logs
         if event.event_type == "calling.call.receive":
@@ -280,6 +279,13 @@ class Router:
             self._route_dial(event, event.tag)
         else:
             self._route(event)
+
+    def _parse_first(self, payload: dict[str, Any]) -> RelayEvent:
+        """Load what events need with the first one; an import for each would be a tenth of what an event costs."""
+        from swsync.events import parse_event
+
+        self._parse = parse_event
+        return parse_event(payload)
 
     def _route(self, event: RelayEvent) -> None:
         with self._lock:

@@ -24,6 +24,7 @@ BLOCK = 65536  # octets asked of the socket at a time
 RECORD = 16384  # octets of a full TLS record: where one came, there is likely to be another
 MOST_BUFFERED = 262_144  # octets read ahead of the messages they hold
 SEND_TIMEOUT = 15.0  # seconds in which the peer takes nothing: the link is broken
+MASKS = 4096  # octets of random numbers drawn at a time: asking the system gives the GIL away
 ROUNDS = 8  # writes that one sender does for others before the reading thread takes over
 
 
@@ -53,6 +54,7 @@ class Wire:
         self._waiting: list[str | bytes] = []  # guarded by _lock; text is a message, bytes are a whole frame
         self._writing = False  # guarded by _lock: some thread is in _drain, or has left its work to the reader
         self._handed_over = False  # guarded by _lock: the reader is to go on with _drain
+        self._masks = b""  # of the thread that set _writing; each is used once
         self.broken = ""  # set once, then only read: why nothing more can be sent
 
     # What websocket-client calls.
@@ -124,7 +126,7 @@ class Wire:
                         self._waiting = batch
                         self._handed_over = True
                         break
-                rest = self._write(_framed(batch), must_wait=not rounds)
+                rest = self._write(_framed(batch, self._draw(4 * len(batch))), must_wait=not rounds)
                 if rest:
                     with self._lock:
                         self._waiting.insert(0, rest)
@@ -138,6 +140,13 @@ class Wire:
                 raise ConnectionLost(f"sending failed: {error}") from error
             raise
         self.wake()
+
+    def _draw(self, count: int) -> bytes:
+        """Random octets that nobody can foretell (RFC 6455 5.3). Requires that this thread set _writing."""
+        if len(self._masks) < count:
+            self._masks = os.urandom(max(MASKS, count))
+        drawn, self._masks = self._masks[:count], self._masks[count:]
+        return drawn
 
     def _write(self, data: bytes, must_wait: bool) -> bytes:
         """Write it all, or return what the other side does not take now."""
@@ -246,13 +255,13 @@ class Wire:
             sock.close()
 
 
-def _framed(batch: list[str | bytes]) -> bytes:
-    """Frame text messages (RFC 6455 5.2, 5.3); bytes are whole frames already.
+def _framed(batch: list[str | bytes], masks: bytes) -> bytes:
+    """Frame text messages (RFC 6455 5.2, 5.3), each with four octets of ``masks``; bytes are whole frames already.
 
     websocket-client's ABNF would do, at four times the cost: with it, framing acknowledgements takes longer than
     parsing the events they are for.
     """
-    masks, frames = os.urandom(4 * len(batch)), []
+    frames = []
     for i, item in enumerate(batch):
         if isinstance(item, bytes):
             frames.append(item)
