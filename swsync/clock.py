@@ -94,7 +94,7 @@ def are_threads_greenlets() -> bool:
 
 def _seconds(timeout: float) -> float:
     """A timeout that a lock takes: not below zero, and some 300 years for what is longer."""
-    return max(0.0, min(timeout, threading.TIMEOUT_MAX))
+    return timeout if 0.0 <= timeout <= threading.TIMEOUT_MAX else max(0.0, min(timeout, threading.TIMEOUT_MAX))
 
 
 class _RealCondition(type(threading.RLock())):  # type: ignore[misc]

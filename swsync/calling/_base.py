@@ -24,7 +24,7 @@ from swsync.calling._action import (
 from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling._session import Session
 from swsync.clock import Condition
-from swsync.devices import as_wire, compact
+from swsync.devices import as_wire
 from swsync.errors import ActionFailed, CallGone, OutcomeUnknown, SwsyncError
 
 __all__ = [
@@ -85,11 +85,10 @@ class Verbs:
     def _send(self, verb: str, params: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
         """Send a command about this call; ``timeout`` is for its reply, and None the session's own."""
         method = verb if verb.startswith("calling.") else f"calling.{verb}"
-        wire = {
-            "node_id": self.node_id,
-            "call_id": self.call_id,
-            **compact({name: as_wire(value) for name, value in params.items()}),
-        }
+        wire: dict[str, Any] = {"node_id": self.node_id, "call_id": self.call_id}
+        for name, value in params.items():
+            if value is not None:  # None means "not said", everywhere
+                wire[name] = as_wire(value)
         # Sending these twice does no harm, so they are sent again when a reply was lost with the link.
         idempotent = method == "calling.end" or method.endswith(".stop")
         return self.session.request(method, wire, timeout=timeout, idempotent=idempotent)
