@@ -1,13 +1,12 @@
-"""The I/O thread of one client: it connects, authenticates, reads, keeps the link alive, and begins again.
+"""The I/O thread of one client: it connects, serves the link as long as there is one, and begins again.
 
-Everything that arrives is handled on this thread, which runs no user code. Requests are sent by the threads that make
-them; their replies are found here.
+Everything that arrives is handled on this thread (``swsync.link``), which runs no user code. Requests are sent by the
+threads that make them.
 """
 
 from __future__ import annotations
 
 import contextlib
-import heapq
 import itertools
 import json
 import logging
@@ -25,43 +24,24 @@ from swsync.errors import (
     ConnectionClosed,
     ConnectionFailed,
     ConnectionLost,
-    ProtocolError,
     RelayError,
 )
+from swsync.link import CONNECT_TIMEOUT, Link
 from swsync.pending import PendingRequests, Request
-from swsync.protocol import AUTHENTICATION_FAILED, VALIDATION_FAILED, Frame, Kind, Session, check_reply
+from swsync.protocol import Session
+from swsync.timers import Timer, Timers
 from swsync.transport import Transport
 
-__all__ = ["Connection", "Timer"]
+__all__ = ["Connection"]
 
 logger = logging.getLogger(__name__)
 
-PING_INTERVAL = 30.0
-MISSED_PINGS = 3
-CONNECT_TIMEOUT = 10.0  # for each of: making the link, and the reply to signalwire.connect
 FIRST_DELAY, LONGEST_DELAY = 4.0, 30.0  # upper ends of the first and of the last wait before connecting again
 SHORTEST_DELAY = 1.0
 REFUSALS = 3  # of the credentials, before any success
 HURRY = 0.2  # seconds between attempts while the client is closing
-TICK = 0.25  # with a transport that cannot be woken
-BURST = 2000  # frames handled before timers are looked at
 
 _numbers = itertools.count(1)
-
-
-class Timer:
-    """A function to be called later on the I/O thread; made by ``call_later``."""
-
-    __slots__ = ("args", "function")
-
-    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self.function: Callable[..., Any] | None = function
-        self.args = args
-
-    def cancel(self) -> None:
-        """Do not call it. From another thread than the I/O thread it may just be running."""
-        self.function = None
-        self.args = ()
 
 
 class Connection:
@@ -98,6 +78,7 @@ class Connection:
         self.clock = clock
         self.session = session
         self.pending = PendingRequests(clock)
+        self._timers = Timers(clock)
         self.counters = {"connects": 0, "protocol_errors": 0, "duplicates": 0, "late_replies": 0}  # the I/O thread's
         self._open_transport = open_transport
         self._contexts = contexts
@@ -120,15 +101,7 @@ class Connection:
         self._is_over = False
         self._failure: Exception | None = None  # why it is over, if not by close()
         self._last_error: Exception | None = None  # of the last attempt to connect
-        self._timers: list[tuple[float, int, Timer]] = []
-        self._timer_order = itertools.count()
         # The I/O thread's own.
-        self._connect_id = ""
-        self._connect_reply: dict[str, Any] | None = None
-        self._told_to_leave = False
-        self._heard = True
-        self._misses = 0
-        self._next_ping = 0.0
         self._was_connected = False
         self._refusals = 0
         self._grace_timer: Timer | None = None
@@ -259,16 +232,15 @@ class Connection:
     @staticmethod
     def _send(transport: Transport | None, text: str) -> None:
         if transport is not None:
-            # A lost link is found by the I/O thread, which decides about every request at once.
-            with contextlib.suppress(ConnectionLost):
+            try:
                 transport.send(text)
+            except ConnectionLost:
+                pass  # the I/O thread will find that out, and decides about every request at once
 
     def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a quick function on the I/O thread after so many seconds."""
         timer = Timer(function, args)
-        with self._changed:
-            heapq.heappush(self._timers, (self.clock.now() + delay, next(self._timer_order), timer))
-            is_first = self._timers[0][2] is timer
+        is_first = self._timers.add(delay, timer)
         if is_first and (self._thread is None or threading.get_ident() != self._thread.ident):
             self._kick()
         return timer
@@ -310,8 +282,8 @@ class Connection:
             self._is_over = True
             self._is_connected = False
             self._failure = failure
-            self._timers.clear()
             self._changed.notify_all()
+        self._timers.clear()
         reason = str(failure) if failure else "the client was closed"
         self.pending.close(reason, self.why_closed)
         self._on_over(reason)
@@ -347,9 +319,10 @@ class Connection:
                 if self._closing:
                     return False
                 self._transport = transport
-            self._authenticate(transport)
+            link = self._link(transport)
+            self._ready(transport, link.authenticate(self._contexts()))
             connected = True
-            self._serve(transport)
+            link.serve()
         except (ConnectionLost, ConnectionFailed, RelayError, OSError) as error:
             self._judge(error, connected)
         finally:
@@ -360,6 +333,20 @@ class Connection:
             with contextlib.suppress(Exception):
                 transport.close()
         return connected
+
+    def _link(self, transport: Transport) -> Link:
+        return Link(
+            transport,
+            self.name,
+            session=self.session,
+            pending=self.pending,
+            timers=self._timers,
+            clock=self.clock,
+            callbacks=self._callbacks,
+            counters=self.counters,
+            on_event=self._on_event,
+            is_closing=lambda: self._closing,
+        )
 
     def _judge(self, error: Exception, connected: bool) -> None:
         """Log why there is no link, and raise if it is of no use to try again."""
@@ -377,49 +364,12 @@ class Connection:
             if self._refusals >= REFUSALS:
                 raise error
 
-    def _authenticate(self, transport: Transport) -> None:
-        """Send ``signalwire.connect`` and take its reply; events may come before it."""
-        self._connect_id, text = self.session.connect_request(self._contexts())
-        self._connect_reply = None
-        self._told_to_leave = False
-        resuming = bool(self.session.protocol)
-        transport.send(text)
-        try:
-            result = check_reply("signalwire.connect", self._await_connect_reply(transport))
-        except RelayError as error:
-            self._refused(error, resuming)
-        resumed = self.session.accept(result)
-        self._ready(transport, resumed)
-
-    def _await_connect_reply(self, transport: Transport) -> dict[str, Any]:
-        deadline = self.clock.now() + CONNECT_TIMEOUT
-        while True:
-            left = deadline - self.clock.now()
-            if left <= 0 or self._told_to_leave or self._closing:
-                raise ConnectionLost("the server has not answered signalwire.connect in time")
-            self._read(transport, left)
-            if self._connect_reply is not None:
-                return self._connect_reply
-
-    def _refused(self, error: RelayError, resuming: bool) -> None:
-        if error.code not in (AUTHENTICATION_FAILED, VALIDATION_FAILED):
-            raise error
-        if resuming:
-            self.session.forget()  # it may be the saved session that is refused: try once more without it
-            raise error
-        raise AuthenticationFailed(
-            f"RELAY refused the credentials ({error.message}, code {error.code}); check project and token, or "
-            "SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN, and that they belong to this host"
-        ) from None
-
     def _ready(self, transport: Transport, resumed: bool) -> None:
         """The link is up: tell who waits, and send what has waited."""
         self.counters["connects"] += 1
         if self._grace_timer is not None:
             self._grace_timer.cancel()
             self._grace_timer = None
-        self._heard, self._misses = True, 0
-        self._next_ping = self.clock.now() + PING_INTERVAL
         # First of all: the calls of a session that is gone must not see events or replies of the new one.
         self._notify("connected" if not self._was_connected else "resumed" if resumed else "new_session")
         self._was_connected = True
@@ -428,7 +378,7 @@ class Connection:
             self._is_connected = True
             self._changed.notify_all()
         for request in waiting:
-            self._send(transport, request.text)  # if the link breaks here, _serve finds out: it was up
+            self._send(transport, request.text)  # if the link breaks here, serve() finds out: it was up
 
     def _lose(self) -> None:
         with self._changed:
@@ -444,115 +394,11 @@ class Connection:
         except Exception:  # safety net in case of bugs: the link goes on
             logger.exception("%s: handling %s failed", self.name, what)
 
-    def _serve(self, transport: Transport) -> None:
-        while not self._closing:
-            if self._told_to_leave:
-                raise ConnectionLost("the server asked to connect again")
-            now = self.clock.now()
-            if now >= self._next_ping:
-                self._keep_alive(transport, now)
-            self._read(transport, self._next_ping - now)
-
-    def _keep_alive(self, transport: Transport, now: float) -> None:
-        self._misses = 0 if self._heard else self._misses + 1
-        if self._misses >= MISSED_PINGS:
-            raise ConnectionLost(f"nothing came from the server for {MISSED_PINGS * PING_INTERVAL:g} s")
-        self._heard = False
-        self._next_ping = now + PING_INTERVAL
-        self.pending.expire()
-        transport.send(self.session.ping())
-
-    def _read(self, transport: Transport, wait: float) -> None:
-        """Run the timers that are due, then handle what comes within ``wait`` seconds, all that is there."""
-        wait = min(wait, self._run_timers())
-        if not hasattr(transport, "wake"):
-            wait = min(wait, TICK)
-        text = self._receive(transport, max(0.001, wait))
-        if text is not None:
-            self._callbacks.hold()
-            try:
-                self._take_burst(transport, text)
-            finally:
-                self._callbacks.release()
-
-    def _take_burst(self, transport: Transport, text: str | None) -> None:
-        handled = 0
-        while text is not None:
-            self._take(transport, text)
-            handled += 1
-            text = self._receive(transport, 0) if handled < BURST else None
-
-    def _receive(self, transport: Transport, wait: float) -> str | None:
-        try:
-            return transport.receive(wait)
-        except ProtocolError as error:
-            self._protocol_error(error)
-            return None
-
-    def _protocol_error(self, error: ProtocolError) -> None:
-        self.counters["protocol_errors"] += 1
-        count = self.counters["protocol_errors"]
-        if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: a bad server must not fill the log
-            logger.warning("%s: %s (%d so far)", self.name, error, count)
-
-    def _take(self, transport: Transport, text: str) -> None:
-        """Handle one message."""
-        try:
-            frame = self.session.receive(text)
-        except ProtocolError as error:
-            self._protocol_error(error)
-            return
-        self._heard = True
-        if frame.answer:
-            # Acknowledged on receipt, in one write with those of the whole burst.
-            getattr(transport, "send_later", transport.send)(frame.answer)
-        if frame.kind == Kind.EVENT:
-            try:
-                self._on_event(frame.body)
-            except ProtocolError as error:
-                self._protocol_error(error)
-            except Exception:  # safety net in case of bugs: one bad event must not end the link
-                logger.exception("%s: an event could not be handled", self.name)
-        elif frame.kind == Kind.REPLY:
-            self._reply(frame)
-        elif frame.kind == Kind.DISCONNECT:
-            self._told_to_leave = True
-        elif frame.kind == Kind.DUPLICATE:
-            self.counters["duplicates"] += 1
-
-    def _reply(self, frame: Frame) -> None:
-        if frame.id == self._connect_id:
-            self._connect_reply = frame.body
-            self._connect_id = ""
-            return
-        request = self.pending.remove(frame.id)
-        if request is not None:
-            request.settle(frame.body)
-        else:
-            self.counters["late_replies"] += 1  # to a ping, or to somebody who waits no longer
-
-    def _run_timers(self) -> float:
-        """Call what is due; returns the seconds until the next one."""
-        while True:
-            with self._changed:
-                if not self._timers:
-                    return PING_INTERVAL
-                left = self._timers[0][0] - self.clock.now()
-                if left > 0:
-                    return left
-                timer = heapq.heappop(self._timers)[2]
-            function, args = timer.function, timer.args
-            if function is not None:
-                try:
-                    function(*args)
-                except Exception:  # safety net in case of bugs
-                    logger.exception("%s: a timer failed", self.name)
-
     def _pause(self, seconds: float) -> None:
         """Wait before connecting again, with the timers running."""
         deadline = self.clock.now() + seconds
         while not self._closing:
-            wait = min(deadline - self.clock.now(), self._run_timers())
+            wait = min(deadline - self.clock.now(), self._timers.run())
             if self._hurry and wait > HURRY:
                 wait, deadline = HURRY, self.clock.now() + HURRY
             if deadline <= self.clock.now():

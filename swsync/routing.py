@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from swsync.clock import Clock, Condition
-from swsync.connection import Connection, Timer
+from swsync.connection import Connection
 from swsync.dispatcher import Dispatcher
 from swsync.errors import CallEnded, ConfigurationError, HandlerOverload, ProtocolError
 from swsync.states import CallState
+from swsync.timers import Timer
 
 if TYPE_CHECKING:
     from swsync.call import Call

@@ -32,6 +32,8 @@ LAYERS = {
     "swsync.swaig": 4,
     "swsync.waiting": 4,
     "swsync.connection": 3,
+    "swsync.link": 3,
+    "swsync.timers": 3,
     "swsync.pending": 3,
     "swsync.dispatcher": 3,
     "swsync.memorytransport": 2,
