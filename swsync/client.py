@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import logging
-import os
-import signal
 import threading
-import uuid
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import swsync
-from swsync.clock import REAL, Clock, are_threads_greenlets
+from swsync.clock import REAL, Clock
+from swsync.closing import Closing
 from swsync.configuration import read_settings
 from swsync.connection import Connection
 from swsync.dispatcher import Dispatcher
-from swsync.errors import ConnectionClosed, DialFailed, DialUnknown, RelayError
-from swsync.inbound import CallHandler, InboundCalls
+from swsync.inbound import InboundCalls
+from swsync.messaging import Messaging
+from swsync.placing import PlacingCalls
 from swsync.protocol import Session
 from swsync.routing import Router
 from swsync.states import CallState
@@ -27,10 +23,6 @@ from swsync.transport import Transport, WebSocketTransport
 
 if TYPE_CHECKING:
     from swsync.call import Call
-    from swsync.devices import Device
-    from swsync.events import MessageReceiveEvent, RelayEvent
-    from swsync.message import Message
-    from swsync.pending import Request
 
 __all__ = ["RelayClient"]
 
@@ -41,19 +33,9 @@ wire = logging.getLogger("swsync.wire")
 # takes 3 MiB less.
 
 H = TypeVar("H", bound=Callable[..., Any])
-Listeners = Mapping[str, Callable[[Any], Any]]
-One: TypeAlias = "Device | Mapping[str, Any]"
-Devices: TypeAlias = "Sequence[Sequence[One] | One] | One"
 
 
-LOOK = 0.25  # seconds between two looks for SIGTERM where threads are greenlets
-
-
-class _Terminated(BaseException):
-    """SIGTERM came while ``run`` was waiting. Raised out of the wait, as Ctrl-C is: a handler may take no locks."""
-
-
-class RelayClient:
+class RelayClient(Closing, PlacingCalls, Messaging):
     """A connection to RELAY, for calls and messages. Every method may be used from any thread.
 
     ``with RelayClient() as client:`` connects and closes. A closed client is not used again.
@@ -107,20 +89,14 @@ class RelayClient:
             ca_file=ca_file,
             max_active_calls=max_active_calls,
         )
+        super().__init__(contexts or [])
         self.project = settings.project
         self.clock: Clock = clock or REAL
         self._settings = settings
         self._connect_timeout = connect_timeout
         self._transport = transport
         self._lock = threading.Lock()
-        # Guarded by _lock.
-        self._contexts = dict.fromkeys(_words("contexts", contexts or []))
-        self._message_handler: Callable[[Message], Any] | None = None
-        self._connection_handlers: list[Callable[[str], Any]] = []
-        self._is_closing = False
-        self._is_terminated = False  # the main thread's: SIGTERM came to another greenlet than that of run()
-        self._at_exit: Callable[[], None] | None = None
-        self._closer = 0  # the thread that ends the calls of a client that closes; a late look does no harm
+        self._connection_handlers: list[Callable[[str], Any]] = []  # guarded by _lock
         self._callbacks = Dispatcher(self.clock, max_callback_threads, self._report_overload)
         self._router = Router(
             self.clock,
@@ -186,14 +162,6 @@ class RelayClient:
             raise
         return self
 
-    def _start(self) -> None:
-        self._connection.start()
-        with self._lock:
-            first, self._at_exit = self._at_exit is None, self._at_exit or _closer(weakref.ref(self), os.getpid())
-        if first:
-            # A script that ends without close() must not leave paid calls behind.
-            atexit.register(self._at_exit)
-
     def __enter__(self) -> RelayClient:
         try:
             return self.connect()
@@ -235,12 +203,6 @@ class RelayClient:
         return self._settings.url
 
     @property
-    def contexts(self) -> list[str]:
-        """The contexts that calls and messages are received for."""
-        with self._lock:
-            return list(self._contexts)
-
-    @property
     def calls(self) -> list[Call]:
         """The calls that are not over."""
         return self._router.calls()
@@ -252,448 +214,6 @@ class RelayClient:
         for name, count in self._connection.counters.items():
             counted[name] = counted.get(name, 0) + count
         return counted
-
-    def disconnect(self) -> None:
-        """The official SDK's name for ``close()``."""
-        self.close()
-
-    def close(self, timeout: float = 2.0, calls: Literal["end", "leave"] = "end") -> None:
-        """End it all within ``timeout`` seconds. Any thread may call it, a callback too; more than once is fine.
-
-        In this order: no new calls are taken; dials under way are cancelled; the calls that this client dialed or
-        answered, and did not hand on, are ended (not with ``calls="leave"``), and RELAY's word on that is awaited;
-        the link is closed; everything that anybody still waits for fails; callbacks that are queued run; threads end.
-        What does not end in time is named in a warning.
-        """
-        if calls not in ("end", "leave"):
-            raise ValueError(f"calls must be 'end' or 'leave', not {calls!r}")
-        try:
-            self._connection.check_process()
-        except ConnectionClosed:
-            return  # the parent's link is not ours to close
-        deadline = self.clock.now() + timeout
-        with self._lock:
-            first, self._is_closing = not self._is_closing, True
-            if first:
-                self._closer = threading.get_ident()
-        if first:
-            try:
-                self._inbound.close()
-                self._end_calls(deadline, calls == "end")
-            finally:
-                self._closer = 0
-                with self._router.changed:
-                    self._router.changed.notify_all()
-        elif self._closer != threading.get_ident():  # it is this thread in a signal handler
-            # The link is still needed by the thread that ends the calls.
-            with self._router.changed:
-                self._router.changed.wait_for(lambda: not self._closer, timeout)
-        stopped = self._connection.close(max(0.1, deadline - self.clock.now()))
-        if first:
-            left = self._callbacks.close(max(0.1, deadline - self.clock.now()))
-            for thread in self._inbound.threads():
-                if thread.ident != threading.get_ident():
-                    thread.join(max(0.05, deadline - self.clock.now()))
-                    left += [thread.name] if thread.is_alive() else []
-            left += [] if stopped else [self._connection.name]
-            if left:
-                logger.warning("threads that have not ended in time: %s", ", ".join(left))
-            if self._at_exit is not None:
-                atexit.unregister(self._at_exit)
-
-    def _end_calls(self, deadline: float, end: bool) -> None:
-        """Cancel dials, end calls, and wait until RELAY has said so or the deadline has come."""
-        dials = [dial for dial in self._router.dials() if dial.has_open_legs()]
-        for dial in dials:
-            dial.give_up()
-        # Calls that were given up with their link, and those whose hangup nobody waited out, may be on as well.
-        owed = self._connection.owed("calling.end") if end else {}
-        requests = owed | {
-            call.call_id: self._connection.post(
-                "calling.end", {"node_id": call.node_id, "call_id": call.call_id, "reason": "hangup"}
-            )
-            for call in (self._router.calls() if end else [])
-            if call.is_owned and not (call.tag and any(dial.tag == call.tag and dial.is_abandoned for dial in dials))
-        }
-        if self._connection.is_over or not self._connection.was_started:
-            requests = {}
-        if (requests or dials) and not self._connection.is_connected:
-            self._connection.hurry()
-        left = self._unanswered(requests, (self.clock.now() + deadline) / 2)
-        for request in left.values():
-            self._connection.repeat(request)  # it or its reply got lost on a link that is up: no harm to ask again
-        left = self._unanswered(left, deadline)
-        if left:
-            logger.warning("calls that RELAY has not ended in time, and that may go on: %s", ", ".join(left))
-        with self._router.changed:
-            self._router.changed.wait_for(
-                lambda: not any(dial.is_doubtful() for dial in dials), max(0.0, deadline - self.clock.now())
-            )
-        for dial in dials:
-            tag = dial.tag
-            if dial.is_doubtful():
-                dial.fail(lambda tag=tag: DialUnknown(tag))  # type: ignore[misc]
-            else:
-                dial.fail(lambda tag=tag: DialFailed(tag, "closed", "the client was closed"))  # type: ignore[misc]
-
-    def _unanswered(self, requests: Mapping[str, Request], deadline: float) -> dict[str, Request]:
-        """Those of some requests that have no reply by then."""
-        return {k: r for k, r in requests.items() if not r.wait(max(0.0, deadline - self.clock.now()))}
-
-    def run(self, drain_timeout: float = 25.0) -> None:
-        """Connect and serve until the client is closed or a signal comes.
-
-        On the main thread SIGTERM drains: no more calls are taken, those there are may finish within
-        ``drain_timeout`` seconds, then it closes. Ctrl-C closes at once. The signal handlers that were there come back.
-
-        Raises:
-            AuthenticationFailed: The credentials were refused three times.
-            ConnectionFailed: It can never connect (a refused certificate, an unknown name).
-        """
-        self._connection.check_process()
-        with self._terminated_by_signal():
-            try:
-                if not self._connection.was_started:
-                    self._start()
-                self._wait_over()
-            except _Terminated:
-                logger.info("SIGTERM: draining")
-                with contextlib.suppress(_Terminated, KeyboardInterrupt):
-                    self.drain(drain_timeout)
-            except KeyboardInterrupt:
-                logger.info("interrupted: closing")
-            finally:
-                self.close()
-
-    def _wait_over(self) -> None:
-        """Wait until there will be no link any more, or for SIGTERM."""
-        look = LOOK if are_threads_greenlets() else None
-        while not self._connection.wait_over(look):
-            if self._is_terminated:
-                raise _Terminated
-
-    def drain(self, timeout: float) -> bool:
-        """Take no more calls and wait until those there are have ended; False if they have not in time.
-
-        Calls that were handed on (transfer, connect, conference, queue, ai, ``leave()``) are not waited for.
-        """
-        self._connection.check_process()
-        deadline = self.clock.now() + timeout
-        contexts = self.contexts
-        if contexts and self._connection.is_connected:
-            with contextlib.suppress(Exception):
-                self.unreceive(contexts)
-        self._inbound.close()
-
-        def is_idle() -> bool:
-            return not self._inbound.threads() and not any(call.is_owned for call in self._router.calls())
-
-        while not is_idle() and not self._connection.is_over:
-            left = deadline - self.clock.now()
-            if left <= 0:
-                return False
-            self.clock.sleep(min(0.05, left))
-        return True
-
-    @contextlib.contextmanager
-    def _terminated_by_signal(self) -> Any:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        me = threading.get_ident()
-
-        def terminate(*_: object) -> None:
-            if self._is_closing:
-                return  # a second one must not keep it from ending its calls
-            if threading.get_ident() != me:  # gevent: it hit another greenlet, or the hub, which it must not end
-                self._is_terminated = True
-                return
-            raise _Terminated
-
-        self._is_terminated = False
-        before = signal.signal(signal.SIGTERM, terminate)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
-
-    # Calls that come in.
-
-    @overload
-    def on_call(self, handler: CallHandler, *, contexts: Iterable[str] | None = None) -> CallHandler: ...
-    @overload
-    def on_call(
-        self, handler: None = None, *, contexts: Iterable[str] | None = None
-    ) -> Callable[[CallHandler], CallHandler]: ...
-
-    def on_call(self, handler: CallHandler | None = None, *, contexts: Iterable[str] | None = None) -> Any:
-        """Have a function called with each inbound call, on a thread of its own. Plain or as a decorator.
-
-        If it raises, that is logged and the call is ended; if it returns, the call goes on.
-
-        Args:
-            handler: The function; it is given the ``Call``.
-            contexts: Only calls of these contexts, which are received from now on. Without it: of all others.
-        """
-        if handler is None:
-            return lambda function: self.on_call(function, contexts=contexts)
-        wanted = _words("contexts", contexts or [])
-        self._inbound.add_handler(handler, wanted)
-        try:
-            self._subscribe(wanted)
-        except BaseException:
-            self._inbound.remove_handler(handler, wanted)
-            raise
-        return handler
-
-    def next_call(self, timeout: float | None = None, context: str | None = None) -> Call:
-        """Wait for the next inbound call; for scripts. An offer that nobody takes for 5 s is passed on.
-
-        Args:
-            timeout: Seconds, or None.
-            context: Only calls of this context.
-
-        Raises:
-            TimeoutError: None came.
-            ConfigurationError: ``on_call`` takes them.
-            ConnectionClosed: The client is closed; ``AuthenticationFailed`` if it was refused.
-        """
-        self._check_open()
-        try:
-            return self._inbound.next_call(timeout, context)
-        except ConnectionClosed:
-            raise self._connection.why_closed() from None
-
-    def receive(self, contexts: list[str]) -> None:
-        """Receive calls and messages of these contexts too, also after every reconnect."""
-        self._check_open()
-        self._subscribe(_words("contexts", contexts))
-
-    def _subscribe(self, contexts: list[str]) -> None:
-        with self._lock:
-            new = [context for context in contexts if context not in self._contexts]
-            self._contexts.update(dict.fromkeys(new))
-        # Before the first connection there is no need: signalwire.connect carries them.
-        if new and self._connection.was_connected:
-            try:
-                self._connection.request("signalwire.receive", {"contexts": new}, idempotent=True)
-            except Exception:
-                with self._lock:
-                    for context in new:
-                        self._contexts.pop(context, None)
-                raise
-
-    def unreceive(self, contexts: list[str]) -> None:
-        """Receive calls and messages of these contexts no more."""
-        self._check_open()
-        names = _words("contexts", contexts)
-        with self._lock:
-            for context in names:
-                self._contexts.pop(context, None)
-        if names and self._connection.was_connected:
-            self._connection.request("signalwire.unreceive", {"contexts": names}, idempotent=True)
-
-    # Calls that go out.
-
-    def dial(
-        self,
-        devices: Devices,
-        *,
-        tag: str | None = None,
-        max_duration: int | None = None,
-        dial_timeout: float | None = None,
-        region: str | None = None,
-        max_price_per_minute: float | None = None,
-        node_id: str | None = None,
-        listen: Listeners | None = None,
-        wait_for_link: bool = True,
-    ) -> Call:
-        """Dial, and wait until somebody answers.
-
-        Args:
-            devices: RELAY's list of lists, the outer in turn and the inner at once; a list of devices is rung in turn.
-                Values of ``swsync.devices`` or dicts.
-            tag: A name for this dial; a new one by default.
-            max_duration: The longest the call may last, in minutes.
-            dial_timeout: Seconds to wait; None is the sum of the ring timeouts and 15.
-            region: Where to place it.
-            max_price_per_minute: Refuse dearer routes.
-            node_id: The RELAY node to use.
-            listen: Listeners for each leg from its first event, as ``Call.listen`` takes them.
-            wait_for_link: Whether it is sent later when there is no link now; else that is a ``RequestTimeout``.
-
-        Returns:
-            The call that was answered. No other leg of this dial is left on.
-
-        Raises:
-            DialFailed: Nobody answered; ``.reason`` is busy, noAnswer, decline, timeout ...
-            DialUnknown: It was sent, and what became of it cannot be known. It is not dialed again.
-            RelayError: RELAY refused it.
-            ConfigurationError: A destination that ``allowed_destinations`` does not cover.
-            ValueError: No devices, a forged SIP header, or a tag in use.
-        """
-        self._check_open()
-        from swsync.devices import check_devices, compact
-        from swsync.dialing import SLACK, Dial, arrange, ring_time
-
-        steps = arrange(devices)
-        check_devices(steps)
-        self._router.check_destinations(steps)
-        ring = ring_time(steps)
-        prepare = None if listen is None else (lambda leg: leg.listen(listen))
-        dial = Dial(self._router, tag or str(uuid.uuid4()), ring, prepare)
-        params = compact(
-            {
-                "tag": dial.tag,
-                "devices": steps,
-                "max_duration": max_duration or None,
-                "region": region,
-                "max_price_per_minute": max_price_per_minute,
-                "node_id": node_id,
-            }
-        )
-        self._router.add_dial(dial)
-        return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
-
-    def end_dial(self, tag: str, ring: float = 30.0) -> None:
-        """End every leg of a dial, now and on first sight, whoever dialed it: an earlier process, for one.
-
-        Args:
-            tag: Its name.
-            ring: Seconds that its devices ring at most; legs are looked out for 30 s longer.
-        """
-        self._check_open()
-        from swsync.dialing import Dial
-
-        dial = Dial(self._router, tag, ring)
-        self._router.add_dial(dial)
-        dial.give_up()
-
-    def dial_phone(
-        self,
-        to: str,
-        from_number: str | None = None,
-        *,
-        timeout: int | None = None,
-        max_duration: int | None = None,
-        call_state_url: str | None = None,
-        call_state_events: list[str] | None = None,
-        confirm: str | None = None,
-        region: str | None = None,
-        max_price_per_minute: float | None = None,
-        node_id: str | None = None,
-        tag: str | None = None,
-        dial_timeout: float | None = None,
-        listen: Listeners | None = None,
-    ) -> Call:
-        """Dial one telephone number, and wait until it is answered; see ``dial`` for what it returns and raises.
-
-        Args:
-            to: The number to ring, E.164.
-            from_number: The number that is shown, E.164.
-            timeout: Seconds to ring; the service's default is 30.
-            max_duration: The longest the call may last, in seconds.
-            call_state_url: A webhook for the call's states.
-            call_state_events: Which states it is told.
-            confirm: What whoever answers is asked first.
-            region: Where to place it.
-            max_price_per_minute: Refuse dearer routes.
-            node_id: The RELAY node to use.
-            tag: A name for this dial.
-            dial_timeout: Seconds to wait; None is the ring timeout and 15.
-            listen: Listeners for the call from its first event.
-        """
-        from swsync.devices import phone
-
-        device = phone(to, from_number, timeout=timeout, max_duration=max_duration, call_state_url=call_state_url,
-                       call_state_events=call_state_events, confirm=confirm)  # fmt: skip
-        return self.dial([[device]], tag=tag, dial_timeout=dial_timeout, region=region,
-                         max_price_per_minute=max_price_per_minute, node_id=node_id, listen=listen)  # fmt: skip
-
-    def dial_sip(
-        self,
-        to: str,
-        from_: str | None = None,
-        *,
-        from_name: str | None = None,
-        headers: Sequence[Mapping[str, str]] | Mapping[str, str] | None = None,
-        codecs: list[str] | None = None,
-        webrtc_media: bool | None = None,
-        session_timeout: int | None = None,
-        timeout: int | None = None,
-        max_duration: int | None = None,
-        call_state_url: str | None = None,
-        call_state_events: list[str] | None = None,
-        confirm: str | None = None,
-        region: str | None = None,
-        max_price_per_minute: float | None = None,
-        node_id: str | None = None,
-        tag: str | None = None,
-        dial_timeout: float | None = None,
-        listen: Listeners | None = None,
-    ) -> Call:
-        """Dial one SIP endpoint, and wait until it is answered; see ``dial``, ``dial_phone`` and ``devices.sip``."""
-        from swsync.devices import sip
-
-        device = sip(to, from_, from_name=from_name, headers=headers, codecs=codecs, webrtc_media=webrtc_media,
-                     session_timeout=session_timeout, timeout=timeout, max_duration=max_duration,
-                     call_state_url=call_state_url, call_state_events=call_state_events, confirm=confirm)  # fmt: skip
-        return self.dial([[device]], tag=tag, dial_timeout=dial_timeout, region=region,
-                         max_price_per_minute=max_price_per_minute, node_id=node_id, listen=listen)  # fmt: skip
-
-    # Messages.
-
-    def send_message(
-        self,
-        *,
-        to_number: str,
-        from_number: str,
-        context: str | None = None,
-        body: str | None = None,
-        media: list[str] | None = None,
-        tags: list[str] | None = None,
-        region: str | None = None,
-        on_completed: Callable[[RelayEvent], Any] | None = None,
-    ) -> Message:
-        """Send an SMS or MMS, and return once RELAY has taken it; ``Message.wait()`` waits for its delivery.
-
-        Args:
-            to_number: E.164.
-            from_number: E.164.
-            context: For its state events; by default the session's protocol, as with the official SDK.
-            body: The text.
-            media: Addresses of pictures and the like; it needs a body or these.
-            tags: Words of your own.
-            region: Where to send it from.
-            on_completed: Called with the event that ends it.
-        """
-        self._check_open()
-        if not body and not media:
-            raise ValueError("a message needs a body or media")
-        from swsync.devices import compact
-        from swsync.message import Message
-
-        wanted = context or self._connection.session.protocol or "default"
-        params = {"context": wanted, "to_number": to_number, "from_number": from_number, "body": body or None,
-                  "media": media or None, "tags": tags or None, "region": region or None}  # fmt: skip
-        reply = self._connection.request("messaging.send", compact(params))
-        message = Message(
-            self._router, message_id=str(reply.get("message_id", "")), context=wanted, direction="outbound",
-            from_number=from_number, to_number=to_number, body=body or "", media=media, tags=tags,
-            state="queued", on_completed=on_completed,
-        )  # fmt: skip
-        if message.message_id:
-            self._router.add_message(message)
-        else:  # it is sent; nothing that comes could be told to be about it
-            message._abandon(lambda: RelayError(-1, "RELAY gave the message no id to follow it by", "messaging.send"))
-        return message
-
-    def on_message(self, handler: H) -> H:
-        """Have a function called with each ``Message`` that comes in, one after the other. Plain or as a decorator."""
-        with self._lock:
-            self._message_handler = handler
-        return handler
 
     def on_connection(self, handler: H) -> H:
         """Have a function told of the link: "connected", "lost", "resumed", "new_session", "session_lost", "closed"."""
@@ -719,27 +239,10 @@ class RelayClient:
 
         return self._connection.request(method, as_wire(params), timeout=timeout, idempotent=idempotent)
 
-    def _check_open(self) -> None:
-        self._connection.check_process()
-        if self.closed:
-            raise self._connection.why_closed()
-        if not self._connection.was_started:
-            raise ConnectionClosed("the client is not connected: use `with RelayClient(...) as client:` or connect()")
-
     # On the I/O thread.
 
     def _offer(self, event: Any) -> None:
         self._inbound.offer(event)
-
-    def _receive_message(self, event: MessageReceiveEvent) -> None:
-        with self._lock:
-            handler = self._message_handler
-        if handler is None:
-            logger.info("a message came in and there is no on_message handler")
-            return
-        from swsync.message import Message
-
-        self._callbacks.submit("messages", handler, Message.from_event(self._router, event))
 
     def _report_overload(self, key: str, overload: Any) -> None:
         self._router.report_overload(key, overload)
@@ -765,23 +268,3 @@ class RelayClient:
         self._inbound.close()
         self._router.lose_session("closed")
         self._tell("closed")
-
-
-def _words(name: str, words: Iterable[str]) -> list[str]:
-    """Check a list of names."""
-    if isinstance(words, str):
-        raise TypeError(f"{name} must be a list of names, not the text {words!r}")
-    found = list(words)
-    for word in found:
-        if not isinstance(word, str) or not word:
-            raise ValueError(f"{name} must be names, not {word!r}")
-    return found
-
-
-def _closer(reference: weakref.ref[RelayClient], process: int) -> Callable[[], None]:
-    def close() -> None:
-        client = reference()
-        if client is not None and os.getpid() == process:
-            client.close()
-
-    return close

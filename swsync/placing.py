@@ -1,0 +1,169 @@
+"""Calls that a client places: ``dial`` and its short forms. What becomes of a dial is in ``swsync.dialing``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from swsync.clientparts import ClientParts
+
+if TYPE_CHECKING:
+    from swsync.call import Call
+    from swsync.devices import Device
+
+__all__ = ["PlacingCalls"]
+
+Listeners = Mapping[str, Callable[[Any], Any]]
+One: TypeAlias = "Device | Mapping[str, Any]"
+Devices: TypeAlias = "Sequence[Sequence[One] | One] | One"
+
+
+class PlacingCalls(ClientParts):
+    """The methods that dial. What devices and calls need is imported with the first dial."""
+
+    def dial(
+        self,
+        devices: Devices,
+        *,
+        tag: str | None = None,
+        max_duration: int | None = None,
+        dial_timeout: float | None = None,
+        region: str | None = None,
+        max_price_per_minute: float | None = None,
+        node_id: str | None = None,
+        listen: Listeners | None = None,
+        wait_for_link: bool = True,
+    ) -> Call:
+        """Dial, and wait until somebody answers.
+
+        Args:
+            devices: RELAY's list of lists, the outer in turn and the inner at once; a list of devices is rung in turn.
+                Values of ``swsync.devices`` or dicts.
+            tag: A name for this dial; a new one by default.
+            max_duration: The longest the call may last, in minutes.
+            dial_timeout: Seconds to wait; None is the sum of the ring timeouts and 15.
+            region: Where to place it.
+            max_price_per_minute: Refuse dearer routes.
+            node_id: The RELAY node to use.
+            listen: Listeners for each leg from its first event, as ``Call.listen`` takes them.
+            wait_for_link: Whether it is sent later when there is no link now; else that is a ``RequestTimeout``.
+
+        Returns:
+            The call that was answered. No other leg of this dial is left on.
+
+        Raises:
+            DialFailed: Nobody answered; ``.reason`` is busy, noAnswer, decline, timeout ...
+            DialUnknown: It was sent, and what became of it cannot be known. It is not dialed again.
+            RelayError: RELAY refused it.
+            ConfigurationError: A destination that ``allowed_destinations`` does not cover.
+            ValueError: No devices, a forged SIP header, or a tag in use.
+        """
+        self._check_open()
+        from swsync.devices import check_devices, compact
+        from swsync.dialing import SLACK, Dial, arrange, ring_time
+
+        steps = arrange(devices)
+        check_devices(steps)
+        self._router.check_destinations(steps)
+        ring = ring_time(steps)
+        prepare = None if listen is None else (lambda leg: leg.listen(listen))
+        dial = Dial(self._router, tag or str(uuid.uuid4()), ring, prepare)
+        params = compact(
+            {
+                "tag": dial.tag,
+                "devices": steps,
+                "max_duration": max_duration or None,
+                "region": region,
+                "max_price_per_minute": max_price_per_minute,
+                "node_id": node_id,
+            }
+        )
+        self._router.add_dial(dial)
+        return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
+
+    def end_dial(self, tag: str, ring: float = 30.0) -> None:
+        """End every leg of a dial, now and on first sight, whoever dialed it: an earlier process, for one.
+
+        Args:
+            tag: Its name.
+            ring: Seconds that its devices ring at most; legs are looked out for 30 s longer.
+        """
+        self._check_open()
+        from swsync.dialing import Dial
+
+        dial = Dial(self._router, tag, ring)
+        self._router.add_dial(dial)
+        dial.give_up()
+
+    def dial_phone(
+        self,
+        to: str,
+        from_number: str | None = None,
+        *,
+        timeout: int | None = None,
+        max_duration: int | None = None,
+        call_state_url: str | None = None,
+        call_state_events: list[str] | None = None,
+        confirm: str | None = None,
+        region: str | None = None,
+        max_price_per_minute: float | None = None,
+        node_id: str | None = None,
+        tag: str | None = None,
+        dial_timeout: float | None = None,
+        listen: Listeners | None = None,
+    ) -> Call:
+        """Dial one telephone number, and wait until it is answered; see ``dial`` for what it returns and raises.
+
+        Args:
+            to: The number to ring, E.164.
+            from_number: The number that is shown, E.164.
+            timeout: Seconds to ring; the service's default is 30.
+            max_duration: The longest the call may last, in seconds.
+            call_state_url: A webhook for the call's states.
+            call_state_events: Which states it is told.
+            confirm: What whoever answers is asked first.
+            region: Where to place it.
+            max_price_per_minute: Refuse dearer routes.
+            node_id: The RELAY node to use.
+            tag: A name for this dial.
+            dial_timeout: Seconds to wait; None is the ring timeout and 15.
+            listen: Listeners for the call from its first event.
+        """
+        from swsync.devices import phone
+
+        device = phone(to, from_number, timeout=timeout, max_duration=max_duration, call_state_url=call_state_url,
+                       call_state_events=call_state_events, confirm=confirm)  # fmt: skip
+        return self.dial([[device]], tag=tag, dial_timeout=dial_timeout, region=region,
+                         max_price_per_minute=max_price_per_minute, node_id=node_id, listen=listen)  # fmt: skip
+
+    def dial_sip(
+        self,
+        to: str,
+        from_: str | None = None,
+        *,
+        from_name: str | None = None,
+        headers: Sequence[Mapping[str, str]] | Mapping[str, str] | None = None,
+        codecs: list[str] | None = None,
+        webrtc_media: bool | None = None,
+        session_timeout: int | None = None,
+        timeout: int | None = None,
+        max_duration: int | None = None,
+        call_state_url: str | None = None,
+        call_state_events: list[str] | None = None,
+        confirm: str | None = None,
+        region: str | None = None,
+        max_price_per_minute: float | None = None,
+        node_id: str | None = None,
+        tag: str | None = None,
+        dial_timeout: float | None = None,
+        listen: Listeners | None = None,
+    ) -> Call:
+        """Dial one SIP endpoint, and wait until it is answered; see ``dial``, ``dial_phone`` and ``devices.sip``."""
+        from swsync.devices import sip
+
+        device = sip(to, from_, from_name=from_name, headers=headers, codecs=codecs, webrtc_media=webrtc_media,
+                     session_timeout=session_timeout, timeout=timeout, max_duration=max_duration,
+                     call_state_url=call_state_url, call_state_events=call_state_events, confirm=confirm)  # fmt: skip
+        return self.dial([[device]], tag=tag, dial_timeout=dial_timeout, region=region,
+                         max_price_per_minute=max_price_per_minute, node_id=node_id, listen=listen)  # fmt: skip
