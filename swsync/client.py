@@ -53,7 +53,7 @@ class RelayClient(Closing, PlacingCalls, Messaging):
         connect_timeout: Seconds that ``connect`` waits for the first connection.
         call_grace: Seconds without a connection after which its calls are given up.
         max_callback_threads: Threads at most that run callbacks.
-        allowed_destinations: Prefixes of what may be dialed or connected to; None allows all.
+        allowed_destinations: Prefixes of what may be dialed or connected to, none of them empty; None allows all.
         clock: The time it lives in.
         transport: Makes an unconnected ``Transport`` for each attempt to connect; for tests and virtual time.
         session_state: What ``session_state`` of an earlier client was: its session goes on, if RELAY still has it.

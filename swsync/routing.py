@@ -41,7 +41,7 @@ class Router:
         clock: Whose time it lives in.
         callbacks: Runs user code.
         is_local_host: Whether RELAY is on this machine.
-        allowed_destinations: Prefixes of what may be dialed or connected to; None allows all.
+        allowed_destinations: Prefixes of what may be dialed or connected to, none of them empty; None allows all.
         on_offer: Called on the I/O thread with the event of each inbound call that is new.
         on_message: Called on the I/O thread with each inbound message.
     """
@@ -62,7 +62,7 @@ class Router:
         self.is_local_host = is_local_host
         self.project = project
         self.connection: Connection  # set once by the client, before anything runs
-        self._allowed_destinations = None if allowed_destinations is None else tuple(allowed_destinations)
+        self._allowed_destinations = _prefixes(allowed_destinations)
         self._on_offer = on_offer
         self._on_message = on_message
         # The tables are guarded by _lock. changed is a condition on it, notified when a call is over.
@@ -327,6 +327,17 @@ class Router:
         if message.is_done:
             with self.changed:
                 self._messages.pop(message.message_id, None)
+
+
+def _prefixes(allowed: Sequence[str] | None) -> tuple[str, ...] | None:
+    """What ``allowed_destinations`` says. A text is a sequence too, of "+" and digits: it would allow everything."""
+    if allowed is None:
+        return None
+    if isinstance(allowed, str) or any(not isinstance(prefix, str) or not prefix.strip() for prefix in allowed):
+        raise ConfigurationError(
+            f"allowed_destinations is a list of prefixes, none of them empty, such as ['+1202'], not {allowed!r}"
+        )
+    return tuple(allowed)
 
 
 def _addresses(devices: Any) -> list[str]:

@@ -504,6 +504,20 @@ def test_allowed_destinations(server: ScriptedServer) -> None:
     assert 1 == len(server.params("calling.dial"))
 
 
+@pytest.mark.parametrize("wrong", ["+1202", "", [""], ["+1202", " "], ["+1202", ""], [None], [1202]])
+def test_a_prefix_that_would_allow_everything(wrong: Any) -> None:
+    """An empty variable, a comma too many, a text in place of a list: refused, and nothing is dialed by mistake."""
+    with pytest.raises(ConfigurationError, match=r"none of them empty, such as \['\+1202'\]"):
+        swsync.RelayClient("p", "t", host="ws://127.0.0.1:1", allowed_destinations=wrong)
+
+
+def test_no_prefix_allows_nothing(server: ScriptedServer) -> None:
+    """An empty list is a list."""
+    client = swsync.RelayClient(**server.settings, allowed_destinations=[])
+    with client, pytest.raises(ConfigurationError, match="allowed_destinations"):
+        client.dial_phone(TO)
+
+
 def test_arranging_devices() -> None:
     """One device and a flat list are brought into the wire's form; ring times add up."""
     one = {"type": "phone", "params": {"to_number": TO}}

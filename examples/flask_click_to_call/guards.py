@@ -3,12 +3,12 @@
 import functools
 import hmac
 import json
-import os
 import secrets
 import threading
 import time
 from collections import defaultdict, deque
 
+import settings
 from flask import abort, redirect, request, session
 from werkzeug.security import check_password_hash, generate_password_hash
 
@@ -17,7 +17,7 @@ NOBODY = generate_password_hash(secrets.token_hex())  # checked for unknown name
 
 def users():
     """``{"ann": {"password": HASH, "phone": "+1202..."}}``; HASH is werkzeug.security.generate_password_hash's."""
-    with open(os.environ["USERS_FILE"]) as file:
+    with open(settings.USERS_FILE) as file:
         return json.load(file)
 
 
@@ -42,12 +42,10 @@ def csrf_token():
 
 
 def check_csrf():
-    if not hmac.compare_digest(session.get("csrf", "").encode() or secrets.token_bytes(), _said()):
+    """Before anything else that a form asks for. A session without a token matches nothing."""
+    expected = session.get("csrf") or secrets.token_urlsafe(32)
+    if not hmac.compare_digest(expected.encode(), request.form.get("csrf", "").encode()):
         abort(400, "the form is too old: load the page again")
-
-
-def _said():
-    return request.form.get("csrf", "").encode()
 
 
 class RateLimit:

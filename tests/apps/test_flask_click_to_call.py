@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.cookiejar
 import json
 import re
@@ -10,12 +11,12 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from appprogram import EXAMPLES, Program, eventually
+from appprogram import EXAMPLES, PATIENCE, Program, eventually
 from werkzeug.security import generate_password_hash
 
 import swsync
@@ -60,23 +61,33 @@ class Browser:
         return self.ask("/calls", {"csrf": self.token(), "number": number})
 
 
-@pytest.fixture
-def app(start: Start, tmp_path: Path) -> Callable[..., Program]:
-    """Starts the application; the program's ``url`` is where it listens."""
+def settings(directory: Path, **more: str) -> dict[str, str]:
+    """The application's environment, with one user."""
     users = {"ann": {"password": generate_password_hash("secret", "pbkdf2:sha256:1000"), "phone": ANN}}
-    (tmp_path / "users.json").write_text(json.dumps(users))
+    (directory / "users.json").write_text(json.dumps(users))
+    return {
+        "SECRET_KEY": "for a test", "USERS_FILE": str(directory / "users.json"), "WITHOUT_TLS": "1",
+        "ALLOWED_DESTINATIONS": "+120255501, ", "CALLER_ID": "+12025550199",
+        "SWAIG_USER": "agent", "SWAIG_PASSWORD": "pass word", "MONITOR_URI": "wss://monitor.example.com/x", **more,
+    }  # fmt: skip
 
-    def begin(*options: str, monitor: str = "wss://monitor.example.com/x", directory: Path = APP) -> Program:
+
+@pytest.fixture
+def app(start: Start, tmp_path: Path) -> Iterator[Callable[..., Program]]:
+    """Starts the application; the program's ``url`` is where it listens. No number may be in what it has logged."""
+    programs = []
+
+    def begin(**more: str) -> Program:
         program = start(
-            sys.executable, "-m", "flask", "--app", "app", "run", "--port", "0", *options,
-            directory=directory, SECRET_KEY="for a test", USERS_FILE=str(tmp_path / "users.json"), WITHOUT_TLS="1",
-            ALLOWED_DESTINATIONS="+120255501", CALLER_ID="+12025550199",
-            SWAIG_USER="agent", SWAIG_PASSWORD="pass word", MONITOR_URI=monitor,
+            sys.executable, "-m", "flask", "--app", "app", "run", "--port", "0",
+            directory=APP, **settings(tmp_path, **more),
         )  # fmt: skip
+        programs.append(program)
         program.url = program.wait_for(r"Running on (http://127\.0\.0\.1:\d+)")[1]
         return program
 
-    return begin
+    yield begin
+    assert not [line for program in programs for line in program.output.splitlines() if "202555" in line]
 
 
 def test_flask_click_to_call(relay: swsync.LocalRelay, app: Callable[..., Program]) -> None:
@@ -105,17 +116,61 @@ def test_who_does_not_get_in(relay: swsync.LocalRelay, app: Callable[..., Progra
     assert 200 == other.sign_in()
     assert 400 == other.ask("/calls", {"number": CUSTOMER})[0]
     assert 404 == other.ask("/calls/somebody-elses")[0]
-    (cookie,) = other.cookies
-    assert cookie.has_nonstandard_attr("HttpOnly")
-    assert "Lax" == cookie.get_nonstandard_attr("SameSite")
     assert [] == relay.calls
+
+
+def test_signing_out(relay: swsync.LocalRelay, app: Callable[..., Program]) -> None:
+    """Nobody else can do it for her; after it her form is worth nothing."""
+    browser = Browser(app().url)
+    browser.sign_in()
+    token = browser.token()
+    assert 400 == browser.ask("/logout", {})[0]
+    assert 200 == browser.ask("/", None)[0]
+    assert 200 == browser.ask("/logout", {"csrf": token})[0]
+    assert 'name="password"' in browser.ask("/calls", {"csrf": token, "number": CUSTOMER})[1]
+    assert 'name="password"' in browser.ask("/")[1]
+    assert [] == relay.calls
+
+
+def test_the_token_of_the_sign_in_form_is_not_that_of_the_session(app: Callable[..., Program]) -> None:
+    """Whoever planted a cookie before she signed in knows nothing of what comes after."""
+    browser = Browser(app().url)
+    before = browser.token("/login")
+    browser.sign_in()
+    assert before != browser.token()
+    assert 400 == browser.ask("/calls", {"csrf": before, "number": CUSTOMER})[0]
+
+
+@pytest.mark.parametrize("is_tried_here", [True, False])
+def test_flags_and_headers(app: Callable[..., Program], is_tried_here: bool) -> None:
+    """The cookie is for the server's eyes, for this site, and for TLS; no frame of another site shows the form."""
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+        app(WITHOUT_TLS="1" if is_tried_here else "").url + "/login", timeout=30
+    ) as reply:
+        cookie = {word.strip() for word in reply.headers["Set-Cookie"].split(";")[1:]}
+        assert {"HttpOnly", "SameSite=Lax", "Path=/"} | (
+            {"Secure"} - ({"Secure"} if is_tried_here else set())
+        ) == cookie
+        assert "frame-ancestors 'none'" in reply.headers["Content-Security-Policy"]
+        assert "no-store" == reply.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "USERS_FILE", "CALLER_ID", "ALLOWED_DESTINATIONS", "SWAIG_USER", "SWAIG_PASSWORD"]
+)
+def test_an_empty_setting_is_a_missing_one(start: Start, tmp_path: Path, name: str) -> None:
+    """It does not start with a password that is everybody's, or a prefix that allows every number."""
+    program = start(sys.executable, "-c", "import app", directory=APP, **settings(tmp_path, **{name: " "}))
+    assert 1 == program.process.wait(PATIENCE)
+    assert f"{name} is not set" in program.output
 
 
 def test_whom_nobody_may_call_and_how_often(relay: swsync.LocalRelay, app: Callable[..., Program]) -> None:
     """Not a premium number, no SIP address, nothing that is no number; and three calls a minute."""
     browser = Browser(app().url)
     browser.sign_in()
-    assert [403, 400, 400] == [browser.call(number)[0] for number in ("+19005550100", "sip:a@example.com", "911")]
+    wrong = ["sip:a@example.com", "911", "+12025", CUSTOMER + "\n", CUSTOMER + ",+19005550100", ""]
+    assert [403, *[400] * 6] == [browser.call(number)[0] for number in ("+19005550100", *wrong)]
     assert [] == relay.calls
     relay.callee(ANN, outcome="busy")
     assert [202, 202, 202, 429] == [browser.call(CUSTOMER)[0] for _ in range(4)]
@@ -141,10 +196,8 @@ def test_the_process_ends_its_calls(relay: swsync.LocalRelay, app: Callable[...,
     relay.calls[0].wait_for_ended(timeout=10)
 
 
-def ask_hook(url: str, body: dict[str, Any], credentials: str) -> int:
+def ask_hook(url: str, body: Any, credentials: str) -> int:
     """The status of the web hook's answer."""
-    import base64
-
     headers = {"Content-Type": "application/json"}
     if credentials:
         headers["Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
@@ -168,10 +221,26 @@ def test_the_hook_knows_who_asks(app: Callable[..., Program]) -> None:
     assert 404 == ask_hook(url, {"function": "transfer_money"}, "agent:pass word")
 
 
+FORGED = [
+    [], "x", 1, None, {}, {"argument": {}}, {"function": "start_monitoring", "argument": "x"},
+    {"function": "start_monitoring", "argument": {"parsed": ["x"]}},
+    {"function": "start_monitoring", "argument": {"parsed": {"direction": "both"}}},
+    {"function": "start_monitoring", "argument": {"parsed": [[["direction"]]]}},
+]  # fmt: skip
+
+
+def test_forged_requests(app: Callable[..., Program]) -> None:
+    """What no agent sends is refused, with the password and without; nothing of it is an error of the server's."""
+    url = app().url
+    assert [400] * len(FORGED) == [ask_hook(url, body, "agent:pass word") for body in FORGED]
+    assert [401] * len(FORGED) == [ask_hook(url, body, "agent:forged") for body in FORGED]
+    assert 413 == ask_hook(url, {"function": "x" * 100_000}, "agent:pass word")
+
+
 def test_a_tap_goes_where_the_server_says(relay: swsync.LocalRelay, app: Callable[..., Program]) -> None:
     """The model passes an address of the caller's wish: its receiver gets nothing, the supervisor's gets all."""
     with media.TapReceiver() as supervisor, media.TapReceiver() as stranger:
-        url = app(monitor=supervisor.device["params"]["uri"]).url.replace("//", "//agent:pass%20word@")
+        url = app(MONITOR_URI=supervisor.device["params"]["uri"]).url.replace("//", "//agent:pass%20word@")
         functions = [
             {"function": name, "web_hook_url": f"{url}/swaig"} for name in ("start_monitoring", "stop_monitoring")
         ]
