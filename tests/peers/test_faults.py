@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from .faults.seeded import run_seeds
 from .official_sdk import official_python
 
 pytestmark = pytest.mark.peers
@@ -42,3 +43,13 @@ def test_swsync_in_this_fault(results: dict[tuple[str, str], dict[str, Any]], nu
 def test_the_official_sdk_ran(results: dict[tuple[str, str], dict[str, Any]], number: str) -> None:
     """What it did is only taken down."""
     assert results[number, "official"]["ran"], results[number, "official"]
+
+
+def test_one_seeded_fault_of_each_kind() -> None:
+    """The first of ``python -m tests.peers.faults.seeded``, under ``with`` and under ``run()``."""
+    said: list[str] = []
+    results = [run for _, run in run_seeds(range(0, 14, 2), said.append)]
+
+    assert 14 == len(results)
+    assert {"fine", "says why"} >= {run.verdict for run in results if run.client == "ours"}, said
+    assert "did not run" not in {run.verdict for run in results}, said

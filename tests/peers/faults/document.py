@@ -10,7 +10,7 @@ import swsync
 from tests.peers.faults.running import Result
 from tests.peers.faults.services import Service
 
-__all__ = ["PATH", "table", "write"]
+__all__ = ["PATH", "replace", "table", "write"]
 
 PATH = Path(__file__).parents[3] / "docs" / "reliability.md"
 BEGIN, END = "<!-- written by python -m tests.peers.faults --write -->", "<!-- end -->"
@@ -37,7 +37,11 @@ def _cell(result: Result) -> str:
 
 def write(text: str) -> None:
     """Put the table where the last one was."""
-    document = PATH.read_text()
-    head, _, rest = document.partition(BEGIN)
+    replace(BEGIN, text)
+
+
+def replace(begin: str, text: str) -> None:
+    """Put a text into the page between a comment and the next end."""
+    head, _, rest = PATH.read_text().partition(begin)
     _, _, tail = rest.partition(END)
-    PATH.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+    PATH.write_text(f"{head}{begin}\n{text}\n{END}{tail}")
