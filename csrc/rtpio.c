@@ -16,6 +16,8 @@
 #define EVENTS 256
 #define LAST_WORDS 65536  /* datagrams taken at most when a socket is ended */
 #define IDLE_TICKS 100    /* ticks without a packet before the engine sleeps until one comes */
+#define STEP (NANO / 20)  /* by which the wall clock does not move against the monotonic one unless it is set */
+#define SLEW 1000         /* at least this many times as long it takes to slew it by as much */
 
 enum { WANT_NOTHING, WANT_OPEN, WANT_END };
 
@@ -126,10 +128,15 @@ static void end_socket(sw_engine *e, sw_socket *s)
 
 /* ---- the loop --------------------------------------------------------------------------------------------- */
 
+/* The kernel stamps with the wall clock. When that was set, stamps from before and after it come together for a while. */
 static void look_at_clocks(sw_engine *e)
 {
+    int64_t last = e->now, was = e->to_monotonic;
     e->now = sw_read_clock(CLOCK_MONOTONIC);
     e->to_monotonic = e->now - sw_read_clock(CLOCK_REALTIME);
+    int64_t moved = e->to_monotonic > was ? e->to_monotonic - was : was - e->to_monotonic;
+    if (last && moved > STEP + (e->now - last) / SLEW)
+        e->stamped_from = e->now + NANO;
 }
 
 /* Open and end the sockets whose wish has changed. */

@@ -55,6 +55,7 @@ struct sw_engine {
     sw_socket *sockets, *timed, *touched;
     int count, epoll, has_news;
     int64_t now, to_monotonic; /* of this tick: CLOCK_MONOTONIC, and what makes CLOCK_REALTIME it */
+    int64_t stamped_from;      /* from when the kernel's times can be told in CLOCK_MONOTONIC: the wall clock was set */
     struct pollfd polled[POLLED + 1];
     struct iovec vectors[BATCH];
     struct sockaddr_in6 names[BATCH];

@@ -14,6 +14,7 @@
 enum { OF_AUDIO, OF_RTCP };
 
 #define REPORTS 16 /* datagrams of RTCP that one socket may have of one tick */
+#define LONGEST (600 * NANO) /* that a datagram may have waited: the process was stopped */
 
 /* ---- waking readers --------------------------------------------------------------------------------------- */
 
@@ -51,6 +52,12 @@ static void read_address(const struct sockaddr_in6 *name, sw_address *out)
     }
 }
 
+/* Whether a kernel's time can be true: the wall clock that it was read from may be set at any moment. */
+static int is_credible(const sw_engine *e, int64_t arrival)
+{
+    return e->now >= e->stamped_from && arrival < e->now + NANO && arrival > e->now - LONGEST;
+}
+
 /* When the kernel received it, on the monotonic clock; the tick's time where the kernel does not say. */
 static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *header, int what)
 {
@@ -62,7 +69,8 @@ static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *hea
         if (c->cmsg_type == SCM_TIMESTAMPNS) {
             struct timespec t;
             memcpy(&t, CMSG_DATA(c), sizeof t);
-            arrival = t.tv_sec * NANO + t.tv_nsec + e->to_monotonic;
+            int64_t stamp = t.tv_sec * NANO + t.tv_nsec + e->to_monotonic;
+            arrival = is_credible(e, stamp) ? stamp : e->now;
         }
 #endif
 #ifdef SO_RXQ_OVFL
