@@ -22,6 +22,8 @@ __all__ = ["REAL", "Clock", "Condition", "Latch", "RealClock", "Thread", "Virtua
 
 T = TypeVar("T")
 
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux has the one, and on macOS the other goes on
+
 
 class Condition(Protocol):
     """What ``clock.condition()`` gives: ``threading.Condition`` with the clock's idea of a timeout."""
@@ -62,7 +64,11 @@ class Clock(Protocol):
         ...
 
     def time(self) -> float:
-        """Seconds since 1970, for people and for the wire."""
+        """Seconds since 1970, for people and for the wire. Somebody may set it, forwards and backwards."""
+        ...
+
+    def steady(self) -> float:
+        """Seconds since the machine started, those in which it slept too. Nobody can set it; all processes share it."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -223,6 +229,9 @@ class RealClock:
     def time(self) -> float:
         return time.time()
 
+    def steady(self) -> float:
+        return time.clock_gettime(_STEADY)
+
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds) / self.speed)
 
@@ -290,7 +299,10 @@ class VirtualClock:
 
     def time(self) -> float:
         # A fixed day, so that the same run writes the same journal.
-        return 1_767_225_600.0 + self.now() - self._origin
+        return 1_767_225_600.0 + self.steady()
+
+    def steady(self) -> float:
+        return self.now() - self._origin
 
     def sleep(self, seconds: float) -> None:
         if seconds > 0:

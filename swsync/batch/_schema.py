@@ -39,6 +39,8 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS attempts_owner ON attempts (owner, ended)",
     """CREATE TABLE IF NOT EXISTS do_not_call (
         number TEXT PRIMARY KEY, reason TEXT NOT NULL, at DOUBLE PRECISION NOT NULL)""",
+    # What to add to a machine's steady clock to have seconds since 1970, as of when the ledger was first opened on it.
+    "CREATE TABLE IF NOT EXISTS clocks (boot TEXT PRIMARY KEY, ahead DOUBLE PRECISION NOT NULL)",
     """CREATE TABLE IF NOT EXISTS pace (
         id INTEGER PRIMARY KEY, next DOUBLE PRECISION NOT NULL, held_until DOUBLE PRECISION NOT NULL)""",
 )

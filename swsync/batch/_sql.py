@@ -76,6 +76,10 @@ class SqlLedger(Ledger):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One transaction; raises ``LedgerError`` for what the database reports."""
 
+    def lease_now(self) -> float:
+        """Seconds by which leases and turns are counted."""
+        return self.now()
+
     def lock_key(self, tx: Transaction, key: str) -> None:
         """Let nobody else decide about this number until the end of the transaction."""
 
@@ -225,7 +229,7 @@ class SqlLedger(Ledger):
         with self.transaction() as tx:
             owner = tx.execute(
                 "INSERT INTO owners (machine, pid, started, lease_until) VALUES (?, ?, ?, ?) RETURNING owner",
-                (machine(), pid, started(pid), self.now() + self.lease_seconds),
+                (machine(), pid, started(pid), self.lease_now() + self.lease_seconds),
             ).fetchone()[0]
         return Lease(clock, int(owner), self.lease_seconds)
 
@@ -233,7 +237,7 @@ class SqlLedger(Ledger):
         asked = lease.mark()
         with self.transaction() as tx:
             self._check_owner(tx, lease, self.for_update)
-            until = self.now() + self.lease_seconds
+            until = self.lease_now() + self.lease_seconds
             tx.execute("UPDATE owners SET lease_until = ? WHERE owner = ?", (until, lease.owner))
             if session is not None:
                 tx.execute("UPDATE owners SET session = ? WHERE owner = ?", (_json(session), lease.owner))
@@ -243,12 +247,12 @@ class SqlLedger(Ledger):
         """Raise ``Fenced`` unless it is an owner still, and keep it one until the end of the transaction."""
         lock = self.for_share if lock is None else lock
         found = tx.execute(f"SELECT ended, lease_until FROM owners WHERE owner = ?{lock}", (lease.owner,)).fetchone()
-        if found is None or found[0] or found[1] <= self.now():
+        if found is None or found[0] or found[1] <= self.lease_now():
             raise Fenced(f"owner {lease.owner} was stopped for longer than its lease: its rows are others' now")
 
     def leave(self, lease: Lease) -> None:
         with self.transaction() as tx:
-            if self._end(tx, lease.owner, self.now() + 10 * self.lease_seconds):
+            if self._end(tx, lease.owner, self.lease_now() + 10 * self.lease_seconds):
                 tx.execute("UPDATE owners SET has_left = 1, tidied = 1 WHERE owner = ?", (lease.owner,))
 
     def _end(self, tx: Transaction, owner: int, expired_at: float) -> bool:
@@ -275,7 +279,7 @@ class SqlLedger(Ledger):
     def reap(self) -> list[Orphan]:
         orphans = []
         with self.transaction() as tx:
-            now = self.now()
+            now = self.lease_now()
             found = tx.execute(
                 "SELECT owner, machine, pid, started, lease_until, ended, session, tidying_until FROM owners "
                 f"WHERE tidied = 0 ORDER BY owner{self.for_update}"
@@ -484,14 +488,14 @@ class SqlLedger(Ledger):
     def take_token(self, rate: float, tokens: int = 1) -> float:
         with self.transaction() as tx:
             line = tx.execute(f"SELECT next, held_until FROM pace WHERE id = 1{self.for_update}").fetchone()
-            wait, following = next_slot(self.now(), line[0], line[1], rate, tokens)
+            wait, following = next_slot(self.lease_now(), line[0], line[1], rate, tokens)
             if following != line[0]:
                 tx.execute("UPDATE pace SET next = ? WHERE id = 1", (following,))
             return wait
 
     def hold(self, seconds: float) -> None:
         with self.transaction() as tx:
-            tx.execute("UPDATE pace SET held_until = ? WHERE id = 1", (self.now() + seconds,))
+            tx.execute("UPDATE pace SET held_until = ? WHERE id = 1", (self.lease_now() + seconds,))
 
     def add_do_not_call(self, numbers: Iterable[str], reason: str) -> int:
         added = 0

@@ -176,30 +176,29 @@ class Orphan:
 
 
 class Lease:
-    """An owner's right to dial, by its own clocks: whoever was stopped for too long notices before sending.
+    """An owner's right to dial, by its own clock: whoever was stopped for too long notices before sending.
 
-    Both clocks are asked: the one that never steps back may stand still while the machine sleeps.
+    It is the clock that nobody can set, and that goes on while the machine sleeps.
     """
 
     def __init__(self, clock: Clock, owner: int, seconds: float = LEASE) -> None:
         self._clock = clock
         self.owner = owner
         self.seconds = seconds
-        self._ends = (0.0, 0.0)  # replaced as a whole by renewed(); a late look errs on the safe side
-        self.renewed((clock.now(), clock.time()))
+        self._end = 0.0  # set by renewed(); a late look errs on the safe side
+        self.renewed(self.mark())
 
-    def mark(self) -> tuple[float, float]:
+    def mark(self) -> float:
         """The time now, to be taken before the ledger is asked to renew."""
-        return self._clock.now(), self._clock.time()
+        return self._clock.steady()
 
-    def renewed(self, asked: tuple[float, float]) -> None:
+    def renewed(self, asked: float) -> None:
         """The ledger has renewed it; ``asked`` is what ``mark`` gave before it was asked to."""
-        self._ends = (asked[0] + self.seconds - MARGIN, asked[1] + self.seconds - MARGIN)
+        self._end = asked + self.seconds - MARGIN
 
     @property
     def is_valid(self) -> bool:
-        now, end = self.mark(), self._ends
-        return now[0] < end[0] and now[1] < end[1]
+        return self.mark() < self._end
 
     def check(self) -> None:
         """Raise ``Fenced`` if nothing may be sent any more: the last thing before a dial."""

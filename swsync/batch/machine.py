@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-__all__ = ["is_dead", "machine", "started"]
+__all__ = ["boot", "is_dead", "machine", "started"]
 
 
 def _text(path: str) -> str:
@@ -14,6 +14,16 @@ def _text(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
         return ""
+
+
+def boot() -> str:
+    """Name the time since this machine started, and whose count of it; "" where that cannot be known."""
+    number = _text("/proc/sys/kernel/random/boot_id")
+    try:
+        namespace = os.readlink("/proc/self/ns/time")
+    except OSError:
+        namespace = ""
+    return f"{number}|{namespace}" if number else ""
 
 
 def machine() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from swsync.batch._sql import SqlLedger
 from swsync.batch.ledger import LEASE
+from swsync.batch.machine import boot
 from swsync.clock import REAL, Clock
 from swsync.errors import LedgerError
 
@@ -39,6 +40,7 @@ class SqliteLedger(SqlLedger):
         self._clock = clock
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        self._ahead: float | None = None  # set before anybody else has this object
         self._connection: sqlite3.Connection | None = None  # guarded by _lock
         try:
             self.set_up()
@@ -55,6 +57,18 @@ class SqliteLedger(SqlLedger):
 
     def now(self) -> float:
         return self._clock.time()
+
+    def lease_now(self) -> float:
+        """All processes that share the file share the machine's steady clock, and have begun to count at one moment."""
+        return self.now() if self._ahead is None else self._clock.steady() + self._ahead
+
+    def set_up(self) -> None:
+        super().set_up()
+        if since := boot():
+            with self.transaction() as tx:
+                ahead = self._clock.time() - self._clock.steady()
+                tx.execute("INSERT INTO clocks (boot, ahead) VALUES (?, ?) ON CONFLICT DO NOTHING", (since, ahead))
+                (self._ahead,) = tx.execute("SELECT ahead FROM clocks WHERE boot = ?", (since,)).fetchone()
 
     def close(self) -> None:
         with self._lock:
