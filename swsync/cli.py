@@ -28,6 +28,7 @@ COMMANDS = {
     "demo": "Dial a simulated person, play to her, record both sides.",
     "relay": "Run a local RELAY server with simulated people.",
     "tap": "Take the audio of one call, into files or live into a pipe.",
+    "listen": "Answer every inbound call and record it, after a notice.",
     "dial": "Call a number, say a text, hang up.",
     "batch": "Dial lists of numbers from a ledger, nobody twice.",
     "doctor": "Look at everything that a call with its audio needs.",

@@ -6,12 +6,12 @@ import argparse
 import importlib.util
 import shutil
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import swsync
 from swsync.commands.arguments import complete, positive
 from swsync.commands.output import Output
+from swsync.commands.recording import directory
 from swsync.errors import ConfigurationError
 from swsync.picture import draw_waveforms
 
@@ -39,21 +39,6 @@ def _check_extra() -> None:
     missing = [name for name in ("matplotlib", "tqdm", "trustme") if importlib.util.find_spec(name) is None]
     if missing:
         raise ConfigurationError(f"the demo needs {', '.join(missing)}: pip install 'swsync[demo]'")
-
-
-def _directory(name: str) -> Path:
-    """The directory to write to, made if need be, before anybody is called."""
-    directory = Path(name)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / ".swsync-probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot write to {directory}: {error.strerror or error}; name another with --out DIR"
-        ) from None
-    return directory
 
 
 def _progress(action: Action[Any], capture: CallCapture, seconds: float, output: Output) -> None:
@@ -107,7 +92,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     """Dial a simulated person over a local relay, play to her, record both sides, draw them."""
     via, speed = arguments.via, arguments.speed
     _check_extra()
-    out = _directory(arguments.out)
+    out = directory(arguments.out)
     wav, png = out / "call.wav", out / "call.png"
     output.say("Starting a RELAY server on this machine ...")
     with swsync.LocalRelay(speed=speed) as relay, swsync.RelayClient(**relay.settings) as client:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import swsync
 from swsync.commands import quality
 from swsync.commands.arguments import complete, positive
-from swsync.commands.dialing import add_dialing, dialed, introduce
+from swsync.commands.dialing import add_dialing, dialed, introduce, spoken
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
 from swsync.commands.recording import add_ways
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         with recording or nullcontext():
             if arguments.wait_for_machine:
                 _detect(call, arguments.detect_timeout, output)
-            (call.play_audio(arguments.play) if arguments.play else call.play_tts(arguments.say)).wait()
+            spoken(call, arguments.play or arguments.say)
     if recording is not None:
         quality.tell(recording.quality, output)
     output.say(f"Hung up.{f' Both sides are in {path}' if path else ''}")

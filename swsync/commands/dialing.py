@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from swsync.commands.arguments import positive
 from swsync.commands.output import Output, shown
+from swsync.errors import ActionFailed
 
 if TYPE_CHECKING:
     from swsync.call import Call
     from swsync.client import RelayClient
 
-__all__ = ["add_dialing", "dialed", "introduce"]
+__all__ = ["add_dialing", "dialed", "introduce", "spoken"]
 
 
 def add_dialing(command: argparse.ArgumentParser, *, is_required: bool = False) -> None:
@@ -31,6 +32,18 @@ def dialed(client: RelayClient, arguments: argparse.Namespace, output: Output) -
     output.event("dialing", to=arguments.to, from_number=arguments.from_number)
     timeout = max(1, round(arguments.timeout))
     return client.dial_phone(to=arguments.to, from_number=arguments.from_number, timeout=timeout)
+
+
+def spoken(call: Call, words: str) -> None:
+    """Play a text, or the audio of an http(s) address, to its end.
+
+    Raises:
+        ActionFailed: It was not played, or not to its end.
+        CallEnded: The call was over before that.
+    """
+    action = call.play_audio(words) if words.startswith(("http://", "https://")) else call.play_tts(words)
+    if action.wait().state != "finished":
+        raise ActionFailed(message=f"{words!r} could not be played", method="calling.play")
 
 
 def introduce(call: Call, output: Output) -> None:

@@ -13,12 +13,14 @@ from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError, SwsyncError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from swsync.call import Call
     from swsync.media.quality import Quality
     from swsync.media.receiver import Receiver
     from swsync.media.sinks import FileSink
 
-__all__ = ["Pipe", "Taken", "add_ways", "record"]
+__all__ = ["Pipe", "Taken", "add_ways", "directory", "record"]
 
 TRACKS = {"said": "inbound", "heard": "outbound"}
 DIRECTIONS = {"said": "speak", "heard": "listen"}
@@ -41,6 +43,27 @@ def add_ways(command: argparse.ArgumentParser) -> None:
         help="how the audio comes: one stream, two taps over WebSockets, or two over RTP (default: stream)",
     )  # fmt: skip
     command.add_argument("--codec", choices=("PCMU", "PCMA"), default="PCMU", help="of the audio (default: PCMU)")
+
+
+def directory(name: str) -> Path:
+    """The directory to write to, made if need be, before anybody is called.
+
+    Raises:
+        ConfigurationError: Nothing can be written there.
+    """
+    from pathlib import Path
+
+    made = Path(name)
+    try:
+        made.mkdir(parents=True, exist_ok=True)
+        probe = made / ".swsync-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to {made}: {error.strerror or error}; name another with --out DIR"
+        ) from None
+    return made
 
 
 class Pipe:

@@ -63,3 +63,9 @@ def test_what_it_refuses() -> None:
     refused(run("dial", TO, "--from", FROM, "--say", "x", "--play", "y"), "--play", "--say")
     refused(run("dail"), "invalid choice", "dial")
     refused(run(), "COMMAND")
+
+
+def test_audio_that_cannot_be_played_is_explained(relay: LocalRelay) -> None:
+    """RELAY takes the address and fails later: that is no success."""
+    explained(run("dial", TO, "--from", FROM, "--play", "https://127.0.0.1:9/x.mp3", relay=relay), "127.0.0.1:9")
+    assert "ended" == relay.status().calls[0].state
