@@ -1,12 +1,20 @@
-"""One reminder a line of a CSV file, for cron: never two at a time, and an exit code that says what happened.
+"""One reminder a line of a CSV file, for cron: never two runs at a time, and an exit code that says what happened.
 
-    */10 9-19 * * *  cron_reminders.py today.csv reminders.lock
+    printf 'number,name\\n+12025550110,Ann\\n+12025550111,Ben\\n' > today.csv
+    CALLER_ID=+12025550199 ALLOWED_DESTINATIONS=+1202 python cron_reminders.py today.csv reminders.lock; echo $?
 
-0 all were reached; 1 some were not; 2 wrong use or settings; 75 try later (no link, or the last run still goes on).
+0: all were reached. 1: some were not. 2: wrong use or settings. 75: try later, for there was no link or the last run
+still goes on. In a crontab, with the same variables and the SIGNALWIRE_ ones set at its top:
+
+    0 10 * * *  cd /srv/reminders && venv/bin/python cron_reminders.py today.csv reminders.lock
+
+cron sends by mail what is printed, so that names lines of the file and no numbers. Each run rings all of the file: that
+nobody is rung twice, whatever is killed in between, is what swsync.batch is for.
 """
 
 import csv
 import fcntl
+import os
 import signal
 import sys
 
@@ -26,18 +34,27 @@ def lock(path):
     return file
 
 
-def remind(client, row):
+def remind(client, row, line):
     """Call one person; whether they have heard it."""
     try:
-        with client.dial_phone(to=row["number"], from_number="+12025550199", timeout=30) as call:
+        with client.dial_phone(to=row["number"], from_number=os.environ["CALLER_ID"], timeout=30) as call:
             call.play_tts(f"Hello {row['name']}, this is a reminder.").wait(timeout=60)
     except swsync.ConnectionClosed:
         raise
     except (swsync.SwsyncError, TimeoutError) as error:
-        print(f"{row['number']}: {error}", file=sys.stderr)
+        print(f"line {line}: {error}", file=sys.stderr)
         return False
-    print(f"{row['number']}: reached")
+    print(f"line {line}: reached")
     return True
+
+
+def remind_all(path):
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    allowed = os.environ["ALLOWED_DESTINATIONS"].split(",")
+    with swsync.RelayClient(allowed_destinations=allowed) as client:
+        reached = [remind(client, row, line) for line, row in enumerate(rows, start=2)]
+    return OK if all(reached) else SOME_FAILED
 
 
 def main(arguments):
@@ -45,22 +62,19 @@ def main(arguments):
         print("usage: cron_reminders.py FILE.csv LOCK", file=sys.stderr)
         return USAGE
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # leaves by the with: the call is ended
-    held = lock(arguments[1])
-    if held is None:
-        print("the last run still goes on", file=sys.stderr)
-        return TRY_LATER
-    with held, open(arguments[0], newline="") as file:
-        rows = list(csv.DictReader(file))
-        try:
-            with swsync.RelayClient(allowed_destinations=["+1202"]) as client:
-                reached = [remind(client, row) for row in rows]
-        except swsync.ConfigurationError as error:
-            print(error, file=sys.stderr)
-            return USAGE
-        except (swsync.ConnectionFailed, swsync.ConnectionClosed) as error:
-            print(error, file=sys.stderr)
+    try:
+        held = lock(arguments[1])
+        if held is None:
+            print("the last run still goes on", file=sys.stderr)
             return TRY_LATER
-    return OK if all(reached) else SOME_FAILED
+        with held:
+            return remind_all(arguments[0])
+    except (KeyError, OSError, swsync.ConfigurationError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return USAGE
+    except (swsync.ConnectionFailed, swsync.ConnectionClosed) as error:
+        print(error, file=sys.stderr)
+        return TRY_LATER
 
 
 if __name__ == "__main__":

@@ -122,8 +122,9 @@ class Router:
 
         for address in _addresses(as_wire(list(devices))):
             if not address.startswith(self._allowed_destinations):
+                shown = f"{address[:5]}..." if address.startswith("+") else repr(address)  # errors end in logs
                 raise ConfigurationError(
-                    f"{address!r} is not among the destinations this client may reach (allowed_destinations)"
+                    f"{shown} is not among the destinations this client may reach (allowed_destinations)"
                 )
 
     # What a dial needs.

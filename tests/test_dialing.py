@@ -501,6 +501,8 @@ def test_allowed_destinations(server: ScriptedServer) -> None:
         for bad in (devices.phone("+442071838750"), devices.sip("sip:bad@example.com")):
             with pytest.raises(ConfigurationError, match="allowed_destinations"):
                 client.dial([[devices.phone(TO)], [bad]])
+        with pytest.raises(ConfigurationError, match=r"^\+4420\.\.\. is not among"):  # errors end in logs
+            client.dial_phone("+442071838750")
     assert 1 == len(server.params("calling.dial"))
 
 

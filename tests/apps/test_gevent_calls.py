@@ -46,12 +46,16 @@ def test_gevent_calls(relay: swsync.LocalRelay, start: Start, tmp_path: Path) ->
     for number in numbers:
         relay.callee(number)
     relay.callee("+12025550129", outcome="busy")
-    program = start(sys.executable, EXAMPLES / "gevent_calls.py", NUMBERS=",".join(numbers))
+    settings = {"CALLER_ID": "+12025550199", "ALLOWED_DESTINATIONS": "+120255501"}
+    program = start(sys.executable, EXAMPLES / "gevent_calls.py", *numbers, "+19005550110", **settings)
     assert 1 == program.process.wait(60), program.output
-    assert 19 == program.output.count(" s\n"), program.output
-    assert "busy" in program.output.splitlines()[-1]
-    for number in numbers[:-1]:
-        with wave.open(str(tmp_path / f"{number[1:]}.wav")) as file:
+    lines = program.output.splitlines()
+    assert 19 == len([line for line in lines[:-2] if line.endswith(" s")]), program.output
+    assert "busy" in lines[-2]
+    assert "allowed_destinations" in lines[-1]
+    assert "5550" not in program.output
+    for n in range(1, 20):
+        with wave.open(str(tmp_path / f"call-{n}.wav")) as file:
             assert 2 == file.getnchannels()
             assert file.getnframes() > 4000
             assert any(file.readframes(file.getnframes()))

@@ -20,7 +20,8 @@ def client():
     with _lock:
         if _client is None or _client.closed:
             _client = swsync.RelayClient(allowed_destinations=settings.ALLOWED_DESTINATIONS)
-        return _client.connect()
+        known = _client
+    return known.connect()
 
 
 def close(drain):

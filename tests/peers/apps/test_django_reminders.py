@@ -8,7 +8,7 @@ import sqlite3
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,11 @@ class Site:
 
     def __init__(self, start: Start, directory: Path) -> None:
         self._start = start
+        self.programs: list[Program] = []
         self.database = directory / "reminders.db"
         self.settings = {
             "SECRET_KEY": "for a test", "API_KEY": "key", "CALLER_ID": "+12025550199",
-            "ALLOWED_DESTINATIONS": "+120255501", "DATABASE": str(self.database),
+            "ALLOWED_DESTINATIONS": "+120255501", "DATABASE": str(self.database), "WITHOUT_TLS": "1",
         }  # fmt: skip
         self.port = free_port()
         migrated = self.manage("migrate", "--verbosity", "0")
@@ -51,15 +52,20 @@ class Site:
     def states(self) -> list[object]:
         return [state for (state,) in self.database_do("select state from reminders_reminder order by id")]
 
-    def manage(self, *words: str) -> Program:
-        return self._start(sys.executable, "manage.py", *words, directory=PROJECT, **self.settings)
+    def manage(self, *words: str, **more: str) -> Program:
+        """Start one of the project's commands."""
+        self.programs.append(
+            self._start(sys.executable, "manage.py", *words, directory=PROJECT, **{**self.settings, **more})
+        )
+        return self.programs[-1]
 
     def serve(self, application: str = "wsgi", directory: Path = PROJECT, **more: str) -> Program:
         """Start gunicorn as the project's README line says, and wait until a worker answers."""
         program = self._start(
             sys.executable, "-m", "gunicorn", "-c", PROJECT / "gunicorn.conf.py", "--bind", f"127.0.0.1:{self.port}",
-            application, directory=directory, **self.settings, **more,
+            application, directory=directory, **{**self.settings, **more},
         )  # fmt: skip
+        self.programs.append(program)
         program.wait_for("(?s)Booting worker.*Booting worker")
         return program
 
@@ -71,15 +77,18 @@ class Site:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.load(error) if error.code != 404 else {}
+                return error.code, json.load(error) if "json" in error.headers.get("Content-Type", "") else {}
 
     def call(self, number: int) -> tuple[int, dict[str, object]]:
         return self.ask(f"/reminders/{number}/call", b"")
 
 
 @pytest.fixture
-def site(start: Start, tmp_path: Path) -> Site:
-    return Site(start, tmp_path)
+def site(start: Start, tmp_path: Path) -> Iterator[Site]:
+    """A site. No number may be in what its programs have printed and logged."""
+    site = Site(start, tmp_path)
+    yield site
+    assert not [line for program in site.programs for line in program.output.splitlines() if "202555" in line]
 
 
 def test_django_reminders(relay: swsync.LocalRelay, site: Site) -> None:
@@ -109,7 +118,9 @@ def test_ctrl_c_in_the_command(relay: swsync.LocalRelay, site: Site) -> None:
 def test_the_view_in_two_workers(relay: swsync.LocalRelay, site: Site) -> None:
     """Each worker has a client of its own; a reminder that two requests ask for is called once."""
     site.serve()
-    assert 401 == site.ask("/reminders/1/call", b"", key="guess")[0]
+    keys = ["guess", "", "Key", "key\xfc"]
+    assert {401} == {site.ask(path, b"", key=key)[0] for path in ("/reminders/1/call", "/reminders/1") for key in keys}
+    assert 405 == site.ask("/reminders/1/call")[0]  # a link or an image that somebody loads begins no call
     assert 404 == site.call(77)[0]
     processes = set()
     for number in range(10, 40):
@@ -160,3 +171,33 @@ def test_a_graceful_end_ends_what_goes_on(relay: swsync.LocalRelay, site: Site) 
     eventually(lambda: relay.calls, "a call")
     assert 0 == program.end(signal.SIGTERM), program.output
     relay.calls[0].wait_for_ended(timeout=10)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "API_KEY", "CALLER_ID", "ALLOWED_DESTINATIONS"])
+def test_an_empty_setting_is_a_missing_one(site: Site, name: str) -> None:
+    """It does not start with a key that is everybody's, or a prefix that allows every number."""
+    program = site.manage("check", **{name: " "})
+    assert 1 == program.process.wait(PATIENCE)
+    assert f"{name} is not set" in program.output
+
+
+def test_what_django_asks_of_production(site: Site) -> None:
+    """Its own check finds nothing, no migration is missing, and plain HTTP is sent to TLS."""
+    key = "".join(chr(33 + n) for n in range(80))
+    for command in (["check", "--deploy", "--fail-level", "WARNING"], ["makemigrations", "--check", "--dry-run"]):
+        program = site.manage(*command, WITHOUT_TLS="", SECRET_KEY=key)
+        assert 0 == program.process.wait(PATIENCE), program.output
+    site.serve(WITHOUT_TLS="")
+    with pytest.raises(urllib.error.URLError):  # it follows the redirection to https, where nobody is
+        site.call(1)
+
+
+def test_what_is_no_number(site: Site) -> None:
+    """It does not become a reminder; what is one does, and its id is told."""
+    for wrong in ("911", "2025550110", "sip:a@example.com", "+1202555011x"):
+        program = site.manage("add_reminder", wrong, "Ann")
+        assert 0 != program.process.wait(PATIENCE)
+    program = site.manage("add_reminder", ANN, "Ann")
+    assert 0 == program.process.wait(PATIENCE), program.output
+    assert "3\n" == program.output
+    assert ["due"] * 3 == site.states()
