@@ -38,7 +38,7 @@ class Drift:
         self._line = _Line()
         self._best = Skew()
         self._history: object = None  # what a new line begins with
-        self._last = -math.inf  # when the last look was true
+        self._looked = self._last = -math.inf  # when the last look was; when what it saw was so
         self.inserted = self.dropped = 0  # samples of the right side
 
     def look(self, left_first: int, right_first: int, moved: int) -> None:
@@ -49,8 +49,12 @@ class Drift:
             right_first: That of the right one, as it is laid now.
             moved: Anything that changes when a side has been laid anew by arrival.
         """
+        now = min(track.report().last_arrival for track in (self._left, self._right)) / 1e9
+        if now < self._looked + EVERY:
+            return
+        self._looked = now
         found = pair(self._right, self._left)
-        if found.at < self._last + EVERY:
+        if found.at < self._last + EVERY:  # no other report since
             return
         self._last = found.at
         history = (found.source, moved, _jumps(self._left), _jumps(self._right))

@@ -215,6 +215,7 @@ class Side:
     def _copy(self, reader: TrackReader, begin: int, out: array.array[int]) -> list[Stretch]:
         """What the track has from position ``begin`` on; what it does not have, as frames."""
         frames, lost = len(out), []
+        to = memoryview(out)
         while reader.position < begin + frames:
             block = reader.take(begin + frames - reader.position, begin + frames)
             at = block.position - begin
@@ -222,7 +223,7 @@ class Side:
                 lost.append((begin - self.first + max(0, at - block.skipped), begin - self.first + min(at, frames)))
             if not len(block.samples):
                 break
-            out[at : at + len(block.samples)] = array.array("h", block.samples)
+            to[at : at + len(block.samples)] = block.samples
             lost += [
                 (s.position - self.first, s.position - self.first + s.samples) for s in block.spans if s.is_missing
             ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import socket
 import struct
@@ -29,7 +30,10 @@ from swsync.media.sender import packed_address, send_many
 SAMPLES, PACKETS_A_SECOND = 160, 50
 ROUND = 5000  # packets after which a stream's content begins again: 100 s
 BATCHES = 4  # portions in which the packets of a tick leave, 5 ms apart
-WARM = 20.0  # seconds after which every ring has been written once
+SLACK = 0.1  # seconds that the sender may be late before it counts
+HELD_UP = 2.0  # seconds; a sender that was held up for so long looks like one whose clock stood still
+HASTE = 4  # times as fast as that a sender that was held up makes up for it: it must be no burst
+WARM = 20.0  # seconds of audio after which every ring has been written once
 GROWTH = 1.02
 HEADER = struct.Struct("!BBHII")
 
@@ -51,10 +55,11 @@ def send() -> None:
     ports, packets, content = order["ports"], order["packets"], codes()
     addresses = [packed_address("127.0.0.1", port) for port in ports]
     size = -(-len(ports) // BATCHES // 2) * 2  # both sides of a capture leave together
-    late = dropped = 0.0
+    portion = 1 / PACKETS_A_SECOND / BATCHES
+    latest, refused, left = 0.0, 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        begin = time.monotonic()
+        begin = left
         for i in range(packets):
             for batch, first in enumerate(range(0, len(ports), size)):
                 datagrams = []
@@ -62,12 +67,12 @@ def send() -> None:
                     at = (begins(n) + i * SAMPLES) % (ROUND * SAMPLES)
                     head = HEADER.pack(0x80, 0, i % 2**16, i * SAMPLES % 2**32, 1000 + n)
                     datagrams.append(head + content[at : at + SAMPLES])
-                wait = begin + (i + batch / BATCHES) / PACKETS_A_SECOND - time.monotonic()
-                late = max(late, -wait)
-                if wait > 0:
-                    time.sleep(wait)
-                dropped += len(datagrams) - send_many(sock, datagrams, addresses[first : first + size])
-    print(json.dumps({"late": late, "dropped": int(dropped), "cpu": time.process_time()}), flush=True)
+                due, now = begin + (i * BATCHES + batch) * portion, time.monotonic()
+                latest = max(latest, now - due)
+                time.sleep(max(0.0, due - now, left + portion / HASTE - now))
+                left = time.monotonic()
+                refused += len(datagrams) - send_many(sock, datagrams, addresses[first : first + size])
+    print(json.dumps({"late": round(latest, 3), "refused": refused, "cpu": round(time.process_time(), 1)}), flush=True)
 
 
 def memory() -> float:
@@ -80,21 +85,32 @@ def thread_seconds() -> dict[str, float]:
     found = {}
     for thread in threading.enumerate():
         fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rsplit(")", 1)[1].split()
-        found[thread.name] = (int(fields[11]) + int(fields[12])) / 100
+        found[thread.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return found
 
 
-def difference(path: Path, capture: int, packets: int) -> str | None:
-    """What is wrong with a WAV, if anything is."""
+def difference(path: Path, capture: int, packets: int, gaps: tuple[int, int]) -> str | None:
+    """What is wrong with a WAV, if anything is.
+
+    Args:
+        path: Its path.
+        capture: Its number.
+        packets: How many each side was sent.
+        gaps: Samples of silence that each side says it put in, because the sender was held up for seconds.
+    """
     content = np.frombuffer(codes(), np.uint8)[: ROUND * SAMPLES]
     with wave.open(str(path), "rb") as file:
         both = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
     for side in range(2):
         sound = both[:, side]
-        first = int(np.argmax(sound != 0))
-        at = np.arange(packets * SAMPLES, dtype=np.int64) + begins(2 * capture + side)
+        first, count = int(np.argmax(sound != 0)), packets * SAMPLES
+        heard = sound[first : first + count + gaps[side]]
+        at = np.arange(count, dtype=np.int64) + begins(2 * capture + side)
         expected = np.frombuffer(media.decode(content[at % (ROUND * SAMPLES)].tobytes(), "PCMU"), np.int16)
-        if not np.array_equal(expected, sound[first : first + len(expected)]) or sound[first + len(expected) :].any():
+        if (
+            not np.array_equal(expected, heard[heard != 0] if gaps[side] else heard)
+            or sound[first + len(heard) :].any()
+        ):
             return f"{path.name}, channel {side}: differs from what was sent ({len(sound)} frames from {first})"
         if first > SAMPLES:
             return f"{path.name}, channel {side}: begins {first} samples after the other one"
@@ -107,56 +123,76 @@ def run(captures: int, minutes: float, directory: Path) -> list[str]:
     receivers = [media.RtpReceiver(source="127.0.0.1", buffer=14.0) for _ in range(2 * captures)]
     tracks = [receiver.tracks["audio"] for receiver in receivers]
     paths = [directory / f"{n:04}.wav" for n in range(captures)]
-    open_ = [Capture(path, tracks[2 * n], tracks[2 * n + 1]) for n, path in enumerate(paths)]
-    sizes: list[tuple[float, float]] = []
+    recordings = [Capture(path, tracks[2 * n], tracks[2 * n + 1]) for n, path in enumerate(paths)]
     command = [sys.executable, "-c", "from tests.media.load_captures import send; send()"]
-    began, cpu = time.monotonic(), time.process_time()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
         assert sender.stdin is not None
         assert sender.stdout is not None
-        json.dump({"ports": [receiver.port for receiver in receivers], "packets": packets}, sender.stdin)
-        sender.stdin.write("\n")
+        print(json.dumps({"ports": [receiver.port for receiver in receivers], "packets": packets}), file=sender.stdin)
         sender.stdin.close()
-        while sender.poll() is None:
-            time.sleep(1.0)
-            sizes.append((time.monotonic() - began, memory()))
-            if len(sizes) % 15 == 0:
-                behind = max(capture.duration - capture._out.seconds for capture in open_)
-                threads = {name: round(value, 1) for name, value in thread_seconds().items()}
-                print(
-                    f"{sizes[-1][0]:5.0f} s: {sizes[-1][1]:6.0f} MiB, writer {behind:.1f} s behind, {threads}",
-                    flush=True,
-                )
+        sizes = watch(sender, recordings)
         sent = json.loads(sender.stdout.read())
-    cpu = time.process_time() - cpu
+    threads = thread_seconds()
     for receiver in receivers:
         receiver.end()
-    began_closing = time.monotonic()
-    for capture in open_:
-        capture.close()
-    closing = time.monotonic() - began_closing
+    for recording in recordings:
+        recording.close()
+    qualities = [recording.quality for recording in recordings]
+    gaps = [(quality["said"].estimated_gap, quality["heard"].estimated_gap) for quality in qualities]
     stats = [receiver.stats for receiver in receivers]
     for receiver in receivers:
         receiver.close()
-    print(f"sent {packets * len(receivers):,} packets ({sent}); receiver's CPU {cpu:.1f} s; closed in {closing:.1f} s")
+    print(f"sent {packets * len(receivers):,} packets: {sent}; seconds of processor here: {threads}")
+    differences = filter(None, map(difference, paths, range(captures), [packets] * captures, gaps))
+    wrong = [*wrong_with_sender(sent, gaps), *wrong_counts(stats, packets), *growth(sizes), *differences]
+    for n, recording in enumerate(recordings):
+        if recording.lost_spans or recording.late_spans:
+            wrong.append(f"{paths[n].name}: lost {recording.lost_spans[:3]}, late {recording.late_spans[:3]}")
+    return wrong
+
+
+def watch(sender: subprocess.Popen[str], recordings: list[Capture]) -> list[float]:
+    """MiB in memory, once a second from when every ring has been written, until all has been sent."""
+    sizes: list[float] = []
+    seconds = 0
+    while sender.poll() is None:
+        time.sleep(1.0)
+        seconds += 1
+        heard = recordings[-1].duration
+        if heard > WARM:
+            sizes.append(memory())
+        if seconds % 15 == 0:
+            print(f"{seconds} s: {heard:.1f} s of audio, {memory():.0f} MiB, {thread_seconds()}", flush=True)
+    return sizes
+
+
+def wrong_with_sender(sent: dict[str, Any], gaps: list[tuple[int, int]]) -> list[str]:
+    """What the sender could not do, of which the receivers are innocent; and gaps that it cannot explain."""
+    if sent["late"] > SLACK:
+        print(f"the machine is busy: a packet left {sent['late']} s late")
+    wrong = [f"the sender's system refused {sent['refused']} packets"] if sent["refused"] else []
+    if sent["late"] < HELD_UP and any(map(any, gaps)):
+        wrong.append("silence was put in although the sender kept its pace")
+    return wrong
+
+
+def wrong_counts(stats: list[media.ReceiverStats], packets: int) -> list[str]:
+    """Receivers that do not say that all came, in time and once."""
     return [
-        *_wrong(stats, sent, packets, sizes),
-        *filter(None, map(difference, paths, range(captures), [packets] * captures)),
+        f"of {packets} packets: {stat}"
+        for stat in stats
+        if (stat.packets, stat.lost, stat.late, stat.duplicate, stat.kernel_drops) != (packets, 0, 0, 0, 0)
+        or stat.rejected
     ]
 
 
-def _wrong(stats: list[Any], sent: dict[str, Any], packets: int, sizes: list[tuple[float, float]]) -> list[str]:
-    wrong = [f"the sender's system took {sent['dropped']} packets less than it should"] if sent["dropped"] else []
-    for stat in stats:
-        if (stat.packets, stat.packets_lost, stat.late, stat.kernel_drops) != (packets, 0, 0, 0) or stat.rejected:
-            wrong.append(f"of {packets} packets: {stat}")
-    warm = [size for at, size in sizes if at > WARM]
-    if len(warm) > 10:
-        first, last = max(warm[:5]), max(warm[-5:])
-        print(f"memory: {first:.0f} MiB after {WARM:.0f} s, {last:.0f} MiB at the end")
-        if last > first * GROWTH:
-            wrong.append(f"memory has grown from {first:.0f} to {last:.0f} MiB")
-    return wrong
+def growth(sizes: list[float]) -> list[str]:
+    """Whether memory has grown since every ring was full."""
+    if len(sizes) < 10:
+        return []
+    first, last = max(sizes[:5]), max(sizes[-5:])
+    print(f"memory: {first:.0f} MiB after {WARM:.0f} s of audio, {last:.0f} MiB at the end")
+    return [f"memory has grown from {first:.0f} to {last:.0f} MiB"] if last > first * GROWTH else []
 
 
 def main() -> int:
