@@ -39,17 +39,32 @@ static void unwatch(sw_engine *e, int fd)
 }
 #endif
 
+/* Whether its port has to reckon with it: somebody may send to it, and nobody knows from where. */
+static void await_source(sw_socket *s, int is_awaited)
+{
+    if (s->is_awaited != is_awaited)
+        sw_share_await(s->port->share, is_awaited - s->is_awaited);
+    s->is_awaited = is_awaited;
+}
+
 /* A receiver of a shared port gets its datagrams once it is known who sends them. */
 static void join_port(sw_socket *s)
 {
-    if (s->port && !s->has_joined && sw_rx_expected(s->rx, &s->joined))
-        s->has_joined = sw_share_join(s->port->share, s, &s->joined);
-    if (s->has_joined)
-        sw_track_wake(s->track);
+    int64_t asked = atomic_load_explicit(&s->asked, memory_order_acquire);
+    if (!s->port || atomic_load_explicit(&s->joined, memory_order_relaxed) != SW_JOIN_WAITS)
+        return;
+    await_source(s, asked != 0);
+    if (!sw_rx_expected(s->rx, &s->source))
+        return;
+    await_source(s, 0);
+    atomic_store_explicit(&s->joined, sw_share_join(s->port->share, s, &s->source, asked ? asked : s->opened),
+                          memory_order_release);
+    sw_track_wake(s->track);
 }
 
 static void open_socket(sw_engine *e, sw_socket *s)
 {
+    s->opened = s->is_open ? s->opened : e->now;
     join_port(s);
     if (s->is_open)
         return;
@@ -87,9 +102,9 @@ static void leave_port(sw_engine *e, sw_socket *s)
         (void)sw_socket_drain(e, s->port, LAST_WORDS);
         see_to_touched(e);
     }
-    if (s->has_joined)
-        sw_share_leave(s->port->share, s, &s->joined);
-    s->has_joined = 0;
+    await_source(s, 0);
+    if (atomic_load_explicit(&s->joined, memory_order_relaxed) == SW_JOIN_DONE)
+        sw_share_leave(s->port->share, s, &s->source);
 }
 
 /* What the kernel still holds for it is taken; then nothing of it is touched any more. */
@@ -213,7 +228,8 @@ static void look_at_alarms(sw_engine *e)
     while (*at) {
         sw_socket *s = *at;
         if (s->share) {
-            sw_share_age(s->share, e->now);
+            for (sw_socket *got; (got = sw_share_age(s->share, e->now));)
+                sw_socket_touch(e, got);
         } else {
             if (sw_rx_tick(s->rx, sw_socket_time(s, e->now)))
                 sw_track_wake(s->track);
@@ -225,6 +241,7 @@ static void look_at_alarms(sw_engine *e)
         else
             *at = s->next_timed;
     }
+    see_to_touched(e);
 }
 
 /* The receivers of a shared port that have had something. */

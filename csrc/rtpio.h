@@ -32,14 +32,17 @@ struct sw_socket {
     struct sw_socket *port; /* the port that this one is a receiver of; it has no descriptor then */
 
     _Atomic int32_t wish, queued, done;
+    _Atomic int32_t joined; /* SW_JOIN_... */
+    _Atomic int64_t asked;  /* when somebody first may have known of it, on the engine's clock; 0: not yet */
     struct sw_socket *next_queued; /* belongs to whoever set `queued` until the engine takes the stack */
 
     /* The engine's own. */
     struct sw_socket *next, *previous;
     struct sw_socket *next_timed; /* of those that want sw_rx_tick */
     struct sw_socket *next_touched; /* receivers of a port that have had something in this tick */
-    int is_open, is_timed, is_touched, has_joined;
-    sw_address joined; /* whose datagrams it gets from its port */
+    int is_open, is_timed, is_touched, is_awaited;
+    int64_t opened;
+    sw_address source; /* whose datagrams it gets from its port, once it has joined */
 };
 
 struct sw_engine {
@@ -79,15 +82,21 @@ static inline int64_t sw_socket_time(const sw_socket *s, int64_t nanoseconds)
     return s->speed == 1.0 ? nanoseconds : (int64_t)((double)nanoseconds * s->speed);
 }
 
-/* rtpshare.c: give a datagram to its receiver, or hold it (NULL); drop what was held too long; whether anything is. */
+/* rtpshare.c: give a datagram to its receiver, or hold it (NULL). Whether anything is held. */
 sw_socket *sw_share_take(sw_share *share, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
-void sw_share_age(sw_share *share, int64_t now);
 int sw_share_holds(const sw_share *share);
 int sw_share_members(const sw_share *share);
 void sw_share_drops(sw_share *share, uint32_t total);
 
-/* Give a receiver what comes from an address, and what is held of it: 1, or 0 if another one has it. And no more. */
-int sw_share_join(sw_share *share, sw_socket *member, const sw_address *from);
+/* Drop what was held too long, up to what is somebody's after all: it is given to him, who is returned. NULL: no more. */
+sw_socket *sw_share_age(sw_share *share, int64_t now);
+
+/* So many receivers more (below 0: less) may be sent to, from where nobody knows yet. */
+void sw_share_await(sw_share *share, int by);
+
+/* Give a receiver what comes from an address, and what is held of it. SW_JOIN_... And no more. `asked`: when its sender
+   may first have known of it. */
+int sw_share_join(sw_share *share, sw_socket *member, const sw_address *from, int64_t asked);
 void sw_share_leave(sw_share *share, const sw_socket *member, const sw_address *from);
 
 /* Write to a descriptor whose reading end somebody waits for. */
@@ -95,6 +104,9 @@ void sw_ring_bell(int fd);
 
 /* Where the datagrams of the engine's calls go; once before the first. */
 void sw_socket_prepare(sw_engine *e);
+
+/* A receiver of a shared port has had something: it is looked after when the port is drained. NULL: nobody has. */
+void sw_socket_touch(sw_engine *e, sw_socket *member);
 
 /* Take up to about `limit` datagrams of audio; some of RTCP. They return how many it was. */
 int sw_socket_drain(sw_engine *e, sw_socket *s, int limit);

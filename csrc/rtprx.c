@@ -374,6 +374,11 @@ void sw_rx_kernel_drops(sw_rx *rx, uint32_t total)
     sw_rx_set(rx, SW_RX_KERNEL_DROPS, total);
 }
 
+uint64_t sw_rx_stream(const sw_rx *rx)
+{
+    return sw_rx_counted(rx, SW_RX_SSRC_NOW);
+}
+
 void sw_rx_report(const sw_rx *rx, sw_rx_state *out)
 {
     uint64_t now;

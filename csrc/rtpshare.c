@@ -1,6 +1,10 @@
 /*
- * Many receivers on one UDP port, told apart by the address and port that send to them. A datagram of an address that
- * nobody expects yet is held for a second, because audio may be quicker than the reply that names its source.
+ * Many receivers on one UDP port, told apart by the address and port that send to them, and where several expect the
+ * same, by SSRC. A datagram that is nobody's yet is held for a second, because audio may be quicker than the reply that
+ * names its source.
+ *
+ * No packet says which tap it is of. So a second receiver is let in at an address only if the first one's stream began
+ * before anybody could know of the second: what is new there from then on can only be the second one's.
  *
  * The engine's thread alone is in here, but for sw_share_init and the counters.
  */
@@ -17,6 +21,7 @@
 typedef struct {
     sw_address from;
     sw_socket *member; /* NULL: free, or of one that has left (then is_gone) */
+    int64_t since;     /* when its stream began; INT64_MAX: it has none yet */
     int is_gone;
 } slot;
 
@@ -30,6 +35,7 @@ typedef struct {
 struct sw_share {
     uint32_t mask;       /* slots less one */
     uint32_t used;       /* slots that are not free, gone ones too */
+    uint32_t awaited;    /* receivers whose address may be somewhere by now, and whose source is not known yet */
     uint32_t first, end; /* held: [first, end) modulo HELD */
     _Atomic uint64_t counters[SW_SHARE_COUNTERS];
     held_datagram held[HELD];
@@ -91,10 +97,11 @@ static int is_at(const slot *at, const sw_address *from)
            memcmp(at->from.octets, from->octets, sizeof from->octets) == 0;
 }
 
-static slot *find(sw_share *s, const sw_address *from)
+/* The next of those that expect an address; `i` begins as its hash. NULL: there is no other one. */
+static slot *next_at(sw_share *s, const sw_address *from, uint32_t *i)
 {
-    for (uint32_t i = hash(from), n = 0; n <= s->mask; i++, n++) {
-        slot *at = &s->slots[i & s->mask];
+    for (uint32_t n = 0; n <= s->mask; n++) {
+        slot *at = &s->slots[(*i)++ & s->mask];
         if (is_at(at, from))
             return at;
         if (!at->member && !at->is_gone)
@@ -103,7 +110,53 @@ static slot *find(sw_share *s, const sw_address *from)
     return NULL;
 }
 
+/* Which stream a datagram says it is of, as sw_rx_stream has it; 0: it does not say. */
+static uint64_t stream_of(const uint8_t *p, size_t octets)
+{
+    size_t at = octets > 1 && p[1] >= 192 && p[1] <= 223 ? 4 : 8; /* RTCP names its sender earlier */
+    return octets < at + 4 || (p[0] & 0xC0) != 0x80 ? 0 : UINT64_C(1) << 32 | sw_get32(p + at);
+}
+
+/* Whose it is of those that expect its address: his whose stream it is of, or his who has none yet. NULL: nobody's. */
+static slot *whose(sw_share *s, const uint8_t *datagram, size_t octets, const sw_address *from)
+{
+    uint64_t stream = stream_of(datagram, octets), its;
+    uint32_t i = hash(from), n = 0;
+    slot *at, *last = NULL, *fresh = NULL;
+    while (n <= s->mask && (at = next_at(s, from, &i))) {
+        its = sw_rx_stream(at->member->rx);
+        if (its && its == stream)
+            return at;
+        fresh = its ? fresh : at;
+        last = at;
+        n++;
+    }
+    if (fresh)
+        return fresh;
+    /* One that is alone judges for itself what is new, unless it may be that of somebody who is awaited. */
+    return (n == 1 && !s->awaited) || !stream ? last : NULL;
+}
+
 /* ---- what nobody expects yet ------------------------------------------------------------------------------ */
+
+static void give(slot *at, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
+{
+    sw_rx_datagram(at->member->rx, datagram, octets, sw_socket_time(at->member, arrival), from);
+    if (at->since == INT64_MAX && sw_rx_stream(at->member->rx))
+        at->since = arrival;
+}
+
+/* What is held of an address, to one receiver. */
+static void give_held(sw_share *s, slot *at)
+{
+    for (uint32_t k = s->first; k != s->end; k++) {
+        held_datagram *h = &s->held[k % HELD];
+        if (!h->octets || !is_at(at, &h->from))
+            continue;
+        give(at, h->data, h->octets, h->arrival, &h->from);
+        h->octets = 0;
+    }
+}
 
 /* The oldest one has waited for too long, or has to make room. */
 static void drop_first(sw_share *s)
@@ -113,10 +166,19 @@ static void drop_first(sw_share *s)
     s->first++;
 }
 
-void sw_share_age(sw_share *s, int64_t now)
+sw_socket *sw_share_age(sw_share *s, int64_t now)
 {
-    while (s->first != s->end && now - s->held[s->first % HELD].arrival > HOLD)
+    while (s->first != s->end && now - s->held[s->first % HELD].arrival > HOLD) {
+        held_datagram *h = &s->held[s->first % HELD];
+        uint32_t i = hash(&h->from);
+        slot *at = h->octets ? next_at(s, &h->from, &i) : NULL;
+        if (at && !next_at(s, &h->from, &i)) { /* nobody else has come for it: that one has a new stream */
+            give_held(s, at);
+            return at->member;
+        }
         drop_first(s);
+    }
+    return NULL;
 }
 
 int sw_share_holds(const sw_share *s)
@@ -142,14 +204,13 @@ static void hold(sw_share *s, const void *datagram, size_t octets, int64_t arriv
 
 sw_socket *sw_share_take(sw_share *s, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)
 {
-    slot *at = find(s, from);
+    slot *at = whose(s, datagram, octets, from);
     count(s, SW_SHARE_DATAGRAMS);
-    sw_share_age(s, arrival);
     if (!at) {
         hold(s, datagram, octets, arrival, from);
         return NULL;
     }
-    sw_rx_datagram(at->member->rx, datagram, octets, sw_socket_time(at->member, arrival), from);
+    give(at, datagram, octets, arrival, from);
     return at->member;
 }
 
@@ -183,34 +244,48 @@ static void rehash(sw_share *s)
         s->used += s->slots[i].member != NULL;
 }
 
-int sw_share_join(sw_share *s, sw_socket *member, const sw_address *from)
+void sw_share_await(sw_share *s, int by)
+{
+    s->awaited += (uint32_t)by;
+}
+
+/* Whether a stream at this address may be the one that a receiver waits for: it began when its sender may have known. */
+static int is_in_doubt(sw_share *s, const sw_address *from, int64_t asked)
+{
+    uint32_t i = hash(from), n = 0;
+    slot *at;
+    while (n++ <= s->mask && (at = next_at(s, from, &i)))
+        if (at->since >= asked)
+            return 1;
+    return 0;
+}
+
+int sw_share_join(sw_share *s, sw_socket *member, const sw_address *from, int64_t asked)
 {
     uint32_t i = hash(from);
     if (s->used >= s->mask / 4 * 3)
         rehash(s);
-    if (find(s, from) || s->used >= s->mask / 4 * 3) {
+    if (s->used >= s->mask / 4 * 3 || is_in_doubt(s, from, asked)) {
         count(s, SW_SHARE_REFUSED);
-        return 0;
+        return s->used >= s->mask / 4 * 3 ? SW_JOIN_FULL : SW_JOIN_DOUBT;
     }
     while (s->slots[i & s->mask].member || s->slots[i & s->mask].is_gone)
         i++;
-    s->slots[i & s->mask] = (slot){.from = *from, .member = member};
+    s->slots[i & s->mask] = (slot){.from = *from, .member = member, .since = INT64_MAX};
     s->used++;
-    for (uint32_t k = s->first; k != s->end; k++) {
-        held_datagram *h = &s->held[k % HELD];
-        if (!h->octets || h->from.port != from->port || memcmp(h->from.octets, from->octets, sizeof from->octets) != 0)
-            continue;
-        sw_rx_datagram(member->rx, h->data, h->octets, sw_socket_time(member, h->arrival), from);
-        h->octets = 0;
-    }
-    return 1;
+    give_held(s, &s->slots[i & s->mask]);
+    return SW_JOIN_DONE;
 }
 
 void sw_share_leave(sw_share *s, const sw_socket *member, const sw_address *from)
 {
-    slot *at = find(s, from);
-    if (at && at->member == member) {
-        at->member = NULL;
-        at->is_gone = 1;
+    uint32_t i = hash(from), n = 0;
+    slot *at;
+    while (n++ <= s->mask && (at = next_at(s, from, &i))) {
+        if (at->member == member) {
+            at->member = NULL;
+            at->is_gone = 1;
+            return;
+        }
     }
 }

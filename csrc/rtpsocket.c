@@ -87,8 +87,7 @@ static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *hea
     return arrival;
 }
 
-/* A receiver of a shared port has had something: it is looked after when the port is drained. */
-static void touch(sw_engine *e, sw_socket *member)
+void sw_socket_touch(sw_engine *e, sw_socket *member)
 {
     if (!member || member->is_touched)
         return;
@@ -109,7 +108,7 @@ static inline int64_t take(sw_engine *e, sw_socket *s, struct msghdr *header, si
     }
     read_address(header->msg_name, &from);
     if (s->share) {
-        touch(e, sw_share_take(s->share, header->msg_iov->iov_base, octets, came, &from));
+        sw_socket_touch(e, sw_share_take(s->share, header->msg_iov->iov_base, octets, came, &from));
         return came;
     }
     if (what == OF_AUDIO)
@@ -290,4 +289,15 @@ int sw_socket_init_member(void *memory, size_t octets, sw_socket *port, sw_rx *r
     s->track = track;
     s->speed = speed;
     return SW_OK;
+}
+
+void sw_socket_ask(sw_socket *s)
+{
+    int64_t not_yet = 0;
+    (void)atomic_compare_exchange_strong(&s->asked, &not_yet, sw_read_clock(CLOCK_MONOTONIC));
+}
+
+int sw_socket_joined(const sw_socket *s)
+{
+    return atomic_load_explicit(&s->joined, memory_order_acquire);
 }

@@ -570,6 +570,9 @@ void sw_rx_rtcp(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival,
 int64_t sw_rx_alarm(const sw_rx *rx);
 int sw_rx_tick(sw_rx *rx, int64_t now);
 
+/* The current stream: its SSRC and 1 << 32; 0 while there is none. Any thread. */
+uint64_t sw_rx_stream(const sw_rx *rx);
+
 /* The end: believe what is in doubt if there is only one candidate, drop the others. */
 void sw_rx_flush(sw_rx *rx);
 
@@ -631,12 +634,12 @@ size_t sw_socket_octets(void);
 /* `rtcp_fd`: of the port for RTCP, or -1. `speed`: seconds of the track's clock in a second of the machine. SW_EINVAL. */
 int sw_socket_init(void *memory, size_t octets, int fd, int rtcp_fd, sw_rx *rx, sw_track *track, double speed);
 
-/* ---- rtpshare.c: one port for many receivers, told apart by the address and port that send to them ---------- */
+/* ---- rtpshare.c: one port for many receivers, told apart by who sends to them, and then by SSRC ------------- */
 
 enum {
     SW_SHARE_DATAGRAMS = 0, /* all that came */
     SW_SHARE_UNMATCHED,     /* held for a second, or too many or too long for that: nobody expected their address */
-    SW_SHARE_REFUSED,       /* receivers that expected what another one had, or for which there was no room */
+    SW_SHARE_REFUSED,       /* receivers that cannot be told from another one, or for which there was no room */
     SW_SHARE_KERNEL_DROPS,
     SW_SHARE_COUNTERS
 };
@@ -653,6 +656,20 @@ int sw_socket_init_port(void *memory, size_t octets, int fd, sw_share *share);
 /* A receiver of such a port, which outlives it. It gets what comes from the address that sw_rx_expect, or sw_rx_pin with a
    port, has named, once it is open, and what is held of it. RTCP only where that shares the port. SW_EINVAL. */
 int sw_socket_init_member(void *memory, size_t octets, sw_socket *port, sw_rx *rx, sw_track *track, double speed);
+
+/* From now on somebody may know the port from this receiver: what comes that is no other one's is held for it. Without
+   that it is so from when it was opened. Then sw_engine_attend. Any thread; the first time counts. */
+void sw_socket_ask(sw_socket *member);
+
+enum {
+    SW_JOIN_FULL = -2,  /* there are as many receivers as there may be */
+    SW_JOIN_DOUBT = -1, /* another one expects the same address, and its stream began later than this one was asked for */
+    SW_JOIN_WAITS = 0,  /* nobody has said yet whose datagrams it is to get */
+    SW_JOIN_DONE = 1
+};
+
+/* SW_JOIN_... of a receiver of a shared port; any thread. */
+int sw_socket_joined(const sw_socket *member);
 
 /* Have the engine receive from it, from any thread. */
 void sw_engine_open(sw_engine *engine, sw_socket *socket);

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from swsync.calling._base import CanStop, Completed, Listener, Verbs
 from swsync.calling.listening import split_listen
 from swsync.calling.media_address import TapTarget, check_tap_device, describe, receiver_of, tap_device, tell_source
+from swsync.errors import MediaError, SwsyncError
 from swsync.events import TapEvent
 from swsync.states import TapDirection
 
@@ -108,6 +110,7 @@ class TapVerbs(Verbs):
 
         Raises:
             ConfigurationError: An address that SignalWire could not reach.
+            MediaError: The receiver has ended, or nothing tells it from another one of its shared port.
             ValueError: A direction that there is not.
         """
         if (tap is None) == (audio is None):
@@ -121,7 +124,12 @@ class TapVerbs(Verbs):
         handle = {**listeners, "address": describe(where), "receiver": receiver}
         action = self._begin(TapAction, "tap", control_id, on_completed, handle,
                              tap=tap, device=where, status_url=status_url)  # fmt: skip
-        tell_source(receiver, action.source_device, self.session.is_local_host)
+        try:
+            tell_source(receiver, action.source_device, self.session.is_local_host)
+        except MediaError:  # it has been closed, or cannot be told from another one of its port
+            with contextlib.suppress(SwsyncError):
+                action.stop()
+            raise
         return action
 
     def tap_audio(

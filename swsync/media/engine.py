@@ -230,8 +230,13 @@ def tell(descriptor: int) -> None:
             lib.sw_engine_news(_current.c, descriptor)
 
 
-def attend(link: Link) -> None:
-    """Have the engine take up what ``sw_rx_expect`` was told, and wait until it has."""
+def attend(link: Link, is_there: Callable[[], bool] | None = None) -> None:
+    """Have the engine look at a link again, and wait until it has taken up what ``sw_rx_expect`` was told.
+
+    Args:
+        link: That was attached.
+        is_there: What else to wait for.
+    """
     with _lock:  # once the engine has let go of a link it must not be handed to it again
         engine = link.engine
         if engine is None:
@@ -239,7 +244,7 @@ def attend(link: Link) -> None:
         lib.sw_engine_attend(engine.c, link.c)
     engine.wake()
     deadline = REAL.now() + PATIENCE
-    while not lib.sw_rx_attended(link.rx) and REAL.now() < deadline:
+    while not (lib.sw_rx_attended(link.rx) and (is_there is None or is_there())) and REAL.now() < deadline:
         REAL.sleep(0.0005)  # as for _await_done
 
 

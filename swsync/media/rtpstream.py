@@ -111,6 +111,7 @@ class RtpStream:
 
     def pin(self, source: Any, roaming: bool, is_ipv6: bool) -> None:
         """Say whom to believe; before the first packet."""
+        self.is_pinned = source is not None
         if source is None:
             lib.sw_rx_pin(self.c, ffi.NULL, 0, roaming)
             return

@@ -1,4 +1,4 @@
-"""One UDP port for the taps of many calls, told apart by who sends them."""
+"""One UDP port for the taps of many calls, told apart by who sends them, and where that is the same by their SSRC."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ class RtpPort:
     ``source_device``, which ``call.tap(device=receiver)`` tells it. Until somebody does, it is held for a second,
     because audio may be quicker than the tap's reply; then it is dropped and counted as ``unmatched``. So it is of use
     only where SignalWire says where it sends from, and packets arrive from there. RTCP is read on this port only.
+
+    Several taps may come from one address and port: then streams are told apart by SSRC. No packet says which tap it is
+    of, so each must have had audio before the next is asked for (``receiver.wait_audio()``); a receiver that cannot be
+    told from another one raises ``MediaError`` when it learns of its source.
 
     Args:
         host: As for ``RtpReceiver``.
@@ -93,7 +97,7 @@ class RtpPort:
 
     @property
     def refused(self) -> int:
-        """Receivers that get nothing, because another one expects the same address and port."""
+        """Receivers that get nothing, because they could not be told from another one, or there were too many."""
         return self._link.counter(lib.SW_SHARE_REFUSED)
 
     def line(self, receiver: RtpReceiver) -> MemberLine:
@@ -109,6 +113,16 @@ class RtpPort:
                 raise MediaError(f"{self!r} cannot take a receiver: make another one")
             self._receivers.add(receiver)
         return MemberLine(self, self._link)
+
+    def refusal(self, code: int) -> MediaError:
+        """What to raise for one of C's ``SW_JOIN_...``."""
+        if code == lib.SW_JOIN_FULL:
+            return MediaError(f"{self!r} has as many receivers as it may: make it with a larger receivers=")
+        return MediaError(
+            f"{self!r}: another receiver expects the same address and port, and had no audio when this one's address "
+            "was told: nothing says whose audio is whose. Give each tap an RtpReceiver with a port of its own, or "
+            "start one when the other has audio: wait_audio()"
+        )
 
     def close(self) -> None:
         """End its receivers, and give the port back. Idempotent."""
@@ -143,15 +157,26 @@ class MemberLine:
     def __init__(self, port: RtpPort, link: engine.PortLink) -> None:
         self.port = port.port
         self.is_ipv6 = port.is_ipv6
+        self._shared = port
         self._port_link = link
         self._stream: RtpStream | None = None
         self._follows = False  # set by who follows first; twice does no harm
 
     def attach(self, stream: RtpStream, track: Track) -> None:
-        """Receive from now on what comes from the address that is expected."""
+        """Receive from now on what comes from the address that is expected.
+
+        Raises:
+            MediaError: Another receiver expects the same.
+        """
         speed = track.clock.speed if isinstance(track.clock, RealClock) else 1.0
         self._link = engine.Link(stream, -1, -1, speed, self._port_link)
         engine.attach(self._link)
+        if stream.is_pinned:
+            try:
+                self.attend()
+            except MediaError:
+                engine.detach(self._link)
+                raise
         self._stream = stream
 
     def follow(self) -> None:
@@ -160,9 +185,21 @@ class MemberLine:
             self._follows = True
             pump.subscribe(self._stream.fetch)
 
-    def attend(self) -> None:
-        """Take up what the stream was told to expect."""
+    def ask(self) -> None:
+        """From now on somebody may know the address, and send."""
+        lib.sw_socket_ask(self._link.c)
         engine.attend(self._link)
+
+    def attend(self) -> None:
+        """Take up what the stream was told to expect.
+
+        Raises:
+            MediaError: Another receiver expects the same.
+        """
+        engine.attend(self._link, lambda: lib.sw_socket_joined(self._link.c) != lib.SW_JOIN_WAITS)
+        joined = lib.sw_socket_joined(self._link.c)
+        if joined < 0:
+            raise self._shared.refusal(joined)
 
     def detach(self) -> None:
         """Take what the port still holds for it, and nothing more."""

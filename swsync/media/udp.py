@@ -13,7 +13,7 @@ from swsync.media.dtmf import KeyReader
 from swsync.media.memoryplace import MemoryLine
 from swsync.media.payloads import Decoding, decoder_for
 from swsync.media.payloadtypes import payload_kinds
-from swsync.media.ports import bind_host
+from swsync.media.ports import bind_host, parse_source
 from swsync.media.receiver import Receiver
 from swsync.media.rtpstream import RtpStream
 from swsync.media.sharedport import MemberLine, RtpPort
@@ -107,6 +107,10 @@ class RtpReceiver(Receiver):
         self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self._public_host)
         self._public_port = public_port
         if isinstance(port, RtpPort):
+            if source is not None and not parse_source(source)[3]:
+                raise ConfigurationError(
+                    f"on a shared port the source needs its port, as in (address, port): {source!r}"
+                )
             self.host, self._public_host, self._public_port = port.host, port.public_host, port.public_port
         self._line = self._open_line(port, clock)
         self.port = self._line.port
@@ -156,6 +160,8 @@ class RtpReceiver(Receiver):
             raise ConfigurationError(
                 f"the receiver listens on {self.host}, which nobody can send to: set public_host= or SWSYNC_PUBLIC_HOST"
             )
+        if isinstance(self._line, MemberLine):
+            self._line.ask()
         params = {"addr": host, "port": self._public_port or self.port, "codec": self.codec, "ptime": self.ptime}
         if self.rate != 8000:
             params["rate"] = self.rate
@@ -244,8 +250,14 @@ class RtpReceiver(Receiver):
 
         Raises:
             ConfigurationError: That is no IP address, or no port.
+            MediaError: On a shared port: nothing tells it from another receiver that expects the same, or there is no
+                port.
         """
         self._check()
+        if not port and isinstance(self._line, MemberLine):
+            raise MediaError(
+                f"the source {addr} has no port, so nothing says what of a shared port is its: take a port each"
+            )
         self._stream.expect((addr, port), self._line.is_ipv6)
         self._line.attend()
 
