@@ -35,7 +35,7 @@ class Bar:
                 raise ConfigurationError("the progress bar needs tqdm: pip install 'swsync[batch]'") from None
             statuses = batch.status().statuses
             total = sum(statuses.get(status, 0) for status in ("pending", "claimed", "dialing"))
-            self._bar = tqdm(total=total, desc=batch.name, unit="call")
+            self._bar = tqdm(total=total, desc=batch.name, unit="call", dynamic_ncols=True)
 
     def __enter__(self) -> Bar:
         return self

@@ -83,6 +83,7 @@ def player(wav: bytes, label: str) -> Markup:
 
 def card(title: object, *parts: str) -> Markup:
     """A frame with a title and what it is about."""
-    look = f"border:1px solid {LINE};border-radius:6px;padding:8px 14px;margin:4px 0;max-width:960px;color:{INK}"
+    box = "border-radius:6px;padding:8px 14px;margin:4px 0;max-width:960px;overflow-x:auto"
+    look = f"border:1px solid {LINE};{box};color:{INK}"
     head = f'<div style="background:{GROUND};margin:-8px -14px 6px;padding:6px 14px">{escape(title)}</div>'
     return Markup(f'<div class="swsync-card" style="{look}">{head}{"".join(map(escape, parts))}</div>')

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -22,8 +24,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 NOTEBOOKS = Path(__file__).parents[2] / "examples" / "notebooks"
 PATIENCE = 120.0
 FLAGS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1150,5200",
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    "--window-size=1150,5200",
 )  # fmt: skip
 # Cells that are out of sight have no HTML otherwise; and nothing is asked of the network.
 SETTINGS = {
@@ -32,9 +35,15 @@ SETTINGS = {
 }
 STATE = """
 const cells = [...document.querySelectorAll('.jp-CodeCell')];
-return [cells.length, cells.filter(c => /^\\[\\d+\\]:$/.test(c.querySelector('.jp-InputPrompt').textContent)).length,
-        [...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"], .jp-RenderedText[data-mime-type'
-         + '="application/vnd.jupyter.stderr"]')].map(e => e.textContent)]
+const done = cells.filter(c => /^\\[\\d+\\]:$/.test(c.querySelector('.jp-InputPrompt').textContent));
+const errors = ['error', 'stderr'].map(kind => `[data-mime-type="application/vnd.jupyter.${kind}"]`).join();
+return [cells.length, done.length, [...document.querySelectorAll(errors)].map(e => e.textContent)]
+"""
+
+# Asked to run before its kernel is there, JupyterLab opens a dialog instead.
+READY = """
+const context = window.jupyterapp?.shell?.currentWidget?.context?.sessionContext;
+return !!context?.isReady && context.session?.kernel?.status === 'idle' && !!document.querySelector('.jp-CodeCell');
 """
 
 
@@ -59,6 +68,7 @@ def lab(directory: Path) -> Iterator[str]:
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", f"--IdentityProvider.token={token}"]
     quiet = [
         "--LabApp.news_url=None",
+        "--LabApp.expose_app_in_browser=True",  # as `jupyterapp`
         "--LabApp.extension_manager=readonly",
         f"--ServerApp.root_dir={directory / 'books'}",
     ]
@@ -67,7 +77,8 @@ def lab(directory: Path) -> Iterator[str]:
             [sys.executable, "-m", "jupyterlab", *options, *quiet], env=environment, stdout=log, stderr=log
         )
         try:
-            yield f"{_address(server, directory)}lab/tree/{{}}?token={token}"
+            # A workspace for each, in which nothing else is open.
+            yield f"{_address(server, directory)}lab/workspaces/{{0}}/tree/{{0}}.ipynb?token={token}"
         finally:
             server.terminate()
             try:
@@ -110,13 +121,8 @@ def run_all(browser: Any, address: str, watch: str = "return null") -> list[Any]
     """
     browser.get(address)
     wait = WebDriverWait(browser, PATIENCE, poll_frequency=0.2)
-    # Connected: the kernel's name stands where "No Kernel" did, and it is idle.
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, ".jp-Notebook-ExecutionIndicator[data-status='idle']"))
-    wait.until(lambda b: b.execute_script(STATE)[0] > 0)
-    menu = "//div[contains(@class,'lm-MenuBar-itemLabel') and text()='Run']"
-    wait.until(lambda b: b.find_elements(By.XPATH, menu))[0].click()
-    item = "li[data-command='runmenu:run-all']"
-    wait.until(lambda b: [e for e in b.find_elements(By.CSS_SELECTOR, item) if e.is_displayed()])[0].click()
+    wait.until(lambda b: b.execute_script(READY))
+    browser.execute_script("jupyterapp.commands.execute('runmenu:run-all')")
     seen = []
 
     def is_done(b: Any) -> bool:
@@ -125,6 +131,10 @@ def run_all(browser: Any, address: str, watch: str = "return null") -> list[Any]
         assert [] == errors
         return bool(cells == done)
 
-    wait.until(is_done)
+    try:
+        wait.until(is_done)
+    except TimeoutException:
+        prompts = [e.text for e in browser.find_elements(By.CSS_SELECTOR, ".jp-CodeCell .jp-InputPrompt")]
+        pytest.fail(f"not all cells ran in {PATIENCE:.0f} s: {prompts}")
     assert [] == browser.execute_script(STATE)[2]
     return seen

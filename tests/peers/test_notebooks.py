@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
+from jupyter_core.utils import ensure_event_loop
 from nbclient import NotebookClient
 
 from .jupyterlab import NOTEBOOKS, chromium, lab, run_all
@@ -23,9 +25,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-BOOKS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+BOOKS = sorted(path.stem for path in NOTEBOOKS.glob("*"))
 PATIENCE = 60.0
 SHOTS = os.environ.get("NOTEBOOK_SCREENSHOTS")  # a directory in which the pictures are kept
+
+
+@pytest.fixture(scope="module", autouse=True)
+def jupyters_loop() -> Iterator[None]:
+    """The event loop that Jupyter's packages make for a thread, and keep."""
+    loop = ensure_event_loop()
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 def data_of(book: Any) -> dict[str, list[str]]:
@@ -99,7 +110,7 @@ print(call.state)
 """
 WAITS = {
     "action": "action.wait()",
-    "started": "call.collect({'digits': {'max': 1}}, initial_timeout=3600.0).wait()",
+    "started": "call.collect(digits={'max': 1}, initial_timeout=3600.0).wait()",
     "ended": "call.wait_for_ended()",
     "offer": "client.next_call()",
     "frames": """
@@ -172,7 +183,7 @@ return heads.find(t => t.startsWith('what the person says')) || null
 def test_first_call_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
     """There is a player that can play, the plot is drawn, and the card has followed the call to its end."""
     found, address = browser
-    run_all(found, address.format("first_call.ipynb"))
+    run_all(found, address.format("first_call"))
     ready, duration, source, error, has_controls = found.execute_script(PLAYER)
     assert ready >= 1  # HAVE_METADATA
     assert (True, "data:audio/wav;base64,", None, True) == (5 < duration < 20, source, error, has_controls)
@@ -187,7 +198,7 @@ def test_first_call_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
 def test_listen_live_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
     """The meter moves while the call goes on."""
     found, address = browser
-    seen = run_all(found, address.format("listen_live.ipynb"), METER)
+    seen = run_all(found, address.format("listen_live"), METER)
     assert len({text for text in seen if text}) >= 4
     shoot(found, "listen_live", tmp_path)
 
@@ -195,7 +206,7 @@ def test_listen_live_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
 def test_batch_report_in_jupyterlab(browser: Any, tmp_path: Path) -> None:
     """The bars and the pictures of the batch are there, and no telephone number is in the views."""
     found, address = browser
-    run_all(found, address.format("batch_report.ipynb"))
+    run_all(found, address.format("batch_report"))
     pictures = found.execute_script(PICTURES)
     assert len(pictures) >= 2
     assert all(complete and width > 500 for complete, width, _ in pictures)
