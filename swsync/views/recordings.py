@@ -9,7 +9,7 @@ from swsync.views.figures import as_png, draw_recording
 from swsync.views.markup import Markup, badge, card, escape, image, note, player, table
 
 if TYPE_CHECKING:
-    from swsync.media.quality import Quality
+    from swsync.media.quality import Alignment, Quality
     from swsync.media.soundreading import Sound
 
 __all__ = ["recording_card"]
@@ -78,8 +78,9 @@ def _level(dbov: float) -> str:
 
 
 def _alignment(recording: Any) -> Markup | str:
-    found, lost = recording.alignment, len(recording.lost_spans)
-    if found is None or found.method == "none":
+    found: Alignment | None = recording.alignment
+    lost = len(recording.lost_spans)
+    if found is None or found.source == "none":
         return ""
-    text = f"sides laid by {found.method}, {1000 * found.offset:+.1f} ms apart, within {1000 * found.error:.1f} ms"
+    text = f"sides laid by {found.source}, {1000 * found.offset:+.1f} ms apart, within {1000 * found.error:.1f} ms"
     return note(text + (f"; {lost} stretches never came (red)" if lost else ""))
