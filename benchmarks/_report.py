@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks._measure import Line
 
@@ -36,8 +37,9 @@ def write(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float, 
     head, mark, rest = text.partition(begin(section))
     if not mark or END not in rest:
         raise ValueError(f"{PAGE} has no block {begin(section)} ... {END}")
-    picture = DOCS / "pictures" / f"benchmarks-{section}.svg"
-    draw(lines, picture)
+    draw(lines, DOCS / "pictures" / f"benchmarks-{section}.svg")
+    if _curves(lines):
+        draw_curves(lines, DOCS / "pictures" / f"benchmarks-{section}-curves.svg")
     block = "\n".join([mark, "", *_block(section, lines, rounds, loads), "", END])
     PAGE.write_text(head + block + rest.partition(END)[2], encoding="utf-8")
 
@@ -56,7 +58,16 @@ def _block(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float,
         *(_row(line) for line in lines),
         "",
         f"![How far each line is from its target](pictures/benchmarks-{section}.svg)",
+        *(
+            [f"![What stays flat](pictures/benchmarks-{section}-curves.svg)"]
+            if any(line.curve for line in lines)
+            else []
+        ),
     ]
+
+
+def _curves(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line.curve]
 
 
 def _row(line: Line) -> str:
@@ -69,13 +80,7 @@ def _row(line: Line) -> str:
 
 def draw(lines: Sequence[Line], path: Path) -> None:
     """A bar for each line: how many times its target it reaches, on a logarithmic scale; 1 is the target."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot
-
-    mpl.rcParams["svg.fonttype"] = "none"  # text stays text: a small file
-    mpl.rcParams["svg.hashsalt"] = path.name  # the same figures make the same file
+    pyplot = _pyplot(path)
     values = [_margin(line) for line in lines]
     figure, axes = pyplot.subplots(figsize=(9, 0.6 + 0.32 * len(lines)))
     axes.barh(range(len(lines)), [v - 1 for v in values], left=1, color=["#2a7" if v >= 1 else "#c43" for v in values])
@@ -84,6 +89,41 @@ def draw(lines: Sequence[Line], path: Path) -> None:
     axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("times the target", fontsize=8)
+    _save(figure, path)
+
+
+def draw_curves(lines: Sequence[Line], path: Path) -> None:
+    """A curve for each line that has one, from zero up: flat is what it is to be."""
+    pyplot = _pyplot(path)
+    curves = _curves(lines)
+    figure, places = pyplot.subplots(1, len(curves), figsize=(3.4 * len(curves), 2.6), squeeze=False)
+    for line, axes in zip(curves, places[0], strict=True):
+        x, y = zip(*line.curve, strict=True)
+        axes.plot(x, y, color="#2a7", marker="o", markersize=3)
+        axes.set_ylim(bottom=0, top=1.5 * max(y))
+        if x[0] > 0 and x[-1] / x[0] >= 100:
+            axes.set_xscale("log")
+        axes.set_xlabel(line.axes[0], fontsize=8)
+        axes.set_ylabel(line.axes[1], fontsize=8)
+        axes.tick_params(labelsize=7)
+    figure.tight_layout()
+    _save(figure, path)
+
+
+def _pyplot(path: Path) -> Any:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot
+
+    mpl.rcParams["svg.fonttype"] = "none"  # text stays text: a small file
+    mpl.rcParams["svg.hashsalt"] = path.name  # the same figures make the same file
+    return pyplot
+
+
+def _save(figure: Any, path: Path) -> None:
+    from matplotlib import pyplot
+
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, bbox_inches="tight", metadata={"Date": None})
     pyplot.close(figure)

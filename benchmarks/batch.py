@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks._measure import Line, check_equal
@@ -18,17 +18,17 @@ MOST = 3.0  # milliseconds a row
 RESUME = 2.0  # seconds
 
 
-def _fill(path: Path, rows: int) -> SqliteLedger:
+def fill(path: Path, rows: int) -> SqliteLedger:
     ledger = SqliteLedger(path)
     ledger.create("j", {})
     ledger.load("j", (NewRow(number=f"+1{2_000_000_000 + i}", data={"name": "x"}) for i in range(rows)))
     return ledger
 
 
-def _dial(ledger: SqliteLedger, rows: int) -> float:
+def dial(ledger: SqliteLedger, rows: int, clock: Callable[[], float] = time.perf_counter) -> float:
     """Take rows from claim to result, all their commits on the disk; returns milliseconds a row."""
     lease = ledger.join(REAL)
-    begin, done = time.perf_counter(), 0
+    begin, done = clock(), 0
     while done < rows:
         for row in ledger.claim("j", lease, 20):
             intent = ledger.intent(lease, row, Limits())
@@ -37,7 +37,7 @@ def _dial(ledger: SqliteLedger, rows: int) -> float:
             ledger.seen(lease, intent.tag, "call", "node", {})
             ledger.finish(lease, intent, "human", {"talk_seconds": 1.0})
             done += 1
-    taken = 1000 * (time.perf_counter() - begin) / done
+    taken = 1000 * (clock() - begin) / done
     ledger.leave(lease)
     return taken
 
@@ -60,7 +60,7 @@ def run(rounds: int) -> Iterator[Line]:
     """Measure all sizes in each round, in turn."""
     with tempfile.TemporaryDirectory() as directory:
         paths = {size: Path(directory) / f"{size}.db" for size in SIZES}
-        ledgers = {size: _fill(path, size) for size, path in paths.items()}
+        ledgers = {size: fill(path, size) for size, path in paths.items()}
         spare = {size: size for size in SIZES}
         taken: dict[int, list[float]] = {size: [] for size in SIZES}
         for _ in range(rounds):
@@ -68,9 +68,9 @@ def run(rounds: int) -> Iterator[Line]:
                 if spare[size] < SAMPLE:  # used up
                     ledgers[size].close()
                     paths[size] = paths[size].with_suffix(f".{len(taken[size])}.db")
-                    ledgers[size] = _fill(paths[size], size)
+                    ledgers[size] = fill(paths[size], size)
                     spare[size] = size
-                taken[size].append(_dial(ledgers[size], SAMPLE))
+                taken[size].append(dial(ledgers[size], SAMPLE))
                 spare[size] -= SAMPLE
         for ledger in ledgers.values():
             ledger.close()

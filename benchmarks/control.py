@@ -29,8 +29,10 @@ REQUESTS = 300  # a round
 CALLERS, EACH = 100, 20
 EVENTS, EVENT_CALLS = 5000, 20
 POPULATION = 1000
-BLOCKED, RATE, WOKEN = 500, 2000, 6000
-FEW, MANY, STEP = 10, 10_000, 100
+
+# What swsync needs at run time. Only this is put before its programs: what else an environment holds (SOCKS, which a
+# peer of another section brings, is found and loaded by websocket-client) is not swsync's.
+PACKAGES = ("attr", "attrs", "cffi", "_cffi_backend*", "websocket", "websockets")
 
 FIND = "import site; print(site.getsitepackages()[0])"
 IMPORT = "import sys, time; sys.path[:0] = {path!r}; t = time.perf_counter(); {what}; print(time.perf_counter() - t)"
@@ -79,10 +81,18 @@ class Bench:
         # Both sides' modules are compiled once, in the round that is not counted, whatever the environment says.
         self._environment = {**os.environ, "PYTHONPYCACHEPREFIX": f"{directory}/compiled"}
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._pythons = {"ours.py": sys.executable, "official.py": official_python()}
+        self._pythons = {"ours.py": sys.executable, "server.py": sys.executable, "official.py": official_python()}
         packages = {name: self._run(name, FIND) for name in self._pythons}
-        self._path = {"ours.py": [str(ROOT), packages["ours.py"]], "official.py": [packages["official.py"]]}
-        server = stack.enter_context(self._program("ours.py", "server.py", self._ca_file))
+        needed = Path(directory) / "packages"
+        needed.mkdir()
+        for found in [found for name in PACKAGES for found in Path(packages["ours.py"]).glob(name)]:
+            (needed / found.name).symlink_to(found)
+        self._path = {
+            "ours.py": [str(ROOT), str(needed)],
+            "official.py": [packages["official.py"]],
+            "server.py": [str(ROOT), packages["ours.py"]],
+        }
+        server = stack.enter_context(self._program("server.py", "server.py", self._ca_file))
         self._port = str(server.answer())
 
     @contextlib.contextmanager
@@ -94,6 +104,10 @@ class Bench:
     def side(self, name: str, program: str = "", *more: object) -> Program:
         """One side's program: its own, or another that takes more arguments."""
         return self._program(name, program or name, self._port, self._ca_file, *map(str, more))
+
+    def server(self, name: str) -> Program:
+        """A program that serves, with all packages that this one has."""
+        return self._program("server.py", name)
 
     def _program(self, side: str, name: str, *arguments: str) -> Program:
         environment = {**self._environment, "PYTHONPATH": os.pathsep.join(self._path[side])}
@@ -117,8 +131,6 @@ def run(rounds: int) -> Iterator[Line]:
         yield from imports(bench)
         yield from connected(bench)
         yield from population(bench)
-        yield from blocked(bench)
-        yield from growth(bench)
 
 
 def turns(rounds: int, *order: Any, sides: tuple[Program, Program]) -> tuple[list[Any], list[Any]]:
@@ -220,32 +232,3 @@ def population(bench: Bench) -> Iterator[Line]:
             threads.append(float(results[0]["threads"]))
         yield compare(f"{what}, {name}", found, "octets", 0.7, at_most=True, note=kibibytes)
     yield Line(f"{what}: more threads", "number", 0, tuple(threads), at_most=True, note="absolute")
-
-
-def blocked(bench: Bench) -> Iterator[Line]:
-    """Many threads, each blocked on its call."""
-    with bench.side("ours.py") as side:
-        side("dial", BLOCKED)
-        results = [side("blocked", BLOCKED, RATE, WOKEN) for _ in range(max(3, bench.rounds // 3) + 1)][1:]
-    for result in results:
-        check_equal(result["woken"], WOKEN, "blocked: events that woke a thread")
-    late = tuple(1000 * result["p99"] for result in results)
-    note = f"absolute; p50 {1000 * statistics.median(result['p50'] for result in results):.2f} ms"
-    yield Line(f"{BLOCKED} blocked calls, {RATE:,} events/s: p99", "milliseconds", 20, late, at_most=True, note=note)
-
-
-def growth(bench: Bench) -> Iterator[Line]:
-    """The processor time of one more call, tap and event, with few calls and with many."""
-    with bench.side("ours.py") as few, bench.side("ours.py") as many:
-        few("dial", FEW)
-        many("dial", MANY)
-        found = ([], [])  # type: tuple[list[Any], list[Any]]
-        for turn in range(bench.rounds + 1):
-            for values, side in zip(found, (many, few), strict=True):
-                result = side("marginal", STEP)
-                if turn:
-                    values.append(result)
-    for what in ("call", "tap", "event"):
-        ratios = tuple(one[what] / other[what] for one, other in zip(*found, strict=True))
-        note = micros(statistics.median(one[what] for one in found[0]))
-        yield Line(f"CPU of one more {what} with {MANY:,} calls", f"with {FEW}", 1.25, ratios, at_most=True, note=note)

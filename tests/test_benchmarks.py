@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import _report
+from benchmarks import _report, soak
 from benchmarks.__main__ import main, row, sections
 from benchmarks._measure import Line, Unequal, check_equal
 
@@ -45,6 +45,45 @@ def test_a_section_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "| encode | audioop | >= 3 | 4.00 | 3.90-4.10 | met | 12 us |" in text
     assert "| memory | peer | <= 0.8 | 0.90 | 0.80-1.00 | **missed** |  |" in text
     assert (tmp_path / "pictures" / "benchmarks-codec.svg").read_text().startswith("<?xml")
+
+
+def test_what_stays_flat_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines with points have a second picture."""
+    page = tmp_path / "benchmarks.md"
+    page.write_text(f"{_report.begin('growth')}\n{_report.END}")
+    monkeypatch.setattr(_report, "DOCS", tmp_path)
+    monkeypatch.setattr(_report, "PAGE", page)
+    curve = ((10.0, 5.0), (10_000.0, 5.5))
+    line = Line("a call, of 10,000", "of 10", 1.25, (1.1, 1.1), at_most=True, curve=curve, axes=("calls", "us"))
+
+    _report.write("growth", [line, FAST], 9, (0.1, 0.2))
+
+    assert "(pictures/benchmarks-growth-curves.svg)" in page.read_text()
+    assert "calls" in (tmp_path / "pictures" / "benchmarks-growth-curves.svg").read_text()
+
+
+def _sample(minute: int, **more: float) -> dict[str, float]:
+    found = {"seconds": 60.0 * minute, "woken": 100, "acknowledged": 100, "p50": 0.0005, "p99": 0.004, "load": 1.0}
+    return {**found, "resident": 50e6, "threads": 503, "descriptors": 9, "short_calls": 60 * minute, **more}
+
+
+def test_an_hour_is_judged_by_its_ends() -> None:
+    """Memory that grows is missed; a wake-up that is late now and then is not."""
+    samples = [_sample(minute, resident=(50 + minute / 10) * 1e6) for minute in range(60)]
+    samples[30]["p99"] = 0.5
+    late, memory, threads, descriptors = soak.judge(samples, 6000)
+    assert (True, 4.0) == (late.is_met, late.ratio)
+    assert "worst part 500.0 ms" in late.note
+    assert (False, True, True) == (memory.is_met, threads.is_met, descriptors.is_met)
+    assert 1.09 < memory.ratio < 1.11
+    assert 60 == len(memory.curve)
+
+
+@pytest.mark.parametrize("fact", ["woken", "acknowledged"])
+def test_an_hour_without_all_its_events_has_no_figures(fact: str) -> None:
+    """An event that was not acknowledged, or woke nobody, is a failure whatever the times are."""
+    with pytest.raises(Unequal, match=f"1 of 6000 events: not {fact}"):
+        list(soak.judge([_sample(0, **{fact: 99}), *(_sample(minute) for minute in range(1, 60))], 6000))
 
 
 def test_a_section_without_a_block_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,8 +155,16 @@ class Side:
             thread.join(60)
         return {"p50": percentile(late, 50), "p99": percentile(late, 99), "woken": len(late)}
 
+    def fill(self, number: int) -> Any:
+        """So many calls, each with a tap that goes on."""
+        for _ in range(number):
+            call = self.client.dial([[PHONE]])
+            self.calls.append(call)
+            self.taps.append(call.tap(TAP, DEVICE))
+        return self.memory()
+
     def marginal(self, number: int) -> Any:
-        """Processor seconds of one more dial, tap and event with the calls there are."""
+        """Processor seconds of one more dial, tap and event with the calls and taps there are."""
         cpu = time.process_time()
         extra = [self.client.dial([[PHONE]]) for _ in range(number)]
         dialed = time.process_time()
