@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swsync.devices import as_wire
-from swsync.errors import DialFailed, DialUnknown, RequestTimeout
+from swsync.errors import DialFailed, DialUnknown, OutcomeUnknown, RequestTimeout
 from swsync.events import CallStateEvent, DialEvent, RelayEvent, parse_event
 from swsync.states import CallState
 
@@ -177,6 +177,36 @@ class Dial:
             return winner  # it was answered at the last moment
         raise self._why_not(error is not None, timeout)
 
+    def begin(self, params: dict[str, Any]) -> Call:
+        """Send ``calling.begin``, the old way: its reply names the one leg, which does not ring yet.
+
+        Raises:
+            RelayError: RELAY refused it; ``OutcomeUnknown`` if it said nothing: then each leg is ended on first sight.
+            DialFailed: The client was closed meanwhile.
+        """
+        try:
+            reply = self._router.request("calling.begin", params)
+        except (OutcomeUnknown, KeyboardInterrupt, SystemExit):
+            self.give_up()
+            raise
+        except Exception:
+            self._router.drop_dial(self)  # nothing rings
+            raise
+        call_id, node_id = reply.get("call_id"), reply.get("node_id")
+        if not isinstance(call_id, str) or not call_id or not call_id.isprintable():
+            self.give_up()
+            raise DialUnknown(self.tag)
+        leg = self._leg(call_id, node_id if isinstance(node_id, str) else "", {"device": params["device"]})
+        with self._changed:
+            if not self._is_settled() and not self._is_abandoned:
+                self._winner = leg
+            failure = self._failure
+        if self._winner is not leg:
+            self._end(leg)
+            raise failure() if failure is not None else DialFailed(self.tag, "closed", "the client was closed")
+        self._settle_losers()
+        return leg
+
     def _is_settled(self) -> bool:
         return self._winner is not None or self._failure is not None
 
@@ -277,8 +307,9 @@ class Dial:
             state=state,
         )
         with self._changed:
+            is_new = call_id not in self._legs  # the thread in begin() may come here at the same time
             self._legs[call_id] = leg
-        if self._prepare is not None:
+        if is_new and self._prepare is not None:
             self._prepare(leg)
         return leg
 

@@ -82,6 +82,52 @@ class PlacingCalls(ClientParts):
         self._router.add_dial(dial)
         return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
 
+    def begin(
+        self,
+        device: One,
+        *,
+        tag: str | None = None,
+        max_duration: int | None = None,
+        region: str | None = None,
+        node_id: str | None = None,
+        listen: Listeners | None = None,
+    ) -> Call:
+        """Place a call to one device and return at RELAY's reply, before it rings: the deprecated ``calling.begin``.
+
+        ``call.wait_for_answered()`` waits for the answer. ``dial`` does that itself, and can ring several devices.
+
+        Args:
+            device: Whom to ring: a value of ``swsync.devices`` or a dict.
+            tag: A name for this dial; a new one by default.
+            max_duration: The longest the call may last, in minutes.
+            region: Where to place it.
+            node_id: The RELAY node to use.
+            listen: Listeners for the call from its first event, as ``Call.listen`` takes them.
+
+        Returns:
+            The call, ``created`` or further. It belongs to this client as one that was dialed does.
+
+        Raises:
+            RelayError: RELAY refused it. ``OutcomeUnknown``: it said nothing, and the call is ended on first sight.
+            ConfigurationError: A destination that ``allowed_destinations`` does not cover.
+            ValueError: No device, or more than one; a forged SIP header; a tag in use.
+        """
+        self._check_open()
+        from swsync.devices import check_devices, compact
+        from swsync.dialing import Dial, arrange, ring_time
+
+        steps = arrange(device)
+        if len(steps) != 1 or len(steps[0]) != 1:
+            raise ValueError("begin() rings one device; dial() rings several")
+        check_devices(steps)
+        self._router.check_destinations(steps)
+        prepare = None if listen is None else (lambda leg: leg.listen(listen))
+        dial = Dial(self._router, tag or str(uuid.uuid4()), ring_time(steps), prepare)
+        self._router.add_dial(dial)
+        params = {"device": steps[0][0], "tag": dial.tag, "max_duration": max_duration, "region": region,
+                  "node_id": node_id}  # fmt: skip
+        return dial.begin(compact(params))
+
     def end_dial(self, tag: str, ring: float = 30.0) -> None:
         """End every leg of a dial, now and on first sight, whoever dialed it: an earlier process, for one.
 

@@ -13,7 +13,15 @@ import swsync
 from swsync import devices
 from swsync.clock import VirtualClock
 from swsync.dialing import Dial, arrange, ring_time
-from swsync.errors import ConfigurationError, ConnectionClosed, DialFailed, DialUnknown, RelayError, RequestTimeout
+from swsync.errors import (
+    ConfigurationError,
+    ConnectionClosed,
+    DialFailed,
+    DialUnknown,
+    OutcomeUnknown,
+    RelayError,
+    RequestTimeout,
+)
 
 OK = {"code": "200", "message": "Dialing"}
 TO, FROM = "+12025550100", "+12025550199"
@@ -527,3 +535,90 @@ def test_arranging_devices() -> None:
     assert [[one], [one]] == arrange([one, one])
     assert 60 == ring_time([[one], [one]])
     assert 5 == ring_time([[{"type": "phone", "params": {"timeout": 5}}]])
+
+
+def begin(server: ScriptedServer, act: Any = None, **reply: Any) -> None:
+    """Answer ``calling.begin`` and do something before the reply."""
+
+    def answer(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        if act is not None:
+            act(link, frame["params"]["tag"])
+        link.reply(frame, {"code": "200", "message": "Call started", "call_id": "c1", "node_id": "n", **reply})
+        return SILENT
+
+    server.answers["calling.begin"] = answer
+
+
+def test_begin_returns_before_it_rings(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """The reply names the call; its events come later, and are heard by listeners that were there before."""
+    begin(server)
+    heard: list[str] = []
+    call = client.begin(
+        devices.phone(TO, FROM), tag="t", max_duration=5, region="us", node_id="n",
+        listen={"on_state_changed": lambda call: heard.append(call.call_id)},
+    )  # fmt: skip
+
+    assert ("c1", "n", "created", "outbound", TO) == (call.call_id, call.node_id, call.state, call.direction, call.to)
+    device = {"type": "phone", "params": {"to_number": TO, "from_number": FROM}}
+    params = server.params("calling.begin")[0]
+    assert {"device": device, "tag": "t", "max_duration": 5, "region": "us", "node_id": "n"} == params
+    assert call.is_owned
+    for state in ("ringing", "answered"):
+        server.link.state("c1", state, tag="t", direction="outbound")
+    assert "answered" == call.wait_for_answered(5).call_state
+    call.hangup()
+    call.wait_for_ended(5)
+    client.close()
+    assert 3 == len(heard)
+
+
+def test_events_may_overtake_the_reply_to_begin(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """It is one call, with its listeners once."""
+    heard: list[str] = []
+
+    def ring(link: Link, tag: str) -> None:
+        for state in ("created", "ringing"):
+            link.state("c1", state, tag=tag, direction="outbound")
+
+    begin(server, ring)
+    call = client.begin(devices.phone(TO, FROM), listen={"on_state_changed": lambda call: heard.append(call.call_id)})
+    assert "ringing" == call.state
+    assert [call] == client.calls
+    client.close()
+    assert ["c1"] * len(heard) == heard
+    assert 3 >= len(heard) >= 1  # close() may end it first
+
+
+def test_a_begin_without_a_reply_leaves_no_call(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """What may have been placed is ended on first sight."""
+    server.answers["calling.begin"] = lambda link, frame: SILENT
+    with pytest.raises(OutcomeUnknown):
+        client.begin(devices.phone(TO, FROM), tag="t")
+    server.link.state("c9", "ringing", tag="t", direction="outbound")
+    assert "c9" == server.wait_for("calling.end")["call_id"]
+
+
+def test_a_begin_whose_reply_names_no_call_is_unknown(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """It rings somewhere, and is ended once it shows itself."""
+    begin(server, call_id="")
+    with pytest.raises(DialUnknown):
+        client.begin(devices.phone(TO, FROM), tag="t")
+    server.link.state("c9", "ringing", tag="t", direction="outbound")
+    assert "c9" == server.wait_for("calling.end")["call_id"]
+
+
+def test_a_refused_begin_raises_what_relay_said(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """And its tag is free again."""
+    server.answers["calling.begin"] = lambda link, frame: {"code": "402", "message": "Payment required"}
+    for _ in range(2):
+        with pytest.raises(RelayError, match="Payment required"):
+            client.begin(devices.phone(TO, FROM), tag="t")
+    assert [] == client._router.dials()
+
+
+def test_begin_rings_one_device(client: swsync.RelayClient) -> None:
+    """More are for dial."""
+    phone = devices.phone(TO, FROM)
+    for many in ([phone, phone], [[phone, phone]]):
+        with pytest.raises(ValueError, match="one device"):
+            client.begin(many)  # type: ignore[arg-type]
