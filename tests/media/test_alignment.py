@@ -8,6 +8,7 @@ import pytest
 from rtppackets import SAMPLES
 from twosides import RATE, Voice, bursts, channels, decoded, jitter, lag, record
 
+from swsync import media
 from swsync.clock import VirtualClock
 from swsync.media.capture import Capture
 from swsync.media.track import Track
@@ -96,3 +97,25 @@ def test_one_side_alone_waits_for_nothing(tmp_path: Path) -> None:
     """A side that nobody joins is written a second behind."""
     capture = record(tmp_path / "a.wav", Voice(TALK, 5.0), Voice([], 0.0))
     assert ("none", 5.0) == (capture.alignment.source, capture.duration)
+
+
+def test_by_the_reports_of_real_senders(tmp_path: Path) -> None:
+    """Sockets, the engine and two senders that tell their wall clock, one of which begins later."""
+    sound = decoded(Voice([(0.0, 1.0, 1)], 1.0)).tobytes()
+    with (
+        media.RtpReceiver() as said,
+        media.RtpReceiver() as heard,
+        Capture(tmp_path / "a.wav", said.tracks["audio"], heard.tracks["audio"]) as capture,
+    ):
+        with media.RtpSender("127.0.0.1", said.port) as one, media.RtpSender("127.0.0.1", heard.port) as two:
+            one.send(sound * 2, wait=False)
+            assert said.wait_audio(5)
+            two.send(sound)
+            one.drain(timeout=10)
+        said.end()
+        heard.end()
+    left, right = channels(tmp_path / "a.wav")
+    begins = left.tobytes().find(sound) // 2, right.tobytes().find(sound) // 2
+    assert begins[0] == 0 < begins[1]
+    assert ("report", 0.001) == (capture.alignment.source, capture.alignment.error)
+    assert begins[1] / RATE == pytest.approx(capture.alignment.offset, abs=0.001)
