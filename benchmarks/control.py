@@ -8,119 +8,20 @@ to have seen both do the same.
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import statistics
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-from benchmarks._measure import Line, Unequal, check_equal
-from tests.peers.official_sdk import VERSION, official_python
+from benchmarks._measure import Line, check_equal
+from benchmarks._sides import Bench, Program
+from tests.peers.official_sdk import VERSION
 
 PEER = f"official SDK {VERSION}"
-PROGRAMS = Path(__file__).parent / "_control"
-ROOT = Path(__file__).parents[1]
 
 REQUESTS = 300  # a round
 CALLERS, EACH = 100, 20
 EVENTS, EVENT_CALLS = 5000, 20
 POPULATION = 1000
-
-# What swsync needs at run time. Only this is put before its programs: what else an environment holds (SOCKS, which a
-# peer of another section brings, is found and loaded by websocket-client) is not swsync's.
-PACKAGES = ("attr", "attrs", "cffi", "_cffi_backend*", "websocket", "websockets")
-
-FIND = "import site; print(site.getsitepackages()[0])"
-IMPORT = "import sys, time; sys.path[:0] = {path!r}; t = time.perf_counter(); {what}; print(time.perf_counter() - t)"
-
-
-class Program:
-    """One process of ``benchmarks/_control``; ``program("order", ...)`` gives its result."""
-
-    def __init__(self, environment: dict[str, str], python: str, name: str, *arguments: str) -> None:
-        self._name = name
-        # -S: what site and editable installs import is neither side's.
-        self._child = subprocess.Popen(
-            [python, "-S", str(PROGRAMS / name), *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
-        )  # fmt: skip
-
-    def __enter__(self) -> Program:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._child:  # closing its stdin ends it
-            pass
-
-    def __call__(self, *order: object) -> Any:
-        assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps(order) + "\n")
-        self._child.stdin.flush()
-        return self.answer()
-
-    def answer(self) -> Any:
-        """Read one line of its stdout."""
-        assert self._child.stdout is not None
-        line = self._child.stdout.readline()
-        if not line:
-            raise Unequal(f"{self._name} ended before its time")
-        return json.loads(line)
-
-
-class Bench:
-    """The server, and how to start either side."""
-
-    def __init__(self, stack: contextlib.ExitStack, rounds: int) -> None:
-        self.rounds = rounds
-        directory = stack.enter_context(tempfile.TemporaryDirectory())
-        self._ca_file = f"{directory}/ca.pem"
-        # Both sides' modules are compiled once, in the round that is not counted, whatever the environment says.
-        self._environment = {**os.environ, "PYTHONPYCACHEPREFIX": f"{directory}/compiled"}
-        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._pythons = {"ours.py": sys.executable, "server.py": sys.executable, "official.py": official_python()}
-        packages = {name: self._run(name, FIND) for name in self._pythons}
-        needed = Path(directory) / "packages"
-        needed.mkdir()
-        for found in [found for name in PACKAGES for found in Path(packages["ours.py"]).glob(name)]:
-            (needed / found.name).symlink_to(found)
-        self._path = {
-            "ours.py": [str(ROOT), str(needed)],
-            "official.py": [packages["official.py"]],
-            "server.py": [str(ROOT), packages["ours.py"]],
-        }
-        server = stack.enter_context(self._program("server.py", "server.py", self._ca_file))
-        self._port = str(server.answer())
-
-    @contextlib.contextmanager
-    def sides(self) -> Iterator[tuple[Program, Program]]:
-        """Both sides, connected."""
-        with self.side("ours.py") as ours, self.side("official.py") as theirs:
-            yield ours, theirs
-
-    def side(self, name: str, program: str = "", *more: object) -> Program:
-        """One side's program: its own, or another that takes more arguments."""
-        return self._program(name, program or name, self._port, self._ca_file, *map(str, more))
-
-    def server(self, name: str) -> Program:
-        """A program that serves, with all packages that this one has."""
-        return self._program("server.py", name)
-
-    def _program(self, side: str, name: str, *arguments: str) -> Program:
-        environment = {**self._environment, "PYTHONPATH": os.pathsep.join(self._path[side])}
-        return Program(environment, self._pythons[side], name, *arguments)
-
-    def import_time(self, name: str, what: str) -> float:
-        """Seconds of an import in a fresh process, without what ``site`` and editable installs import before."""
-        return float(self._run(name, IMPORT.format(path=self._path[name], what=what), "-S"))
-
-    def _run(self, name: str, code: str, *options: str) -> str:
-        command = [self._pythons[name], *options, "-c", code]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env=self._environment)
-        return done.stdout.strip()
 
 
 def run(rounds: int) -> Iterator[Line]:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks import batch
 from benchmarks._measure import Line
-from benchmarks.control import Bench, kibibytes
+from benchmarks._sides import Bench
+from benchmarks.control import kibibytes
 
 SIZES = (10, 100, 1_000, 10_000)
 STEP = 100  # more calls and taps, and ten times as many events, in each round

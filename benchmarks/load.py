@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks._measure import Line, check_equal
-from benchmarks.control import Bench
+from benchmarks._sides import Bench
 from swsync import RelayClient
 from swsync.call import Call
 from swsync.media import RtpReceiver

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchmarks._measure import Line, Unequal
-from benchmarks.control import Bench
+from benchmarks._sides import Bench
 
 MEASURE = "minutes"
 
