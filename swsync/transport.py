@@ -20,6 +20,8 @@ from swsync.wire import Wire
 
 __all__ = ["Transport", "WebSocketTransport"]
 
+LONGEST_CONTROL = 125  # octets (RFC 6455 section 5.5); websocket-client does not look
+
 
 class Transport(Protocol):
     """One link to RELAY, from ``connect`` to ``close``; it is not used again.
@@ -79,6 +81,7 @@ class WebSocketTransport:
         self._wire: Wire | None = None  # set by connect, then only read
         self._partial = 0  # octets of a message in fragments so far; the reading thread's
         self._in_fragments = False  # the reading thread's
+        self._has_ended = False  # the server has said goodbye and heard ours; the reading thread's
 
     def connect(self, timeout: float) -> None:
         """Resolve, connect, verify, upgrade. ``timeout`` bounds each step.
@@ -137,7 +140,8 @@ class WebSocketTransport:
             return
         self._wire.patience = 0.2
         with contextlib.suppress(ConnectionLost, websocket.WebSocketException, OSError):
-            self._ws.send_close()
+            if not self._has_ended:
+                self._ws.send_close()
             self._wire.go_on_writing()
         self._wire.break_off("it was closed here")
         self._wire.close()
@@ -193,6 +197,8 @@ class WebSocketTransport:
         if is_data:
             self._in_fragments = True
             self._partial += length
+        elif length > LONGEST_CONTROL:
+            raise self._refuse(f"the server broke the WebSocket protocol: a control frame of {length} octets")
         try:
             opcode, data = self._ws.recv_data(control_frame=True)
         except websocket.WebSocketTimeoutException:
@@ -200,6 +206,7 @@ class WebSocketTransport:
         except (websocket.WebSocketException, OSError, ValueError) as error:
             raise self._refuse(f"the server broke the WebSocket protocol: {error}") from error
         if opcode == websocket.ABNF.OPCODE_CLOSE:
+            self._has_ended = True  # websocket-client has answered it
             code = struct.unpack("!H", data[:2])[0] if len(data) >= 2 else 1005
             raise ConnectionLost(f"the server closed the link (code {code})")
         if not is_data:

@@ -64,6 +64,16 @@ def receiver(rng: random.Random, seed: int) -> bytes:
     return whole
 
 
+def share(rng: random.Random, seed: int) -> bytes:
+    """Steps of the target in ``share.c``: a few senders, receivers that come late, leave and come again."""
+    senders = rng.sample(range(64), 1 + seed % 6)
+    whole = b""
+    for _ in range(rng.choice([5, 20, 80])):
+        what = rng.choice([0, 0, 0, 0, 1, 2, 2, 3])
+        whole += bytes([what | rng.choice(senders) << 2, rng.choice([0, 1, 12, 160, 200, 255]), rng.randrange(4)])
+    return whole
+
+
 def many(rng: random.Random, seed: int) -> bytes:
     """One packet, or a block of them as sw_rtp_parse_many takes it."""
     packets = [rtp(rng, n, rng.choice([0, 8, 101, 96])) for n in range(rng.choice([1, 3, 8]))]
@@ -205,6 +215,7 @@ TARGETS: dict[str, Callable[[random.Random, int], bytes]] = {
     "rtp": many,
     "rtcp": lambda rng, seed: rtcp(rng)[: rng.choice([None, None, rng.randrange(1, 90)])],
     "receiver": receiver,
+    "share": share,
     "streamscan": scan,
     "base64": text64,
     "level": level,
