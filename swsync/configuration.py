@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, shown
 
 __all__ = ["DEFAULT_HOST", "Settings", "is_loopback", "read_settings"]
 
@@ -100,19 +100,19 @@ def _read_host(host: str) -> tuple[str, bool]:
     rest = rest.removesuffix("/")
     if scheme not in ("ws", "wss") or not _HOST.fullmatch(rest):
         raise ConfigurationError(
-            f"host (SIGNALWIRE_SPACE) must be a name such as example.signalwire.com, or with :port, not {host!r}"
+            f"host (SIGNALWIRE_SPACE) must be a name such as example.signalwire.com, or with :port, not {shown(host)}"
         )
     try:
         parts = urlsplit(f"{scheme}://{rest}")
         name, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise ConfigurationError(f"host (SIGNALWIRE_SPACE) {host!r} cannot be used: {error}") from None
+        raise ConfigurationError(f"host (SIGNALWIRE_SPACE) {shown(host)} cannot be used: {shown(str(error))}") from None
     if port == 0 or not name or ".." in name:
-        raise ConfigurationError(f"host (SIGNALWIRE_SPACE) {host!r} cannot be used: no such name or port")
+        raise ConfigurationError(f"host (SIGNALWIRE_SPACE) {shown(host)} cannot be used: no such name or port")
     is_local = is_loopback(name)
     if scheme == "ws" and not is_local:
         raise ConfigurationError(
-            f"host (SIGNALWIRE_SPACE) {host!r}: ws:// would send the token in the clear; "
+            f"host (SIGNALWIRE_SPACE) {shown(host)}: ws:// would send the token in the clear; "
             "it is for this machine only, use wss://"
         )
     return f"{scheme}://{rest}", is_local
@@ -131,7 +131,7 @@ def is_loopback(name: str) -> bool:
 def _read_ca_file(path: str) -> str:
     path = os.fspath(path)
     if path and not os.access(path, os.R_OK):
-        raise ConfigurationError(f"the file {path!r} of ca_file (SIGNALWIRE_RELAY_CA_FILE) cannot be read")
+        raise ConfigurationError(f"the file {shown(path)} of ca_file (SIGNALWIRE_RELAY_CA_FILE) cannot be read")
     return path
 
 
@@ -141,8 +141,8 @@ def _read_max_active_calls(value: int | None) -> int:
         if not text:
             return DEFAULT_MAX_ACTIVE_CALLS
         if not (text.isascii() and text.isdigit() and len(text) < 10):
-            raise ConfigurationError(f"RELAY_MAX_ACTIVE_CALLS must be a whole number, not {text!r}")
+            raise ConfigurationError(f"RELAY_MAX_ACTIVE_CALLS must be a whole number, not {shown(text)}")
         value = int(text)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(f"max_active_calls (RELAY_MAX_ACTIVE_CALLS) must be 1 or more, not {value!r}")
+        raise ConfigurationError(f"max_active_calls (RELAY_MAX_ACTIVE_CALLS) must be 1 or more, not {shown(value)}")
     return value

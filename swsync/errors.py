@@ -33,6 +33,8 @@ from __future__ import annotations
 
 from typing import Any
 
+SHOWN = 60  # characters of a setting in an error
+
 __all__ = [
     "ActionFailed",
     "AuthenticationFailed",
@@ -57,6 +59,16 @@ __all__ = [
     "RequestTimeout",
     "SwsyncError",
 ]
+
+
+def shown(value: object) -> str:
+    """A setting in an error: on one line, and cut to what one reads; for swsync's own use."""
+    try:
+        text = ascii(value[:SHOWN] if isinstance(value, str) else value)
+    except ValueError:  # a number of more digits than Python writes
+        return f"a {type(value).__name__} without end"
+    is_cut = len(text) > SHOWN or (isinstance(value, str) and len(value) > SHOWN)
+    return text[:SHOWN] + " ..." if is_cut else text
 
 
 def _rebuild(cls: type[SwsyncError], args: tuple[Any, ...], state: dict[str, Any]) -> SwsyncError:

@@ -1,4 +1,4 @@
-"""Every variable that swsync reads: empty, wrong, with a line break, far too long. It works as without it, or is named."""
+"""Every variable that swsync reads: empty, wrong, with a line break, far too long. It works, or it is named."""
 
 from __future__ import annotations
 
@@ -58,7 +58,8 @@ VARIABLES: dict[str, tuple[tuple[str, ...], str, bool]] = {
 }
 WRONG = [
     "\n", "a\nb", "x\r\nHost: evil", "\x1b[31m", "a b", " ", "-1", "65536", "9" * 5000, "1-" + "9" * 5000, "\u0663",
-    "x" * 100_000, "http://a/", "wss://u:p@a", "wss://[::1", "<b>", "'; rm -rf /", "\u202eevil", "%s%n", "../..", "256.1.1.1",
+    "x" * 100_000, "http://a/", "wss://u:p@a", "wss://[::1", "<b>", "'; rm -rf /", "\u202eevil", "%s%n", "../..",
+    "256.1.1.1",
 ]  # fmt: skip
 
 
@@ -86,20 +87,22 @@ def test_a_good_value_and_none(variable: str, monkeypatch: pytest.MonkeyPatch) -
                 READERS[reader]()
 
 
-@pytest.mark.parametrize("value", WRONG, ids=[repr(value[:20]) for value in WRONG])
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: ascii(value[:8]))
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_a_wrong_value(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is refused by an error that names the variable, or it is used as it is, in one line; a secret is never shown."""
+    """It is refused by an error that names the variable, or used as it is, in one line; a secret is never shown."""
     monkeypatch.setenv(variable, value)
     for reader in VARIABLES[variable][0]:
         try:
             READERS[reader]()
         except (ConfigurationError, MediaError) as error:
-            assert variable in str(error)
-            assert str(error).isprintable()
-            assert len(str(error)) < 2000
-            if variable.endswith("TOKEN"):
-                assert value not in str(error)
+            text = str(error)
+        else:
+            continue
+        assert variable in text[:500]
+        assert text[:500].isprintable()
+        assert len(text) < 500
+        assert not variable.endswith("TOKEN") or value.isspace() or (value in text) is False
 
 
 def test_numbers_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

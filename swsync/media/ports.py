@@ -6,6 +6,7 @@ import errno
 import ipaddress
 import os
 import random
+import re
 import resource
 import socket
 import threading
@@ -13,9 +14,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from swsync.clock import REAL
-from swsync.errors import ConfigurationError, MediaError
+from swsync.errors import ConfigurationError, MediaError, shown
 
-__all__ = ["bind_host", "bind_rtcp", "bind_udp", "give_back", "had", "parse_source", "port_range"]
+__all__ = ["bind_rtcp", "bind_udp", "check_host", "give_back", "had", "hosts", "parse_source", "port_range"]
 
 DEFAULT_RANGE = (16384, 32766)
 REST = 10.0  # seconds before a port is used again: late packets of its last stream must not reach the next one
@@ -38,16 +39,39 @@ def port_range() -> tuple[int, int]:
     text = os.environ.get("SWSYNC_RTP_PORTS", "").strip()
     if not text:
         return DEFAULT_RANGE
-    low, dash, high = text.partition("-")
-    if dash and low.strip().isascii() and low.strip().isdigit() and high.strip().isascii() and high.strip().isdigit():
-        first, last = int(low), int(high)
+    if found := re.fullmatch(r"([0-9]{1,5})\s*-\s*([0-9]{1,5})", text):
+        first, last = int(found[1]), int(found[2])
         if 1024 <= first <= last <= 65535:
             return first, last
-    raise ConfigurationError(f"SWSYNC_RTP_PORTS must be LOW-HIGH with ports of 1024 to 65535, not {text!r}")
+    raise ConfigurationError(f"SWSYNC_RTP_PORTS must be LOW-HIGH with ports of 1024 to 65535, not {shown(text)}")
 
 
-def bind_host(public_host: str | None) -> str:
-    """Where to listen if nobody says: loopback, unless others are told of an address that leads here."""
+def hosts(host: str | None, public_host: str | None) -> tuple[str, str | None]:
+    """Where to listen, and what senders are told if that is something else: as given, else as the variables say.
+
+    Raises:
+        ConfigurationError: One cannot be an address.
+    """
+    public = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
+    if public is not None:
+        check_host(public, "SWSYNC_PUBLIC_HOST or public_host=")
+    host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or _bind_host(public)
+    return check_host(host, "SWSYNC_BIND_HOST or host="), public
+
+
+def check_host(host: str, what: str) -> str:
+    """An address or a name as it may stand in a URL, a message and a log; ``what`` says where it is set.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if len(host) > 255 or not host.isprintable() or any(character in " /@" for character in host):
+        raise ConfigurationError(f"{shown(host)} is no address: set {what} to an IP address or a name")
+    return host
+
+
+def _bind_host(public_host: str | None) -> str:
+    """Loopback, unless others are told of an address that leads here."""
     if not public_host or public_host.lower().rstrip(".") == "localhost":
         return "127.0.0.1"
     try:
@@ -66,11 +90,11 @@ def bind_udp(host: str, port: int = 0) -> socket.socket:
         MediaError: The address is not ours, the port is taken or none, or no port of the range is free.
     """
     if not 0 <= port <= 65535:
-        raise MediaError(f"cannot receive RTP on port {port!r}: ports are 1 to 65535, and 0 takes any free one")
+        raise MediaError(f"cannot receive RTP on port {shown(port)}: ports are 1 to 65535, and 0 takes any free one")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
-        raise MediaError(f"cannot receive RTP on {host!r}: {error}; {_WANTED}") from None
+        raise MediaError(f"cannot receive RTP on {shown(host)}: {error}; {_WANTED}") from None
     if port:
         return _bind(family, (address[0], port, *address[2:]))
     low, high = port_range()
@@ -161,6 +185,6 @@ def parse_source(source: Any) -> tuple[bytes, int, int, int]:
             raise ValueError(f"port {port}")
     except (ValueError, KeyError, IndexError, TypeError):
         raise ConfigurationError(
-            f"source must be an address, a network, (address, port) or a source_device, not {source!r}"
+            f"source must be an address, a network, (address, port) or a source_device, not {shown(source)}"
         ) from None
     return network.network_address.packed, network.version, network.prefixlen, port

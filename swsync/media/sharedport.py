@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from swsync._media import lib
 from swsync.clock import RealClock
-from swsync.errors import ConfigurationError, MediaError
+from swsync.errors import ConfigurationError, MediaError, shown
 from swsync.media import engine, pump
-from swsync.media.ports import bind_host, bind_udp, give_back
+from swsync.media.ports import bind_udp, give_back, hosts
 
 if TYPE_CHECKING:
     from swsync.media.rtpstream import RtpStream
@@ -61,10 +61,9 @@ class RtpPort:
         receivers: int = 8192,
     ) -> None:
         if not 1 <= receivers <= 65536:
-            raise ConfigurationError(f"receivers must be 1 to 65536, not {receivers!r}")
-        self.public_host = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
+            raise ConfigurationError(f"receivers must be 1 to 65536, not {shown(receivers)}")
         self.public_port = public_port
-        self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self.public_host)
+        self.host, self.public_host = hosts(host, public_host)
         self._socket = bind_udp(self.host, port)
         self._pid = os.getpid()
         self._lock = threading.Lock()

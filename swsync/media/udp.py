@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from swsync.media.dtmf import KeyReader
 from swsync.media.memoryplace import MemoryLine
 from swsync.media.payloads import Decoding, decoder_for
 from swsync.media.payloadtypes import payload_kinds
-from swsync.media.ports import bind_host, parse_source
+from swsync.media.ports import hosts, parse_source
 from swsync.media.receiver import Receiver
 from swsync.media.rtpstream import RtpStream
 from swsync.media.sharedport import MemberLine, RtpPort
@@ -103,8 +102,7 @@ class RtpReceiver(Receiver):
             byteorder, rate = sys.byteorder, decoder.rate
             track = Track(self.TRACK, "L16", rate, byteorder=byteorder, buffer=buffer, clock=clock, snap=0.0)
         self.codec, self.ptime, self.rate = name, ptime, track.rate
-        self._public_host = public_host or os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None
-        self.host = host or os.environ.get("SWSYNC_BIND_HOST", "").strip() or bind_host(self._public_host)
+        self.host, self._public_host = hosts(host, public_host)
         self._public_port = public_port
         if isinstance(port, RtpPort):
             if source is not None and not parse_source(source)[3]:

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, shown
+from swsync.media.ports import check_host
 
 __all__ = ["Address", "address", "masked"]
 
@@ -52,7 +53,7 @@ class Address:
             return self.public_url.rstrip("/") + path
         host = self.host
         if host in ANY:
-            host = environment.get("SWSYNC_PUBLIC_HOST", "").strip()
+            host = check_host(environment.get("SWSYNC_PUBLIC_HOST", "").strip(), "SWSYNC_PUBLIC_HOST")
             if not host:
                 raise ConfigurationError(
                     f"bound to {self.host or 'all addresses'}, which nobody can connect to; set SWSYNC_MEDIA_URL or "
@@ -74,7 +75,9 @@ def address(
         host = environment.get("SWSYNC_BIND_HOST", "").strip() or LOOPBACK
     if public_url is None:
         public_url = environment.get("SWSYNC_MEDIA_URL", "").strip()
-    return Address(_check_host(host), _port(port, environment), _check_url(public_url))
+    return Address(
+        check_host(host, "SWSYNC_BIND_HOST or host=").strip("[]"), _port(port, environment), _check_url(public_url)
+    )
 
 
 def masked(url: str) -> str:
@@ -82,20 +85,14 @@ def masked(url: str) -> str:
     return url.rpartition("/")[0] + "/****"
 
 
-def _check_host(host: str) -> str:
-    if any(character.isspace() or character in "/@\0" for character in host):
-        raise ConfigurationError(f"{host!r} is no address to bind; set SWSYNC_BIND_HOST or host= to an IP address")
-    return host.strip("[]")
-
-
 def _port(port: int | None, environment: Mapping[str, str]) -> int:
     if port is None:
         text = environment.get("SWSYNC_MEDIA_PORT", "").strip() or "0"
         port = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else -1
         if not 0 <= port <= 65535:
-            raise ConfigurationError(f"SWSYNC_MEDIA_PORT is a port from 0 (any free one) to 65535, not {text!r}")
+            raise ConfigurationError(f"SWSYNC_MEDIA_PORT is a port from 0 (any free one) to 65535, not {shown(text)}")
     if not 0 <= port <= 65535:
-        raise ConfigurationError(f"port= is from 0 (any free one) to 65535, not {port!r}")
+        raise ConfigurationError(f"port= is from 0 (any free one) to 65535, not {shown(port)}")
     return port
 
 
@@ -107,11 +104,15 @@ def _check_url(url: str) -> str:
         parts = urlsplit(url)
         hostname, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigurationError(f"the public media address {url!r} is wrong: {error}; {wanted}") from None
+        raise ConfigurationError(
+            f"the public media address {shown(url)} is wrong: {shown(str(error))}; {wanted}"
+        ) from None
     if parts.scheme not in ("ws", "wss") or not hostname:
-        raise ConfigurationError(f"the public media address {url!r} is no ws:// or wss:// address; {wanted}")
+        raise ConfigurationError(f"the public media address {shown(url)} is no ws:// or wss:// address; {wanted}")
     if parts.query or parts.fragment or parts.username or parts.password:
-        raise ConfigurationError(f"the public media address of {hostname} has a query, fragment or user; {wanted}")
+        raise ConfigurationError(
+            f"the public media address of {shown(hostname)} has a query, fragment or user; {wanted}"
+        )
     if not url.isascii() or any(character.isspace() or not character.isprintable() for character in url):
-        raise ConfigurationError(f"the public media address {url!r} has characters that no address has; {wanted}")
+        raise ConfigurationError(f"the public media address {shown(url)} has characters that no address has; {wanted}")
     return url

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import sys
@@ -83,14 +82,16 @@ def _receive_buffer() -> Iterator[Finding]:
 
 def _ports() -> Finding:
     from swsync.errors import ConfigurationError, MediaError
-    from swsync.media.ports import bind_host, bind_udp, port_range
+    from swsync.media.ports import bind_udp, hosts, port_range
 
     try:
         low, high = port_range()
     except ConfigurationError as error:
         return wrong("RTP ports", str(error), "set SWSYNC_RTP_PORTS to a range such as 16384-32766, or unset it")
-    host = os.environ.get("SWSYNC_BIND_HOST", "").strip()
-    host = host or bind_host(os.environ.get("SWSYNC_PUBLIC_HOST", "").strip() or None)
+    try:
+        host, _ = hosts(None, None)
+    except ConfigurationError as error:
+        return wrong("RTP ports", str(error), "set SWSYNC_BIND_HOST and SWSYNC_PUBLIC_HOST to addresses, or unset them")
     free, reason = 0, ""
     ports = range(low + low % 2, high + 1, 2)
     for port in ports:
