@@ -26,6 +26,7 @@ DONE, EXPLAINED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 # Each has a module in swsync.commands with ``add(parser)``, which declares its arguments, and says what runs it.
 COMMANDS = {
     "demo": "Dial a simulated person, play to her, record both sides.",
+    "stream": "Receive one media stream, and print what arrives.",
     "relay": "Run a local RELAY server with simulated people.",
     "tap": "Take the audio of one call, into files or live into a pipe.",
     "listen": "Answer every inbound call and record it, after a notice.",

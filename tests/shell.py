@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +18,7 @@ from swsync.localrelay import LocalRelay
 COMMAND = [sys.executable, "-m", "swsync"]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALWIRE_", "SWSYNC_"))}
 TO, FROM = "+12025550100", "+12025550199"
-PATIENCE = 60  # seconds after which a process that should have ended is a failure
+PATIENCE = 45  # seconds after which a process that should have ended is a failure
 
 
 def variables(relay: LocalRelay) -> dict[str, str]:
@@ -50,9 +51,13 @@ def started(
     known = variables(relay) if relay is not None else {}
     files: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen([*COMMAND, *map(str, words)], env={**environment, **known}, **{**files, **options})
+    watchdog = threading.Timer(PATIENCE, process.kill)  # whoever reads what it prints would wait for ever
+    watchdog.start()
     try:
         yield process
     finally:
+        watchdog.cancel()
+        watchdog.join()
         if process.poll() is None:
             process.kill()
         process.communicate()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import swsync
 from swsync.commands.arguments import complete, positive
 from swsync.commands.output import Output
-from swsync.commands.recording import directory
+from swsync.commands.targets import directory
 from swsync.errors import ConfigurationError
 from swsync.picture import draw_waveforms
 

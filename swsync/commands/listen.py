@@ -16,7 +16,8 @@ from swsync.commands.arguments import complete, positive, whole
 from swsync.commands.dialing import spoken
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
-from swsync.commands.recording import add_ways, directory
+from swsync.commands.recording import add_ways
+from swsync.commands.targets import directory
 from swsync.errors import CallEnded, CallGone, SwsyncError
 
 if TYPE_CHECKING:

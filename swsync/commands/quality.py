@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from swsync.commands.output import Output
 
 if TYPE_CHECKING:
     from swsync.media.quality import Quality
 
-__all__ = ["brief", "tell"]
+__all__ = ["brief", "fields", "tell"]
 
 COLUMNS = ("side", "seconds", "packets", "lost", "late", "jitter ms", "level dB", "MOS")
 
@@ -19,26 +19,30 @@ def _level(value: float) -> str:
     return f"{value:.0f}" if value > -200 else "silent"
 
 
-def tell(quality: Mapping[str, Quality], output: Output, **fields: object) -> None:
-    """Print one line for each side; ``fields`` are added to its JSON."""
-    output.say("  ".join(f"{text:>9}" for text in COLUMNS))
+def tell(quality: Mapping[str, Quality], output: Output) -> None:
+    """Print one line for each side."""
+    if quality:
+        output.say("  ".join(f"{text:>9}" for text in COLUMNS))
     for side, q in quality.items():
         mos = q.tap_leg_mos
         row = (side, f"{q.seconds:.2f}", q.packets, q.packets_lost, q.late, f"{q.jitter_ms:.1f}",
                _level(q.rms_dbov), "-" if mos is None else f"{mos:.2f}")  # fmt: skip
         output.say("  ".join(f"{value!s:>9}" for value in row))
-        output.event(
-            "quality",
-            side=side,
-            seconds=q.seconds,
-            packets=q.packets,
-            lost=q.packets_lost,
-            late=q.late,
-            jitter_ms=round(q.jitter_ms, 3),
-            rms_dbov=round(q.rms_dbov, 1),
-            mos=None if mos is None else round(mos, 2),
-            **fields,
-        )
+        output.event("quality", side=side, **fields(q))
+
+
+def fields(q: Quality) -> dict[str, Any]:
+    """The same for programs; a level is null where there is digital silence."""
+    mos = q.tap_leg_mos
+    return {
+        "seconds": q.seconds,
+        "packets": q.packets,
+        "lost": q.packets_lost,
+        "late": q.late,
+        "jitter_ms": round(q.jitter_ms, 3),
+        "rms_dbov": round(q.rms_dbov, 1),
+        "mos": None if mos is None else round(mos, 2),
+    }
 
 
 def brief(quality: Mapping[str, Quality]) -> str:

@@ -12,12 +12,12 @@ from swsync.commands.arguments import complete, positive
 from swsync.commands.dialing import add_dialing, dialed, introduce
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
-from swsync.commands.recording import Pipe, Taken, add_ways, record
-from swsync.errors import ConfigurationError, MediaError
+from swsync.commands.recording import Taken, add_ways, record
+from swsync.commands.targets import Targets, add_targets
+from swsync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from swsync.call import Call
-    from swsync.media.sinks import FileSink
 
 __all__ = ["add"]
 
@@ -44,13 +44,7 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("to", nargs="?", metavar="NUMBER", help="number to call, such as +12025550100")
     command.add_argument("--inbound", metavar="CONTEXT", help="wait for a call to this context instead")
     add_dialing(command)
-    command.add_argument(
-        "--out", action="append", metavar="FILE",
-        help="a WAV, or what its suffix says; - is stdout; may be given again (default: call.wav)",
-    )  # fmt: skip
-    command.add_argument(
-        "--format", choices=("raw", "wav"), default="raw", help="of stdout; raw is int16, little-endian (default: raw)"
-    )
+    add_targets(command, "call.wav")
     command.add_argument("--side", choices=("both", "said", "heard"), default="both", help="(default: both)")
     add_ways(command)
     command.add_argument("--say", metavar="TEXT", help="say this first")
@@ -69,51 +63,37 @@ def _check(arguments: argparse.Namespace) -> None:
         arguments.refuse("--from NUMBER is missing: the number that the call comes from")
     if arguments.connect and not arguments.from_number:
         arguments.refuse("--connect needs --from NUMBER, the number that the second call comes from")
-    if arguments.json and "-" in (arguments.out or ()):
-        arguments.refuse("--out - gives stdout to the audio: leave --json out")
 
 
 def run(arguments: argparse.Namespace, output: Output) -> None:
     """Take one call."""
-    from swsync.media import FileSink
-
     _check(arguments)
-    files = arguments.out or ["call.wav"]
-    pipe = None
-    if "-" in files:
-        output.leave_stdout()
-        pipe = Pipe()
-    files = [file for file in files if file != "-"]
-    live = FileSink(pipe, container=arguments.format) if pipe else None
+    targets = Targets(arguments, output, default="call.wav")
     contexts = [arguments.inbound] if arguments.inbound else []
     taken: Taken | None = None
     call: Call | None = None
-    interrupt: KeyboardInterrupt | None = None
-    try:
-        with gentle(output), swsync.RelayClient(contexts=contexts) as client, _call(client, arguments, output) as call:
-            introduce(call, output)
-            with _recorded(call, files, live, arguments) as taken:
-                output.event("recording", files=files, via=arguments.via, side=arguments.side)
-                _act(call, arguments)
-                _follow(call, taken, pipe, arguments.duration, output)
-    except KeyboardInterrupt as error:
-        interrupt = error
-    except MediaError:
-        if pipe is None or not pipe.is_broken:
-            raise
-    if call is not None and taken is not None:
-        _tell(call, taken, files, live, output)
-    if interrupt is not None:
-        raise interrupt
-    if pipe is not None and pipe.is_broken:
-        raise BrokenPipeError
+
+    def tell() -> None:
+        if call is not None and taken is not None:
+            _tell(call, taken, targets.files, output)
+
+    with (
+        targets.concluded(tell),
+        gentle(output),
+        swsync.RelayClient(contexts=contexts) as client,
+        _call(client, arguments, output) as answered,
+    ):
+        call = answered
+        introduce(call, output)
+        with record(call, targets, side=arguments.side, via=arguments.via, codec=arguments.codec) as taken:
+            output.event("recording", files=targets.files, via=arguments.via, side=arguments.side)
+            _act(call, arguments)
+            _follow(call, taken, targets, arguments.duration, output)
 
 
-def _tell(call: Call, taken: Taken, files: list[str], live: FileSink | None, output: Output) -> None:
+def _tell(call: Call, taken: Taken, files: list[str], output: Output) -> None:
     """What was received, and where it is."""
     reason = call.end_reason or "hangup"
-    if live is not None and live.dropped:
-        output.say(f"{live.dropped / live.rate:.1f} s were lost: whoever reads the pipe was too slow.")
     quality.tell(taken.quality, output)
     output.say(f"The call is over ({shown(reason)}). {taken.duration:.1f} s{' in ' if files else ''}{', '.join(files)}")
     output.event("done", call_id=call.call_id, files=files, duration=round(taken.duration, 3), end_reason=reason)
@@ -135,10 +115,6 @@ def _call(client: Any, arguments: argparse.Namespace, output: Output) -> Call:
     return call
 
 
-def _recorded(call: Call, files: list[str], live: FileSink | None, arguments: argparse.Namespace) -> Any:
-    return record(call, files, live, side=arguments.side, via=arguments.via, codec=arguments.codec)
-
-
 def _act(call: Call, arguments: argparse.Namespace) -> None:
     """What is done on the call once it is heard."""
     said = call.play_tts(arguments.say) if arguments.say else None
@@ -149,9 +125,9 @@ def _act(call: Call, arguments: argparse.Namespace) -> None:
         call.connect_phone(arguments.connect, arguments.from_number, timeout=timeout).wait_connected(timeout + 15)
 
 
-def _follow(call: Call, taken: Taken, pipe: Pipe | None, limit: float | None, output: Output) -> None:
+def _follow(call: Call, taken: Taken, targets: Targets, limit: float | None, output: Output) -> None:
     """Wait until there is a reason to hang up, and show how far it is."""
-    while not (pipe is not None and pipe.is_broken) and (limit is None or taken.duration < limit):
+    while not targets.is_unread and (limit is None or taken.duration < limit):
         output.status(f"{taken.duration:7.1f} s   {quality.brief(taken.quality)}")
         with suppress(TimeoutError):
             call.wait_for_ended(LOOK)
