@@ -1,22 +1,20 @@
 """The I/O thread of one client: it connects, serves the link as long as there is one, and begins again.
 
 Everything that arrives is handled on this thread (``swsync.link``), which runs no user code. Requests are sent by the
-threads that make them.
+threads that make them (``swsync.requesting``).
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import logging
-import os
 import random
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from swsync.clock import Clock, Condition, Thread
+from swsync.clock import Clock
 from swsync.dispatcher import Dispatcher
 from swsync.errors import (
     AuthenticationFailed,
@@ -27,8 +25,8 @@ from swsync.errors import (
     RelayError,
 )
 from swsync.link import CONNECT_TIMEOUT, Link
-from swsync.pending import PendingRequests, Request
 from swsync.protocol import Session
+from swsync.requesting import Requesting
 from swsync.timers import Timer, Timers
 from swsync.transport import Transport
 
@@ -44,7 +42,7 @@ HURRY = 0.2  # seconds between attempts while the client is closing
 _numbers = itertools.count(1)
 
 
-class Connection:
+class Connection(Requesting):
     """The link of one client, for as long as the client lives.
 
     Args:
@@ -75,9 +73,7 @@ class Connection:
         call_grace: float = 60.0,
     ) -> None:
         self.name = f"swsync-io-{next(_numbers)}"
-        self.clock = clock
-        self.session = session
-        self.pending = PendingRequests(clock)
+        super().__init__(session, clock, request_timeout, call_grace)
         self._timers = Timers(clock)
         self.counters = {"connects": 0, "protocol_errors": 0, "duplicates": 0, "late_replies": 0}  # the I/O thread's
         self._open_transport = open_transport
@@ -86,10 +82,6 @@ class Connection:
         self._on_link = on_link
         self._on_over = on_over
         self._callbacks = callbacks
-        self._request_timeout = request_timeout
-        self._call_grace = call_grace
-        self._pid = os.getpid()
-        self._thread: Thread | None = None  # guarded by _changed
         # Guarded by _changed, which is notified when any of it changes. The flags are also read without it, where a
         # late look does no harm.
         self._changed = clock.condition()
@@ -124,14 +116,6 @@ class Connection:
     @property
     def is_over(self) -> bool:
         return self._is_over
-
-    def check_process(self) -> None:
-        """Raise ``ConnectionClosed`` in a forked child: it shares the socket, and reading it would rob the parent."""
-        if os.getpid() != self._pid:
-            raise ConnectionClosed(
-                f"this client was made in process {self._pid} and cannot be used after a fork (this is process "
-                f"{os.getpid()}); make a new RelayClient in the child"
-            )
 
     def start(self) -> None:
         """Begin to connect, once."""
@@ -175,67 +159,6 @@ class Connection:
         error = type(self._failure)(*self._failure.args)
         error.__cause__ = self._failure.__cause__
         return error
-
-    def request(
-        self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
-    ) -> dict[str, Any]:
-        """Send a request and wait for its result.
-
-        Raises:
-            RelayError: What the server said; ``RequestTimeout`` or ``OutcomeUnknown`` if it said nothing.
-            ConnectionClosed: There is no link and will be none.
-        """
-        if self._thread is not None and threading.get_ident() == self._thread.ident:
-            raise RuntimeError(f"{method}: a blocking request from the I/O thread would wait for itself")
-        request = self.begin(method, params, idempotent=idempotent)
-        try:
-            request.wait(self._request_timeout if timeout is None else timeout)
-        except BaseException:
-            self.give_up(request)
-            raise
-        failure = self.give_up(request)
-        if failure is not None:
-            raise failure
-        return request.result()
-
-    def begin(
-        self, method: str, params: dict[str, Any], *, idempotent: bool = False, changed: Condition | None = None
-    ) -> Request:
-        """Send a request and return at once; ``give_up`` ends the wait for it."""
-        self.check_process()
-        request = Request(self.clock, method, self.session.request(method, params), idempotent, changed)
-        self._send(self.pending.add(request), request.text)
-        return request
-
-    def give_up(self, request: Request) -> Exception | None:
-        """Wait no longer; returns what to raise, or None if it has its reply."""
-        if request.is_settled:
-            return request.failure
-        return self.pending.give_up(request, self.clock.now() + self._call_grace)
-
-    def post(self, method: str, params: dict[str, Any]) -> Request:
-        """Send an idempotent request whose reply nobody needs to wait for, now or after the next resume."""
-        self.check_process()  # what a child writes ends its parent's TLS session
-        request = Request(self.clock, method, self.session.request(method, params), idempotent=True)
-        with contextlib.suppress(ConnectionClosed, RelayError):
-            self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request.text)
-        return request
-
-    def repeat(self, request: Request) -> None:
-        """Send an idempotent request again that has no reply, if there is a link now."""
-        self._send(self.pending.write_again(request), request.text)
-
-    def owed(self, method: str) -> dict[str, Request]:
-        """What is still to be answered of a method that concerns calls, and nobody waits for, by the id of the call."""
-        return {json.loads(r.text)["params"].get("call_id", r.id): r for r in self.pending.owed(method)}
-
-    @staticmethod
-    def _send(transport: Transport | None, text: str) -> None:
-        if transport is not None:
-            try:
-                transport.send(text)
-            except ConnectionLost:
-                pass  # the I/O thread will find that out, and decides about every request at once
 
     def call_later(self, delay: float, function: Callable[..., Any], *args: Any) -> Timer:
         """Call a quick function on the I/O thread after so many seconds."""

@@ -38,6 +38,7 @@ LAYERS = {
     "swsync.waiting": 4,
     "swsync.connection": 3,
     "swsync.link": 3,
+    "swsync.requesting": 3,
     "swsync.timers": 3,
     "swsync.pending": 3,
     "swsync.dispatcher": 3,

@@ -1,0 +1,106 @@
+"""Requests over a connection, from any thread: sent by the thread that makes them, answered by the I/O thread."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from typing import Any
+
+from swsync.clock import Clock, Condition, Thread
+from swsync.errors import ConnectionClosed, ConnectionLost, RelayError
+from swsync.pending import PendingRequests, Request
+from swsync.protocol import Session
+from swsync.transport import Transport
+
+__all__ = ["Requesting"]
+
+
+class Requesting:
+    """The methods of a connection that send.
+
+    Args:
+        session: Makes their text.
+        clock: Whose time they wait in.
+        request_timeout: Seconds that a request waits unless told otherwise.
+        call_grace: Seconds for which what nobody waits for may still be answered.
+    """
+
+    def __init__(self, session: Session, clock: Clock, request_timeout: float, call_grace: float) -> None:
+        self.clock = clock
+        self.session = session
+        self.pending = PendingRequests(clock)
+        self._request_timeout = request_timeout
+        self._call_grace = call_grace
+        self._pid = os.getpid()
+        self._thread: Thread | None = None  # the I/O thread, once it was started
+
+    def check_process(self) -> None:
+        """Raise ``ConnectionClosed`` in a forked child: it shares the socket, and reading it would rob the parent."""
+        if os.getpid() != self._pid:
+            raise ConnectionClosed(
+                f"this client was made in process {self._pid} and cannot be used after a fork (this is process "
+                f"{os.getpid()}); make a new RelayClient in the child"
+            )
+
+    def request(
+        self, method: str, params: dict[str, Any], *, timeout: float | None = None, idempotent: bool = False
+    ) -> dict[str, Any]:
+        """Send a request and wait for its result.
+
+        Raises:
+            RelayError: What the server said; ``RequestTimeout`` or ``OutcomeUnknown`` if it said nothing.
+            ConnectionClosed: There is no link and will be none.
+        """
+        if self._thread is not None and threading.get_ident() == self._thread.ident:
+            raise RuntimeError(f"{method}: a blocking request from the I/O thread would wait for itself")
+        request = self.begin(method, params, idempotent=idempotent)
+        try:
+            request.wait(self._request_timeout if timeout is None else timeout)
+        except BaseException:
+            self.give_up(request)
+            raise
+        failure = self.give_up(request)
+        if failure is not None:
+            raise failure
+        return request.result()
+
+    def begin(
+        self, method: str, params: dict[str, Any], *, idempotent: bool = False, changed: Condition | None = None
+    ) -> Request:
+        """Send a request and return at once; ``give_up`` ends the wait for it."""
+        self.check_process()
+        request = Request(self.clock, method, self.session.request(method, params), idempotent, changed)
+        self._send(self.pending.add(request), request.text)
+        return request
+
+    def give_up(self, request: Request) -> Exception | None:
+        """Wait no longer; returns what to raise, or None if it has its reply."""
+        if request.is_settled:
+            return request.failure
+        return self.pending.give_up(request, self.clock.now() + self._call_grace)
+
+    def post(self, method: str, params: dict[str, Any]) -> Request:
+        """Send an idempotent request whose reply nobody needs to wait for, now or after the next resume."""
+        self.check_process()  # what a child writes ends its parent's TLS session
+        request = Request(self.clock, method, self.session.request(method, params), idempotent=True)
+        with contextlib.suppress(ConnectionClosed, RelayError):
+            self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request.text)
+        return request
+
+    def repeat(self, request: Request) -> None:
+        """Send an idempotent request again that has no reply, if there is a link now."""
+        self._send(self.pending.write_again(request), request.text)
+
+    def owed(self, method: str) -> dict[str, Request]:
+        """What is still to be answered of a method that concerns calls, and nobody waits for, by the id of the call."""
+        return {json.loads(r.text)["params"].get("call_id", r.id): r for r in self.pending.owed(method)}
+
+    @staticmethod
+    def _send(transport: Transport | None, text: str) -> None:
+        if transport is not None:
+            try:
+                transport.send(text)
+            except ConnectionLost:
+                pass  # the I/O thread will find that out, and decides about every request at once
