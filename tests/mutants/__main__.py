@@ -14,9 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.mutants.guarantees import MUTANTS, Mutant
+from tests.mutants.batch import BATCH
+from tests.mutants.faults import FAULTS
+from tests.mutants.guarantees import GUARANTEES, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
+MUTANTS = [*GUARANTEES, *FAULTS, *BATCH]
 LIMIT = 300  # seconds for the tests of one mutant; to hang is to be noticed
 GREEN, RED = 0, 1  # pytest's exit codes; any other one says that no test has run
 
@@ -50,7 +53,7 @@ def build(directory: Path) -> None:
     subprocess.run(command, cwd=directory, env=quiet, check=True, stdout=subprocess.DEVNULL)
 
 
-def run_tests(directory: Path, tests: tuple[str, ...]) -> tuple[int | None, str]:
+def run_tests(directory: Path, tests: tuple[str, ...], limit: float = LIMIT) -> tuple[int | None, str]:
     """Run test modules up to the first failure; pytest's exit code, None if they hung, and its last line."""
     # No byte code: a mutant may be of the same size, in the same second, as what was compiled.
     environment = {**os.environ, "PYTHONPATH": str(directory), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -63,7 +66,7 @@ def run_tests(directory: Path, tests: tuple[str, ...]) -> tuple[int | None, str]
                 cwd=directory,
                 env=environment,
                 check=False,
-                timeout=LIMIT,
+                timeout=limit,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             ).returncode
@@ -101,18 +104,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", help="only the mutants with one of these in their names")
     parser.add_argument("--no-baseline", action="store_true", help="do not run the tests on the unbroken code first")
+    parser.add_argument("--check", action="store_true", help="only see whether the text of every edit is still there")
     arguments = parser.parse_args()
     chosen = [m for m in MUTANTS if not arguments.words or any(word in m.name for word in arguments.words)]
     wrong = check(MUTANTS)
     if wrong or not chosen:
         print("\n".join(wrong or ["no mutant has such a name"]), file=sys.stderr)
         return 1
+    if arguments.check:
+        print(f"{len(MUTANTS)} mutants, all of their texts are there")
+        return 0
     survivors = 0
     with tempfile.TemporaryDirectory(prefix="swsync-mutants-") as name:
         directory = Path(name)
         copy_to(directory)
         if not arguments.no_baseline:
-            code, said = run_tests(directory, tuple(sorted({test for m in chosen for test in m.tests})))
+            code, said = run_tests(directory, tuple(sorted({test for m in chosen for test in m.tests})), 6 * LIMIT)
             if code != GREEN:
                 print(f"the tests fail without any mutant: {said}", file=sys.stderr)
                 return 1

@@ -22,45 +22,27 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-def _mutant(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+def mutant(name: str, file: str, old: str, new: str, *tests: str) -> Mutant:
+    """One edit."""
     return Mutant(name, file, ((old, new),), tests)
 
 
 _CONTROL = [
-    _mutant(
+    mutant(
         "an event that comes twice is acted on twice",
         "swsync/protocol.py",
         "if number is not None and self._is_duplicate(number):",
         "if False:",
         "test_protocol.py",
     ),
-    _mutant(
+    mutant(
         "an inbound call that is offered twice is handled twice",
         "swsync/inbound.py",
         "if self._router.knows(call_id):",
         "if False:",
         "test_client.py",
     ),
-    Mutant(
-        "an event is acknowledged after it was handled",
-        "swsync/connection.py",
-        (
-            (
-                "        if frame.answer:\n"
-                "            # Acknowledged on receipt, in one write with those of the whole burst.\n"
-                '            getattr(transport, "send_later", transport.send)(frame.answer)\n',
-                "",
-            ),
-            (
-                '            self.counters["duplicates"] += 1\n',
-                '            self.counters["duplicates"] += 1\n'
-                "        if frame.answer:\n"
-                '            getattr(transport, "send_later", transport.send)(frame.answer)\n',
-            ),
-        ),
-        ("test_connection.py", "test_client.py"),
-    ),
-    _mutant(
+    mutant(
         "a request waits on after close()",
         "swsync/pending.py",
         "                request.settle(None, why())",
@@ -68,70 +50,70 @@ _CONTROL = [
         "test_connection.py",
         "test_client.py",
     ),
-    _mutant(
+    mutant(
         "a wait of a call goes on when its session is lost",
         "swsync/routing.py",
         "            call._abandon(lambda: CallEnded(reason))",
         "            pass",
         "test_client.py",
     ),
-    _mutant(
+    mutant(
         "a dial goes on when its session is lost",
         "swsync/routing.py",
         "        for dial in dials:\n            dial.lose()\n",
         "",
         "test_dialing.py",
     ),
-    _mutant(
+    mutant(
         "an action that ends with its call gets no finished event",
         "swsync/calling/_action.py",
         "if failure is None and self._ends_with_call:",
         "if False:",
         "calling/test_tap.py",
     ),
-    _mutant(
+    mutant(
         "a hangup that finds no call raises",
         "swsync/call.py",
         "        except CallGone:\n            # It has ended;",
         "        except ZeroDivisionError:\n            # It has ended;",
         "test_call.py",
     ),
-    _mutant(
+    mutant(
         "a leg that shows itself after its dial timed out is left on",
         "swsync/dialing.py",
         "        if abandoned:\n            self._end(leg)\n        elif",
         "        if abandoned:\n            pass\n        elif",
         "test_dialing.py",
     ),
-    _mutant(
+    mutant(
         "the legs that ring when a dial times out are left on",
         "swsync/dialing.py",
         "            legs = list(self._legs.values())\n        for leg in legs:\n            self._end(leg)\n",
         "",
         "test_dialing.py",
     ),
-    _mutant(
+    mutant(
         "a verb that may have acted is sent again after a lost link",
         "swsync/pending.py",
         "        self.idempotent = idempotent\n",
         "        self.idempotent = True\n",
         "test_connection.py",
     ),
-    _mutant(
+    mutant(
         "clients that lost their link come back in step",
         "swsync/connection.py",
         "random.uniform(SHORTEST_DELAY, delay)",
         "delay",
         "test_connection.py",
     ),
-    _mutant(
+    mutant(
         "a listener that raises stops the others",
         "swsync/dispatcher.py",
         '            except Exception:\n                self.counters["failed"]',
         '            except ZeroDivisionError:\n                self.counters["failed"]',
         "test_dispatcher.py",
     ),
-    _mutant(
+    mutant(
         "a listener runs on the I/O thread",
         "swsync/calling/_base.py",
         "self.session.callbacks.submit(self.call_id, function, *args)",
@@ -142,14 +124,14 @@ _CONTROL = [
 ]
 
 _SECURITY = [
-    _mutant(
+    mutant(
         "any certificate is taken",
         "swsync/transport.py",
         "        context = ssl.create_default_context()\n        if self._ca_file",
         "        context = ssl._create_unverified_context()\n        if self._ca_file",
         "test_transport.py",
     ),
-    _mutant(
+    mutant(
         "the name in a certificate is not compared",
         "swsync/transport.py",
         "        context = ssl.create_default_context()\n        if self._ca_file",
@@ -158,35 +140,35 @@ _SECURITY = [
         "        if self._ca_file",
         "test_transport.py",
     ),
-    _mutant(
+    mutant(
         "a token goes in the clear to another machine",
         "swsync/configuration.py",
         'if scheme == "ws" and not is_local:',
         "if False:",
         "test_configuration.py",
     ),
-    _mutant(
+    mutant(
         "a token shows in the repr of the settings",
         "swsync/configuration.py",
         "Settings(project={self.project!r}, ",
         "Settings(project={self.project!r}, token={self.token!r}, ",
         "test_configuration.py",
     ),
-    _mutant(
+    mutant(
         "a bearer token shows in the journal",
         "swsync/localrelay/journal.py",
         "        if key in SECRETS and value:",
         "        if False:",
         "localrelay/test_session.py",
     ),
-    _mutant(
+    mutant(
         "the secret path of a tap shows in the journal",
         "swsync/localrelay/journal.py",
         'if value.startswith(("ws://", "wss://")):',
         "if False:",
         "localrelay/test_session.py",
     ),
-    _mutant(
+    mutant(
         "the secret path of a receiver shows in its repr",
         "swsync/media/wsreceiver.py",
         "{masked(self._url)}",
@@ -194,126 +176,126 @@ _SECURITY = [
         "media/test_wstap.py",
         "media/test_wsstream.py",
     ),
-    _mutant(
+    mutant(
         "a token is compared in a time that tells how much of it is right",
         "swsync/media/wsstream.py",
         'hmac.compare_digest(token.strip().encode("utf-8", "replace"), self._token.encode())',
         "token.strip() == self._token",
         "media/test_wsstream.py",
     ),
-    _mutant(
+    mutant(
         "a wrong token is taken",
         "swsync/media/wsstream.py",
         'if not is_right or scheme.lower() != "bearer":',
         'if scheme.lower() != "bearer":',
         "media/test_wsstream.py",
     ),
-    _mutant(
+    mutant(
         "a token is good for two sockets",
         "swsync/media/wsstream.py",
         "        self._is_token_used = True\n",
         "",
         "media/test_wsstream.py",
     ),
-    _mutant(
+    mutant(
         "base64 with spare bits that are not zero is taken",
         "csrc/base64.c",
         "return (b & 15) == 0;",
         "return 1;",
         "media/test_wsplain.py",
     ),
-    _mutant(
+    mutant(
         "a frame that C leaves to others is not as it came",
         "csrc/wsmedia.c",
         "    if (!taken)\n        apply_mask(payload, octets, mask);",
         "    if (0)\n        apply_mask(payload, octets, mask);",
         "media/test_wsplain.py",
     ),
-    _mutant(
+    mutant(
         "clear() leaves what was queued",
         "swsync/media/streamsending.py",
         "        self._queue.clear()\n",
         "",
         "localrelay/test_two_way_streams.py",
     ),
-    _mutant(
+    mutant(
         "a tap is open to whoever does not know its path",
         "swsync/media/wsendpoint.py",
         "attachment = listener.routes.get(path_key(request_path(request))) if listener is not None else None",
         "attachment = next(iter(listener.routes.values()), None) if listener is not None else None",
         "media/test_wsendpoint.py",
     ),
-    _mutant(
+    mutant(
         "a peer may take any time over its handshake",
         "swsync/media/wsconnection.py",
         "self.deadline = host.now() + HANDSHAKE_TIME",
         'self.deadline = float("inf")',
         "media/test_wsendpoint.py",
     ),
-    _mutant(
+    mutant(
         "RTP from another machine is taken",
         "csrc/rtpsource.c",
         " && (!rx->has_current || rx->roaming || sw_same_host(from, &rx->from));",
         ";",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "RTP from elsewhere than the source that was named is taken",
         "csrc/rtpsource.c",
         "return passes_filter(rx, from, any_port) && (",
         "return (",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a stranger takes over a stream that goes on",
         "csrc/rtpsource.c",
         "#define SILENT (SW_RX_NANO / 20)",
         "#define SILENT (-SW_RX_NANO)",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a goodbye of another stream ends this one",
         "csrc/rtcp.c",
         "        if (p->sources[i] == rx->ssrc) {",
         "        if (1) {",
         "media/test_rtcp.py",
     ),
-    _mutant(
+    mutant(
         "a goodbye ends a stream that goes on",
         "csrc/rtprx.c",
         "    if (rx->left_at && arrival - rx->left_at > STRAGGLERS)\n        rx->left_at = 0;\n",
         "",
         "media/test_rtcp.py",
     ),
-    _mutant(
+    mutant(
         "the length of an RTCP packet is not looked at",
         "csrc/rtcp.c",
         "if (length < least(packet->payload_type, packet->count))",
         "if (0)",
         "media/test_rtcp.py",
     ),
-    _mutant(
+    mutant(
         "a tap to an address that cannot be reached is asked for",
         "swsync/calling/media_address.py",
         '    if is_local_host:\n        return\n    params = device.get("params")',
         '    if is_local_host or True:\n        return\n    params = device.get("params")',
         "calling/test_tap.py",
     ),
-    _mutant(
+    mutant(
         "a stream to this machine is asked for",
         "swsync/calling/media_address.py",
         '    _check_not_loopback(parts.hostname or "", "stream", "SWSYNC_MEDIA_URL")',
         "    pass",
         "calling/test_stream.py",
     ),
-    _mutant(
+    mutant(
         "a line break forges a SIP header",
         "swsync/devices.py",
         'for mark in "\\r\\n\\0"',
         'for mark in "\\0"',
         "test_devices.py",
     ),
-    _mutant(
+    mutant(
         "a carriage return forges a SIP header",
         "swsync/devices.py",
         'for mark in "\\r\\n\\0"',
@@ -323,7 +305,7 @@ _SECURITY = [
 ]
 
 _MEDIA = [
-    _mutant(
+    mutant(
         "a new SSRC goes on with the old one's clock",
         "csrc/jitter.c",
         " || order == SW_ORDER_RESTART) {",
@@ -331,14 +313,14 @@ _MEDIA = [
         "media/test_track.py",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a new SSRC goes on with the old one's sequence numbers",
         "csrc/rtpsource.c",
         "order[i]->arrival, i == 0);",
         "order[i]->arrival, 0);",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a timestamp from the far future makes hours of silence",
         "csrc/jitter.c",
         "ahead > sw_track_samples(t, since_last(t, arrival)) + t->rate || ",
@@ -346,56 +328,56 @@ _MEDIA = [
         "media/test_track.py",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "sequence numbers do not wrap",
         "csrc/rtprx.c",
         "restart ? 0 : (int16_t)(uint16_t)(seq - (uint16_t)rx->highest)",
         "restart ? 0 : seq - (uint16_t)rx->highest",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "timestamps do not wrap",
         "csrc/rx.h",
         "return rx->ext_ts + (int32_t)(timestamp - (uint32_t)rx->ext_ts);",
         "return (int64_t)timestamp;",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a packet that is too late is placed",
         "csrc/jitter.c",
         "if (position < head - t->window || position + n > head) {",
         "if (position + n > head) {",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a duplicate counts as received",
         "csrc/rtprx.c",
         "order < 0 ? SW_RX_DUPLICATE : SW_RX_UNIQUE",
         "SW_RX_UNIQUE",
         "media/test_udp.py",
     ),
-    _mutant(
+    mutant(
         "a duplicate of the timeline counts as reordered",
         "csrc/jitter.c",
         "if (position >= start && sw_ring_run(&t->ring, position, position + n, &kind) == n && kind == 0) {",
         "if (0) {",
         "media/test_track.py",
     ),
-    _mutant(
+    mutant(
         "a live reader takes what has not come yet for lost",
         "csrc/playout.c",
         "    if (head < end) {",
         "    if (head < p->reader.position) {",
         "media/test_playout.py",
     ),
-    _mutant(
+    mutant(
         "a live reader does not wait for late packets",
         "csrc/playout.c",
         "at = sent(t, end) + sw_track_nano(t, p->delay);",
         "at = sent(t, end);",
         "media/test_playout.py",
     ),
-    _mutant(
+    mutant(
         "the playout delay leaves its limits",
         "csrc/playout.c",
         "target < p->least ? p->least : target > p->most ? p->most : target",
@@ -411,21 +393,21 @@ _MEDIA = [
         ),
         ("media/test_playout.py",),
     ),
-    _mutant(
+    mutant(
         "what came too late for a live reader counts as lost",
         "csrc/playout.c",
         "there += kind == 0 ? n : 0;",
         "there += 0;",
         "media/test_playout.py",
     ),
-    _mutant(
+    mutant(
         "concealment begins with a click",
         "csrc/plc.c",
         "plc->fade[i] = seam + (float)end[i - plc->pitch];",
         "plc->fade[i] = (float)end[i - plc->pitch];",
         "media/test_plc.py",
     ),
-    _mutant(
+    mutant(
         "concealment never ends",
         "csrc/plc.c",
         "return steps <= 1 ? 1 : steps < FADED ? 1 - 0.2f * (steps - 1) : 0;",
@@ -444,98 +426,98 @@ _MEDIA = [
         ),
         ("media/test_wav.py",),
     ),
-    _mutant(
+    mutant(
         "a recording that could not go on keeps the name .part",
         "swsync/media/capture.py",
         "with contextlib.suppress(MediaError):  # the log has it\n            self._name_file()",
         "pass",
         "media/test_capture.py",
     ),
-    _mutant(
+    mutant(
         "a recording whose last samples could not be written keeps the name .part",
         "swsync/media/capture.py",
         "            self._drain(is_final=True)\n        finally:\n            self._name_file()",
         "            self._drain(is_final=True)\n            self._name_file()\n        finally:\n            pass",
         "media/test_capture.py",
     ),
-    _mutant(
+    mutant(
         "the second side is shifted the wrong way",
         "swsync/media/alignment.py",
         "moved = (self.theirs.time - self.ours.time)",
         "moved = (self.ours.time - self.theirs.time)",
         "media/test_capture.py",
     ),
-    _mutant(
+    mutant(
         "reports of two wall clocks are compared",
         "swsync/media/alignment.py",
         "APART = 0.25",
         "APART = 1e9",
         "media/test_alignment.py",
     ),
-    _mutant(
+    mutant(
         "drift is corrected the wrong way",
         "swsync/media/side.py",
         "self._moves = self.first + frame, self.first + samples",
         "self._moves = self.first + frame, self.first - samples",
         "media/test_drift.py",
     ),
-    _mutant(
+    mutant(
         "drift is corrected in the middle of speech",
         "swsync/media/drift.py",
         "if max(part) <= SILENT and min(part) >= -SILENT else 0",
         "if len(part) else 0",
         "media/test_drift.py",
     ),
-    _mutant(
+    mutant(
         "what was said in a pause is kept if it comes after it",
         "csrc/track.h",
         "position < sw_track_load(&t->mute_to) ||",
         "",
         "media/test_capture_pause.py",
     ),
-    _mutant(
+    mutant(
         "what fills a gap in a pause is kept",
         "csrc/jitter.c",
         "    if (sw_track_is_mute(t, position, arrival)) {",
         "    if (0) {",
         "media/test_capture_pause.py",
     ),
-    _mutant(
+    mutant(
         "lost spans are told where they would be without skipped pauses",
         "swsync/media/writing.py",
         "to_file = self._out.frames - self.frame",
         "to_file = 0",
         "media/test_capture_pause.py",
     ),
-    _mutant(
+    mutant(
         "the offset of the sides is told with the wrong sign",
         "swsync/media/layout.py",
         "offset = ((heard.start - heard.first) - (said.start - said.first)) / found.rate",
         "offset = ((said.start - said.first) - (heard.start - heard.first)) / found.rate",
         "media/test_capture.py",
     ),
-    _mutant(
+    mutant(
         "mu-law has no negative zero",
         "csrc/g711.c",
         "int32_t n = (x ^ sign) + ULAW_BIAS;",
         "int32_t n = (x ^ sign) - sign + ULAW_BIAS;",
         "media/test_codec.py",
     ),
-    _mutant(
+    mutant(
         "A-law is decoded off by one code",
         "csrc/g711.c",
         "int32_t value = code < 16 ?",
         "int32_t value = code < 15 ?",
         "media/test_codec.py",
     ),
-    _mutant(
+    mutant(
         "L16 has its octets the wrong way round",
         "csrc/g711.c",
         "if ((first == 1) == (codec == SW_CODEC_L16LE)) {",
         "if ((first == 1) != (codec == SW_CODEC_L16LE)) {",
         "media/test_codec.py",
     ),
-    _mutant(
+    mutant(
         "L16 over RTP is taken as little-endian",
         "swsync/media/udp.py",
         "track = Track(self.TRACK, codec, rate, byteorder=byteorder,",
@@ -545,7 +527,7 @@ _MEDIA = [
 ]
 
 _LOCALRELAY = [
-    _mutant(
+    mutant(
         "the local relay answers an action with {}",
         "swsync/localrelay/requests.py",
         'return {"code": "200", "message": message, **about, **more}',
@@ -569,7 +551,7 @@ _LOCALRELAY = [
         ),
         ("localrelay/test_taps.py", "localrelay/test_calls.py"),
     ),
-    _mutant(
+    mutant(
         "a document's events reach the client",
         "swsync/localrelay/call.py",
         "session = to or self.session",
@@ -577,21 +559,21 @@ _LOCALRELAY = [
         "localrelay/test_functions.py",
         "localrelay/test_swml.py",
     ),
-    _mutant(
+    mutant(
         "a document is fetched from beyond this machine",
         "swsync/localrelay/web.py",
         "if not allow_remote and not is_loopback",
         "if False and not is_loopback",
         "localrelay/test_functions.py",
     ),
-    _mutant(
+    mutant(
         "the referee forgets who was away",
         "swsync/localrelay/session.py",
         "self.away.append((self._core.loop.now(), None))",
         "pass",
         "localrelay/test_links_and_networks.py",
     ),
-    _mutant(
+    mutant(
         "the legs of an abandoned dial are forgotten before a silent link is noticed",
         "swsync/dialing.py",
         "LINGER = 150.0",
@@ -600,4 +582,4 @@ _LOCALRELAY = [
     ),
 ]
 
-MUTANTS = [*_CONTROL, *_SECURITY, *_MEDIA, *_LOCALRELAY]
+GUARANTEES = [*_CONTROL, *_SECURITY, *_MEDIA, *_LOCALRELAY]

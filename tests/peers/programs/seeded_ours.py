@@ -8,9 +8,9 @@ import socket
 import sys
 import time
 
-from swsync import RelayClient, connection
+from swsync import RelayClient, link
 
-connection.PING_INTERVAL = 3.0
+link.PING_INTERVAL = 3.0
 PHONE = {"type": "phone", "params": {"to_number": "+12025550100", "from_number": "+12025550199", "timeout": 20}}
 
 
