@@ -34,6 +34,7 @@ class PlacingCalls(ClientParts):
         node_id: str | None = None,
         listen: Listeners | None = None,
         wait_for_link: bool = True,
+        gate: Callable[[], None] | None = None,
     ) -> Call:
         """Dial, and wait until somebody answers.
 
@@ -48,6 +49,7 @@ class PlacingCalls(ClientParts):
             node_id: The RELAY node to use.
             listen: Listeners for each leg from its first event, as ``Call.listen`` takes them.
             wait_for_link: Whether it is sent later when there is no link now; else that is a ``RequestTimeout``.
+            gate: Called when all is ready, at once before it is sent. It may wait; if it raises, nothing is sent.
 
         Returns:
             The call that was answered. No other leg of this dial is left on.
@@ -79,6 +81,8 @@ class PlacingCalls(ClientParts):
                 "node_id": node_id,
             }
         )
+        if gate is not None:
+            gate()
         self._router.add_dial(dial)
         return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
 

@@ -30,6 +30,7 @@ from swsync.batch.ledger import (
     Refused,
     Row,
     Status,
+    Turn,
 )
 from swsync.batch.machine import is_dead, machine, started
 from swsync.batch.pacer import next_slot
@@ -73,8 +74,11 @@ class SqlLedger(Ledger):
         self.close()
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """One transaction; raises ``LedgerError`` for what the database reports."""
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[Transaction]:
+        """One transaction; raises ``LedgerError`` for what the database reports.
+
+        One that is not ``durable`` does not wait for the disk: after a power failure it may not have been.
+        """
 
     def lease_now(self) -> float:
         """Seconds by which leases and turns are counted."""
@@ -82,6 +86,10 @@ class SqlLedger(Ledger):
 
     def lock_key(self, tx: Transaction, key: str) -> None:
         """Let nobody else decide about this number until the end of the transaction."""
+
+    def moment(self, tx: Transaction) -> float:
+        """``lease_now`` to the millisecond: what an owner knows of a server's clock may be less exact than a pace."""
+        return self.lease_now()
 
     def has_tables(self, tx: Transaction) -> bool:
         """Whether they certainly are there, so that nobody is held up by looking for them one by one."""
@@ -485,13 +493,16 @@ class SqlLedger(Ledger):
 
     # Pace, do-not-call
 
-    def take_token(self, rate: float, tokens: int = 1) -> float:
-        with self.transaction() as tx:
+    def take_token(self, rate: float, tokens: int = 1, missed: Turn | None = None) -> Turn:
+        with self.transaction(durable=False) as tx:
             line = tx.execute(f"SELECT next, held_until FROM pace WHERE id = 1{self.for_update}").fetchone()
-            wait, following = next_slot(self.lease_now(), line[0], line[1], rate, tokens)
+            now, free = self.moment(tx), line[0]
+            if missed is not None and free == missed.next:
+                free = missed.at
+            wait, following = next_slot(now, free, line[1], rate, tokens)
             if following != line[0]:
                 tx.execute("UPDATE pace SET next = ? WHERE id = 1", (following,))
-            return wait
+        return Turn(wait=wait) if wait else Turn(wait=0.0, at=now, next=following)
 
     def hold(self, seconds: float) -> None:
         with self.transaction() as tx:

@@ -51,6 +51,10 @@ class Script(Protocol):
     def __call__(self, call: Call, row: Row, /) -> Mapping[str, Any] | None: ...
 
 
+class _NotItsTurn(Exception):
+    """It may not be sent any more."""
+
+
 @attrs.frozen(kw_only=True)
 class Ended:
     """How an attempt ended.
@@ -125,13 +129,22 @@ class Attempt:
 
         watch = Watch(self._clock, self._job.opt_out, self._seen(intent), self._opt_out(intent))
         device = self._device(intent.row)
-        if not wait_turn():
-            return None
-        sent = self._clock.now()
-        self._pacer.sent(intent.tag)
-        try:
+        sent = 0.0
+
+        def gate() -> None:
+            nonlocal sent
+            if not wait_turn():
+                raise _NotItsTurn
+            sent = self._clock.now()
+            self._pacer.sent(intent.tag)
             self._lease.check()
-            answered = self._client.dial([[device]], tag=intent.tag, listen=watch.listeners(), wait_for_link=False)
+
+        try:
+            answered = self._client.dial(
+                [[device]], tag=intent.tag, listen=watch.listeners(), wait_for_link=False, gate=gate
+            )
+        except _NotItsTurn:
+            return None
         except Fenced:
             raise
         except (RelayError, ConnectionFailed, ConnectionClosed) as error:

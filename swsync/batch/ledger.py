@@ -161,6 +161,21 @@ class Refused:
 
 
 @attrs.frozen(kw_only=True)
+class Turn:
+    """A turn to dial.
+
+    Attributes:
+        wait: 0 if it was taken; else the seconds to wait before asking again.
+        at: When it was taken, by the ledger's clock.
+        next: When the next one may be.
+    """
+
+    wait: float
+    at: float = 0.0
+    next: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
 class Orphan:
     """What a dead owner left behind: its session and the calls that were on.
 
@@ -224,6 +239,10 @@ class Ledger(ABC):
     @abstractmethod
     def now(self) -> float:
         """Seconds since 1970 by the ledger's clock, which all owners share."""
+
+    @abstractmethod
+    def lease_now(self) -> float:
+        """Seconds by which leases and turns are counted: whoever sets the wall clock does not move them."""
 
     @abstractmethod
     def close(self) -> None:
@@ -344,8 +363,11 @@ class Ledger(ABC):
     # Pace, do-not-call
 
     @abstractmethod
-    def take_token(self, rate: float, tokens: int = 1) -> float:
-        """Take a turn of ``rate`` a second: 0 if it was taken, else the seconds to wait before asking again."""
+    def take_token(self, rate: float, tokens: int = 1, missed: Turn | None = None) -> Turn:
+        """Take a turn of ``rate`` a second, or say how long to wait before asking again.
+
+        ``missed`` is a turn that was taken and not used in time: it is moved to now, unless others came after it.
+        """
 
     @abstractmethod
     def hold(self, seconds: float) -> None:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from swsync.batch.ledger import Lease, Ledger
+from collections import deque
+
+from swsync.batch.ledger import Lease, Ledger, Turn
 from swsync.clock import Clock
 
 __all__ = ["Pacer", "next_slot"]
@@ -15,7 +17,8 @@ QUEUEING = 2.0
 
 STEPPED = 3600.0  # a slot farther ahead than that means that the clock was set back
 SOON = 0.0005  # seconds that are not worth another wait
-MADE_GOOD = 0.005  # seconds
+MADE_GOOD = 0.005  # seconds of lateness, at most
+LATE = 0.0025  # seconds from a turn to its use after which it is taken again
 LOOK = 0.5  # seconds between two looks while halted
 
 
@@ -23,7 +26,7 @@ def next_slot(now: float, next_free: float, held_until: float, rate: float, toke
     """Take room for ``tokens`` starts, if it is time; nothing is saved up while nobody calls, so there is no burst.
 
     The turn is taken at the moment of the start, not in advance: whoever wakes late shifts those behind, and never
-    crowds them. Up to 5 ms of lateness are made good, so that the rate is kept.
+    crowds them. Up to 5 ms of lateness, or a quarter of 1/rate, are made good, so that the rate is kept.
 
     Args:
         now: Seconds.
@@ -40,7 +43,7 @@ def next_slot(now: float, next_free: float, held_until: float, rate: float, toke
     wait = max(next_free, held_until) - now
     if wait > SOON:
         return wait, next_free
-    return 0.0, max(next_free, now - min(MADE_GOOD, 0.5 / rate)) + tokens / rate
+    return 0.0, max(next_free, now - min(MADE_GOOD, 0.25 / rate)) + tokens / rate
 
 
 class Pacer:
@@ -58,22 +61,35 @@ class Pacer:
         self.rate = rate
         self._changed = clock.condition()
         self._unseen: dict[str, float] = {}  # tag -> when it was sent; guarded by _changed
+        self._latest: deque[float] = deque(maxlen=20)  # seconds from turns to their use; guarded by _changed
         self._stopped = False  # guarded by _changed
         self.slowest = 0.0  # longest delay from dial to first leg, in seconds; guarded by _changed
         self.halts = 0  # guarded by _changed
 
     def wait_turn(self, lease: Lease, tokens: int = 1) -> bool:
         """Wait until the next start may be; False if stopped. The caller sends at once."""
+        turn: Turn | None = None
         while not self._stopped:
             if not self._wait_drained():
                 return False
-            delay = self._ledger.take_token(self.rate, tokens)
-            if delay <= 0:
+            turn = self._ledger.take_token(self.rate, tokens, turn)
+            if turn.wait > 0:
+                if not self._sleep(min(turn.wait, 2 * LOOK)):
+                    return False
+            elif self._is_in_time(turn):
                 lease.check()
                 return True
-            if not self._sleep(min(delay, 2 * LOOK)):
-                return False
         return False
+
+    def _is_in_time(self, turn: Turn) -> bool:
+        """Whether a turn is still worth using, or this thread was kept from it so long that it would crowd the next.
+
+        How long a commit takes at best, to a server far away, is no lateness.
+        """
+        late = self._ledger.lease_now() - turn.at
+        with self._changed:
+            self._latest.append(late)
+            return late <= min(self._latest) + LATE
 
     def _wait_drained(self) -> bool:
         """Wait while the service queues what was dialed before; False if stopped."""

@@ -102,7 +102,7 @@ class PostgresLedger(SqlLedger):
         return tx.execute("SELECT to_regclass('ledger')").fetchone()[0] is not None
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, *, durable: bool = True) -> Iterator[Transaction]:
         if self._pid != os.getpid():
             raise LedgerError("this ledger was opened by the parent of this process: open it again in the child")
         with self._room:
@@ -110,6 +110,8 @@ class PostgresLedger(SqlLedger):
             try:
                 connection = self._take()
                 with connection.transaction():
+                    if not durable:
+                        connection.execute("SET LOCAL synchronous_commit TO off")
                     self._read_clock(connection)
                     yield _Statements(connection)
             except (self._psycopg.Error, OSError) as error:
@@ -150,11 +152,15 @@ class PostgresLedger(SqlLedger):
                 return
         connection.close()
 
-    def _read_clock(self, connection: Any) -> None:
-        """Time is the moment of the reply: what is waited for is over by everybody's clock."""
+    def moment(self, tx: Transaction) -> float:
+        return self._read_clock(tx) if self._clock is None else self._clock.time()
+
+    def _read_clock(self, connection: Any) -> float:
+        """Ask for the server's time, and count on from the middle of question and answer."""
         asked = REAL.now()
-        (there,) = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+        there = float(connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()[0])
         self._ahead = there - (asked + REAL.now()) / 2
+        return there
 
     def wipe(self) -> None:
         """Rewrite the tables. The server's log and its backups keep what was deleted until they are recycled."""

@@ -327,7 +327,13 @@ class Runner:
 
     def _work(self, lease: Lease, intent: Intent) -> str:
         """Make one attempt and commit what it came to; returns that."""
-        outcome = "unknown"
+        outcome, is_through = "unknown", False
+
+        def wait_turn() -> bool:
+            nonlocal is_through
+            is_through = True
+            return self._wait_turn(lease, intent)
+
         try:
             attempt = Attempt(
                 self._ledger, lease, job=self._job, script=self._script, client=self._client, pacer=self._pacer,
@@ -335,7 +341,7 @@ class Runner:
             )  # fmt: skip
             start = self._clock.time()
             tell(self._observers, "count", "dialed", {})
-            ended = attempt.run(intent, lambda: self._wait_turn(lease, intent), self._answered)
+            ended = attempt.run(intent, wait_turn, self._answered)
             if ended is None:
                 with self._changed:
                     self._dialed -= 1
@@ -361,6 +367,7 @@ class Runner:
         finally:
             with self._changed:
                 self._in_flight -= 1
+                self._at_gate = self._at_gate and is_through  # another's, if this one has been there
                 self._changed.notify_all()
         return outcome
 

@@ -18,6 +18,7 @@ from swsync.errors import LedgerError
 __all__ = ["SqliteLedger"]
 
 BUSY = 2.0  # seconds that a transaction waits for another process; callers try again
+ASK = 5  # milliseconds; SQLite asks for a lock ever more seldom, and is made to begin anew
 
 
 class SqliteLedger(SqlLedger):
@@ -41,7 +42,7 @@ class SqliteLedger(SqlLedger):
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._ahead: float | None = None  # set before anybody else has this object
-        self._connection: sqlite3.Connection | None = None  # guarded by _lock
+        self._connections: dict[str, sqlite3.Connection] = {}  # by "synchronous", made when used; guarded by _lock
         try:
             self.set_up()
         except BaseException:
@@ -72,14 +73,15 @@ class SqliteLedger(SqlLedger):
 
     def close(self) -> None:
         with self._lock:
-            connection, self._connection = self._connection, None
-            if connection is not None and self._pid == os.getpid():
-                connection.close()
+            connections, self._connections = self._connections, {}
+            if self._pid == os.getpid():
+                for connection in connections.values():
+                    connection.close()
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, synchronous: str = "FULL") -> sqlite3.Connection:
         if self._pid != os.getpid():
             raise LedgerError("this ledger was opened by the parent of this process: open it again in the child")
-        if self._connection is None:
+        if synchronous not in self._connections:
             # -wal and -shm take the mode of the file itself.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             with suppress(OSError):
@@ -87,19 +89,20 @@ class SqliteLedger(SqlLedger):
             connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA synchronous = {synchronous}")
+                connection.execute(f"PRAGMA busy_timeout = {ASK}")
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
-        return self._connection
+            self._connections[synchronous] = connection
+        return self._connections[synchronous]
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
-                connection = self._open()
-                connection.execute("BEGIN IMMEDIATE")
+                connection = self._open("FULL" if durable else "NORMAL")
+                _begin(connection)
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -118,6 +121,17 @@ class SqliteLedger(SqlLedger):
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except (sqlite3.Error, OSError) as error:
                 raise LedgerError(f"{self.path} was purged, but its file still holds the old pages: {error}") from error
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    deadline = REAL.now() + BUSY
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or REAL.now() > deadline:
+                raise
 
 
 def _advice(text: str) -> str:

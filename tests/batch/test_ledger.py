@@ -322,13 +322,13 @@ def test_a_turn_is_taken_once_whoever_asks(place: str, clock: VirtualClock) -> N
     ledgers = [open_ledger(place, clock=clock) for _ in range(4)]
     with ThreadPoolExecutor(40) as pool:
         for _ in range(3):
-            taken = list(pool.map(lambda i: ledgers[i % 4].take_token(20.0), range(40)))
+            taken = list(pool.map(lambda i: ledgers[i % 4].take_token(20.0).wait, range(40)))
             assert 1 == taken.count(0.0)
             assert all(0.044 < wait < 0.051 for wait in taken if wait)
             clock.sleep(max(taken))
     clock.sleep(3600)
-    assert 0.0 == ledgers[0].take_token(20.0, tokens=3)
-    assert 0.145 == round(ledgers[0].take_token(20.0), 4)  # three turns, less the 5 ms that are made good
+    assert 0.0 == ledgers[0].take_token(20.0, tokens=3).wait
+    assert 0.145 == round(ledgers[0].take_token(20.0).wait, 4)  # three turns, less the 5 ms that are made good
     for ledger in ledgers:
         ledger.close()
 
@@ -340,4 +340,4 @@ def test_a_clock_that_was_set_back_does_not_stop_the_dialing(place: str) -> None
     with open_ledger(place, clock=ahead) as ledger:
         ledger.take_token(1.0)
     with open_ledger(place, clock=back) as ledger:
-        assert 1.0 == ledger.take_token(1.0)
+        assert 1.0 == ledger.take_token(1.0).wait

@@ -82,12 +82,12 @@ def test_a_full_disk_stops_dialing_and_space_lets_it_go_on(
     wait_for_dials(relay, 5)
     ledger: Any = batch.ledger
     with ledger._lock:
-        pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
-        ledger._connection.execute(f"PRAGMA max_page_count = {pages}")
+        pages = ledger._connections["FULL"].execute("PRAGMA page_count").fetchone()[0]
+        ledger._connections["FULL"].execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LedgerError, match="free some space"):
         batch.ledger.load("j", (NewRow(number=f"+1202557{i:04d}", data={"x": "y" * 500}) for i in range(500)))
     with ledger._lock:
-        ledger._connection.execute("PRAGMA max_page_count = 1000000")
+        ledger._connections["FULL"].execute("PRAGMA max_page_count = 1000000")
     thread.join(60)
 
     assert [{"done": ROWS}] == [summary.statuses for summary in found]
