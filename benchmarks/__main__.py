@@ -24,11 +24,16 @@ def sections() -> list[str]:
     return [m.name for m in pkgutil.iter_modules(benchmarks.__path__) if not m.name.startswith("_")]
 
 
-def lines(section: str, options: argparse.Namespace) -> Iterator[Line]:
-    """Run one section, for so many rounds or whatever else it is measured by."""
+def measure(section: str) -> tuple[str, float]:
+    """What a section is measured by, rounds unless it says otherwise, and how much of it a published figure takes."""
     module = importlib.import_module(f"benchmarks.{section}")
-    run: Callable[[Any], Iterator[Line]] = module.run
-    yield from run(getattr(options, getattr(module, "MEASURE", "rounds")))
+    return getattr(module, "MEASURE", "rounds"), getattr(module, "LEAST", 0)
+
+
+def lines(section: str, amount: float) -> Iterator[Line]:
+    """Run one section."""
+    run: Callable[[Any], Iterator[Line]] = importlib.import_module(f"benchmarks.{section}").run
+    yield from run(amount)
 
 
 def row(line: Line) -> str:
@@ -46,14 +51,18 @@ def row(line: Line) -> str:
 def run_section(section: str, options: argparse.Namespace) -> None:
     """Measure, print, and publish if that was asked for."""
     before, found = os.getloadavg()[0], []
-    for line in lines(section, options):
+    name, least = measure(section)
+    amount = getattr(options, name)
+    for line in lines(section, amount):
         values = {"section": section, **asdict(line), "ratio": line.ratio, "met": line.is_met}
         print(json.dumps(values) if options.json else row(line), flush=True)
         found.append(line)
-    if options.write:
+    if options.write and amount < least:
+        print(f"{section}: not written, that takes --{name} {least:g}", file=sys.stderr)
+    elif options.write:
         from benchmarks._report import write
 
-        write(section, found, options.rounds, (before, os.getloadavg()[0]))
+        write(section, found, f"--{name} {amount:g}", (before, os.getloadavg()[0]))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -21,13 +21,13 @@ def begin(section: str) -> str:
     return f"<!-- python -m benchmarks {section} --write -->"
 
 
-def write(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float, float]) -> None:
+def write(section: str, lines: Sequence[Line], how: str, loads: tuple[float, float]) -> None:
     """Replace the block of one section.
 
     Args:
         section: Its name.
         lines: What was measured.
-        rounds: Interleaved rounds.
+        how: The option that said how much to measure, such as ``--rounds 9``.
         loads: The load average of the last minute, before and after.
 
     Raises:
@@ -40,17 +40,17 @@ def write(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float, 
     draw(lines, DOCS / "pictures" / f"benchmarks-{section}.svg")
     if _curves(lines):
         draw_curves(lines, DOCS / "pictures" / f"benchmarks-{section}-curves.svg")
-    block = "\n".join([mark, "", *_block(section, lines, rounds, loads), "", END])
+    block = "\n".join([mark, "", *_block(section, lines, how, loads), "", END])
     PAGE.write_text(head + block + rest.partition(END)[2], encoding="utf-8")
 
 
-def _block(section: str, lines: Sequence[Line], rounds: int, loads: tuple[float, float]) -> list[str]:
+def _block(section: str, lines: Sequence[Line], how: str, loads: tuple[float, float]) -> list[str]:
     missed = sum(1 for line in lines if not line.is_met)
     verdict = "all targets are met" if not missed else f"{missed} of {len(lines)} targets are missed"
     today = datetime.datetime.now(datetime.timezone.utc).date()
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     return [
-        f"`python -m benchmarks {section} --rounds {rounds}`, {today}: {verdict}. {machine}, "
+        f"`python -m benchmarks {section} {how}`, {today}: {verdict}. {machine}, "
         f"load average {loads[0]:.1f} before and {loads[1]:.1f} after.",
         "",
         "| Work | Against | Target | Ratio | Quartiles | | |",

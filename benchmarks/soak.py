@@ -15,6 +15,7 @@ from benchmarks._measure import Line, Unequal
 from benchmarks._sides import Bench
 
 MEASURE = "minutes"
+LEAST = 60
 
 CALLS, RATE = 500, 2000
 SAMPLES = 60  # in all, but none takes less than SHORTEST seconds
@@ -60,9 +61,13 @@ def judge(samples: Sequence[dict[str, Any]], sent: int) -> Iterator[Line]:
         f"{what}: memory at the end", "at the beginning", GROWTH, (end / begin,) * 2, at_most=True, note=note,
         curve=curve, axes=("minutes", "MiB resident"),
     )  # fmt: skip
-    for what_more in ("threads", "descriptors"):
-        begin, end = ends([sample[what_more] for sample in counted])
-        yield Line(f"{what}: {what_more} at the end", "at the beginning", 1.0, (end / begin,) * 2, at_most=True)
+    for fact, target in (("objects", GROWTH), ("threads", 1.0), ("descriptors", 1.0)):
+        begin, end = ends([sample[fact] for sample in counted])
+        name = "objects of Python" if fact == "objects" else fact
+        note = f"{end:,.0f}"
+        yield Line(
+            f"{what}: {name} at the end", "at the beginning", target, (end / begin,) * 2, at_most=True, note=note
+        )
 
 
 def ends(values: Sequence[float]) -> tuple[float, float]:

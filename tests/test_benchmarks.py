@@ -35,7 +35,7 @@ def test_a_section_is_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(_report, "DOCS", tmp_path)
     monkeypatch.setattr(_report, "PAGE", page)
 
-    _report.write("codec", [FAST, SLOW], 9, (0.1, 0.2))
+    _report.write("codec", [FAST, SLOW], "--rounds 9", (0.1, 0.2))
 
     text = page.read_text()
     assert text.startswith("before\n")
@@ -56,7 +56,7 @@ def test_what_stays_flat_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     curve = ((10.0, 5.0), (10_000.0, 5.5))
     line = Line("a call, of 10,000", "of 10", 1.25, (1.1, 1.1), at_most=True, curve=curve, axes=("calls", "us"))
 
-    _report.write("growth", [line, FAST], 9, (0.1, 0.2))
+    _report.write("growth", [line, FAST], "--rounds 9", (0.1, 0.2))
 
     assert "(pictures/benchmarks-growth-curves.svg)" in page.read_text()
     assert "calls" in (tmp_path / "pictures" / "benchmarks-growth-curves.svg").read_text()
@@ -64,17 +64,25 @@ def test_what_stays_flat_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def _sample(minute: int, **more: float) -> dict[str, float]:
     found = {"seconds": 60.0 * minute, "woken": 100, "acknowledged": 100, "p50": 0.0005, "p99": 0.004, "load": 1.0}
-    return {**found, "resident": 50e6, "threads": 503, "descriptors": 9, "short_calls": 60 * minute, **more}
+    return {
+        **found,
+        "resident": 50e6,
+        "objects": 60_000,
+        "threads": 503,
+        "descriptors": 9,
+        "short_calls": 60 * minute,
+        **more,
+    }
 
 
 def test_an_hour_is_judged_by_its_ends() -> None:
     """Memory that grows is missed; a wake-up that is late now and then is not."""
     samples = [_sample(minute, resident=(50 + minute / 10) * 1e6) for minute in range(60)]
     samples[30]["p99"] = 0.5
-    late, memory, threads, descriptors = soak.judge(samples, 6000)
+    late, memory, objects, threads, descriptors = soak.judge(samples, 6000)
     assert (True, 4.0) == (late.is_met, late.ratio)
     assert "worst part 500.0 ms" in late.note
-    assert (False, True, True) == (memory.is_met, threads.is_met, descriptors.is_met)
+    assert (False, True, True, True) == (memory.is_met, objects.is_met, threads.is_met, descriptors.is_met)
     assert 1.09 < memory.ratio < 1.11
     assert 60 == len(memory.curve)
 
@@ -91,13 +99,21 @@ def test_a_section_without_a_block_is_an_error(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "benchmarks.md").write_text("empty")
     monkeypatch.setattr(_report, "PAGE", tmp_path / "benchmarks.md")
     with pytest.raises(ValueError, match="codec"):
-        _report.write("codec", [FAST], 9, (0.1, 0.2))
+        _report.write("codec", [FAST], "--rounds 9", (0.1, 0.2))
 
 
 def test_every_section_has_a_place_on_the_page() -> None:
     """What can be measured is published."""
     page = _report.PAGE.read_text()
     assert [] == [section for section in sections() if _report.begin(section) not in page]
+
+
+def test_a_minute_of_soak_is_not_published(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What an hour says stays on the page until another hour was measured."""
+    monkeypatch.setattr(soak, "run", lambda minutes: iter([FAST]))
+    monkeypatch.setattr(_report, "write", lambda *_: pytest.fail("it was written"))
+    assert 0 == main(["soak", "--write"])
+    assert "takes --minutes 60" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["nothing"], ["codec", "--rounds", "1"]])

@@ -6,6 +6,7 @@ call is dialed, tapped and hung up, so that what a client keeps of calls that ar
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -64,6 +65,7 @@ class Soak:
             "most": late[-1] if late else 0.0,
             "acknowledged": seen["acknowledged"],
             "resident": resident(),
+            "objects": len(gc.get_objects()),
             "threads": threading.active_count(),
             "descriptors": len(os.listdir("/proc/self/fd")),
             "short_calls": self.short_calls,
