@@ -22,7 +22,7 @@ def answer(call):
 
 def ask(call):
     result = call.prompt_tts(MENU, {"digits": {"max": 1}, "initial_timeout": 5}).wait(timeout=60).result
-    return result["params"]["digits"] if result["type"] == "digit" else ""
+    return result["params"]["digits"] if result.get("type") == "digit" else ""
 
 
 def talk_to_team(call):
