@@ -30,7 +30,7 @@ def test_the_blocks_of_a_page_run(page: Path, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (0, "") == (done.returncode, done.stderr)
