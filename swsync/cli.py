@@ -27,6 +27,7 @@ DONE, EXPLAINED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 COMMANDS = {
     "demo": "Dial a simulated person, play to her, record both sides.",
     "stream": "Receive one media stream, and print what arrives.",
+    "rtp": "Send, receive and inspect RTP, without a call.",
     "relay": "Run a local RELAY server with simulated people.",
     "tap": "Take the audio of one call, into files or live into a pipe.",
     "listen": "Answer every inbound call and record it, after a notice.",

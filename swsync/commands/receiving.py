@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,10 @@ def by_track(receiver: Receiver) -> Mapping[str, Quality]:
     return {names[0]: found} if len(names) == 1 else found
 
 
-def take(receiver: Receiver, targets: Targets, sides: int, arguments: argparse.Namespace, output: Output) -> None:
+def take(
+    receiver: Receiver, targets: Targets, sides: int, arguments: argparse.Namespace, output: Output, *,
+    begun: Callable[[], object] = int,
+) -> None:  # fmt: skip
     """Receive until the far side ends, a limit is reached, or nobody reads any more.
 
     Args:
@@ -47,6 +50,7 @@ def take(receiver: Receiver, targets: Targets, sides: int, arguments: argparse.N
         sides: 1, which goes live with a playout delay; or 2, which go as they are recorded.
         arguments: Those of ``add_limits``.
         output: Where it says how far it is.
+        begun: Called when the first audio has come.
 
     Raises:
         MediaError: Nothing came in time, or nothing could be written.
@@ -59,6 +63,7 @@ def take(receiver: Receiver, targets: Targets, sides: int, arguments: argparse.N
             end.enter_context(recorded(receiver, targets.sinks))
         if not receiver.wait_audio(arguments.wait):
             raise MediaError(_nothing(receiver, arguments.wait))
+        begun()
         _follow(receiver, targets, arguments, output)
 
 
