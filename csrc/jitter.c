@@ -323,6 +323,14 @@ void sw_track_mute(sw_track *t)
     atomic_store(&t->is_hushing, 1);
 }
 
+/* The larger of the two, whoever else raises it too. */
+static void raise_to(_Atomic int64_t *value, int64_t to)
+{
+    int64_t was = atomic_load(value);
+    while (was < to && !atomic_compare_exchange_weak(value, &was, to))
+        ;
+}
+
 void sw_track_unmute(sw_track *t, int64_t now, int64_t guard)
 {
     if (atomic_load_explicit(&t->started, memory_order_acquire)) {
@@ -330,11 +338,9 @@ void sw_track_unmute(sw_track *t, int64_t now, int64_t guard)
         /* What would come now by the shortest way; the media clock may be behind it, and what follows then in between. */
         to = sw_track_load(&t->origin) + sw_track_samples(t, now - sw_track_load(&t->anchor));
         to = (to > head ? to : head) + sw_track_samples(t, guard);
-        if (to > sw_track_load(&t->mute_to))
-            atomic_store(&t->mute_to, to);
+        raise_to(&t->mute_to, to);
     }
-    if (now + guard > sw_track_load(&t->mute_until))
-        atomic_store(&t->mute_until, now + guard);
+    raise_to(&t->mute_until, now + guard);
     (void)atomic_fetch_sub(&t->muted, 1);
 }
 
