@@ -40,7 +40,8 @@ def build(where: Path, checks: str, *compiler: str) -> Path:
     return program
 
 
-# Timeline, receiver and engine, on both paths to the sockets; a port that many share, and mutes; senders and their pacer; live reading and concealment.
+# Timeline, receiver and engine, on both paths to the sockets; a port that many share, and mutes; senders and their
+# pacer; live reading and concealment.
 CHECKS = ("media", "shared", "sending", "live")
 
 
