@@ -258,7 +258,7 @@ class CallCapture(Recorded):
     def _start(self, undo: contextlib.ExitStack) -> list[Action[Any]]:
         """Ask the call for the audio. The devices go as plain data: these receivers end when the capture does."""
         actions: list[Action[Any]] = []
-        undo.callback(_stop, actions)
+        undo.callback(_post_stops, actions)  # there is no file to finish: whoever presses Ctrl-C waits for nothing
         for direction, receiver in self._receivers.items():
             if self.via == "stream":
                 stream: Any = receiver
@@ -302,9 +302,7 @@ def _track(receiver: Receiver, name: str | None) -> Track | None:
 
 def _stop(actions: Sequence[Action[Any]]) -> None:
     """Stop actions and wait for their ends, for so long as makes sense; never raises what RELAY says."""
-    running = [action for action in actions if not action.is_done]
-    for action in running:
-        _post_stop(action.call, action._verb, action.control_id)
+    running = _post_stops(actions)
     if not running:
         return
     clock = running[0].call.session.clock
@@ -316,6 +314,14 @@ def _stop(actions: Sequence[Action[Any]]) -> None:
             logger.warning("%r was not reported as finished: %s", action, error)
         except SwsyncError as error:
             logger.debug("%r: %s", action, error)
+
+
+def _post_stops(actions: Sequence[Action[Any]]) -> list[Action[Any]]:
+    """Have those stopped that still run, and return them."""
+    running = [action for action in actions if not action.is_done]
+    for action in running:
+        _post_stop(action.call, action._verb, action.control_id)
+    return running
 
 
 def _post_stop(call: Any, verb: str, control_id: str) -> None:
