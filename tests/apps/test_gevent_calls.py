@@ -163,3 +163,38 @@ def test_a_forgotten_call_is_ended_at_exit(
     """)  # fmt: skip
     assert "done\n" == printed
     relay.calls[0].wait_for_ended(timeout=10)
+
+
+PATCH = "from gevent import monkey; monkey.patch_all()"
+MADE = "import swsync; from swsync import media; media.RtpReceiver; client = swsync.RelayClient()"
+ORDERS = {
+    "first": (f"{PATCH}\n{MADE}", True),
+    "after swsync is imported, before it connects": (f"{MADE}\n{PATCH}", True),
+    "never": (MADE, False),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_when_it_patches(environment: dict[str, str], tmp_path: Path, order: str) -> None:
+    """A client that connects after it waits for greenlets; without it a call is a wait of them all."""
+    beginning, do_others_run = ORDERS[order]
+    program = beginning + textwrap.dedent("""
+        import gevent
+        turns = []
+        def tick():
+            while True:
+                gevent.sleep(0.01)
+                turns.append(1)
+        gevent.spawn(tick)
+        def one():
+            with client, client.dial_phone(to="+12025550100", from_number="+12025550199") as call:
+                with call.capture("x.wav", via="rtp") as capture:
+                    call.play_silence(0.5).wait(timeout=30)
+            print(capture.duration > 0.2, len(turns) > 10)
+        gevent.spawn(one).get()
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (f"True {do_others_run}\n", "", 0) == (done.stdout, done.stderr, done.returncode)
