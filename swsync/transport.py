@@ -103,8 +103,12 @@ class WebSocketTransport:
             )
         except Exception as error:  # websocket-client lets OSError, ssl, value and its own errors through
             raise _explain(self._url, error) from error
+        try:
+            self._wire = ws.sock = Wire(ws.sock)
+        except OSError as error:  # no descriptor is left for what wakes its reader
+            ws.shutdown()
+            raise _explain(self._url, error) from error
         self._ws = ws
-        self._wire = self._ws.sock = Wire(ws.sock)
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()

@@ -62,7 +62,7 @@ FAULTS: list[Mutant] = [
     ),
     mutant(
         "a client in a forked child uses its parent's link",
-        "swsync/connection.py",
+        "swsync/requesting.py",
         "        if os.getpid() != self._pid:\n            raise ConnectionClosed(",
         "        if False:\n            raise ConnectionClosed(",
         "test_client.py",
