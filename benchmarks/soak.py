@@ -48,7 +48,7 @@ def judge(samples: Sequence[dict[str, Any]], sent: int) -> Iterator[Line]:
             raise Unequal(f"{sent - found} of {sent} events: not {fact}")
     counted = samples[len(samples) // WARMING :]
     minutes = counted[-1]["seconds"] / 60
-    what = f"{CALLS} blocked calls, {RATE:,} events/s, {minutes:.0f} min"
+    what = f"soak of {minutes:.0f} min"
     late = tuple(1000 * sample["p99"] for sample in counted)
     p50 = statistics.median(1000 * sample["p50"] for sample in counted)
     load = statistics.median(sample["load"] for sample in counted)

@@ -114,22 +114,6 @@ class Side:
         octets, threads = measure() - begin, threading.active_count() - threads
         return {"octets": octets / number, "threads": threads, "seen": await self.count()}
 
-    async def blocked(self, calls: int, rate: int, number: int) -> Any:
-        late: list[float] = []
-        chosen = self.calls[:calls]
-
-        async def wait(call: Any) -> None:
-            for _ in range(number // calls):
-                event = await call.wait_for("calling.call.play", timeout=30)
-                late.append(time.monotonic() - event.params["sent"])
-
-        tasks = [asyncio.ensure_future(wait(call)) for call in chosen]
-        await asyncio.sleep(0.2)
-        order = {"calls": [call.call_id for call in chosen], "rate": rate, "count": number}
-        await self.client.execute("bench.pace", order)
-        await asyncio.gather(*tasks)
-        return {"p50": percentile(late, 50), "p99": percentile(late, 99), "woken": len(late)}
-
 
 async def main() -> None:
     client = RelayClient(project="project", token="token", host=f"localhost:{sys.argv[1]}", contexts=["office"])

@@ -139,10 +139,16 @@ class Side:
         ready = threading.Barrier(calls + 1)
 
         def wait(call: Any) -> None:
-            ready.wait()
-            for _ in range(number // calls):
-                event = call.wait_for("calling.call.play", timeout=30)
+            left = number // calls
+
+            def note(event: Any) -> bool:
+                nonlocal left
                 late.append(time.monotonic() - event.params["sent"])
+                left -= 1
+                return not left
+
+            ready.wait()
+            call.wait_for("calling.call.play", note, timeout=30)  # in one wait: those between two would be missed
 
         threads = [threading.Thread(target=wait, args=(call,)) for call in chosen]
         for thread in threads:
