@@ -23,6 +23,8 @@ PHONE = {"type": "phone", "params": {"to_number": "+12025550100", "from_number":
 TAP = {"type": "audio", "params": {"direction": "both"}}
 DEVICE = {"type": "ws", "params": {"uri": "wss://media.example.com/tap", "codec": "PCMU", "rate": 8000}}
 
+PATIENCE = 30  # samples with no event, after which those that are missing will not come
+
 
 def resident() -> int:
     with open("/proc/self/statm") as file:
@@ -89,13 +91,14 @@ def main() -> None:
             thread.start()
         order = {"calls": [call.call_id for call in blocked], "rate": rate, "count": rate * seconds}
         client.execute("bench.pace", order)
-        begin = time.monotonic()
-        while (left := begin + seconds - time.monotonic()) > 0:
-            time.sleep(min(every, left))
-            print(json.dumps(soak.sample(begin)), flush=True)
-        while soak.late:  # a loaded machine is behind
-            time.sleep(1)
-            print(json.dumps(soak.sample(begin)), flush=True)
+        begin, woken, quiet = time.monotonic(), 0, 0
+        while woken < rate * seconds and quiet < PATIENCE:
+            time.sleep(
+                min(every, max(1.0, begin + seconds - time.monotonic()))
+            )  # a loaded machine is behind at the end
+            sample = soak.sample(begin)
+            woken, quiet = woken + sample["woken"], 0 if sample["woken"] else quiet + 1
+            print(json.dumps(sample), flush=True)
         soak.is_over.set()
         for call in blocked:
             call.hangup()
