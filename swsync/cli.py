@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import swsync
+from swsync.commands.interrupts import alike
 from swsync.commands.output import Output
 from swsync.errors import SwsyncError
 
@@ -26,15 +27,26 @@ DONE, EXPLAINED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 # Each has a module in swsync.commands with ``add(parser)``, which declares its arguments, and says what runs it.
 COMMANDS = {
     "demo": "Dial a simulated person, play to her, record both sides.",
+    "dial": "Call a number, say a text, hang up.",
+    "tap": "Take the audio of one call, into files or live into a pipe.",
+    "listen": "Answer every inbound call and record it, after a notice.",
+    "batch": "Dial lists of numbers from a ledger, nobody twice.",
     "stream": "Receive one media stream, and print what arrives.",
     "rtp": "Send, receive and inspect RTP, without a call.",
     "relay": "Run a local RELAY server with simulated people.",
-    "tap": "Take the audio of one call, into files or live into a pipe.",
-    "listen": "Answer every inbound call and record it, after a notice.",
-    "dial": "Call a number, say a text, hang up.",
-    "batch": "Dial lists of numbers from a ledger, nobody twice.",
     "doctor": "Look at everything that a call with its audio needs.",
+    "completion": "Print the completion script of a shell.",
 }
+
+EPILOG = """`swsync demo` needs no account: it brings its own RELAY server and somebody who
+speaks. `swsync COMMAND --help` has each command's options and examples.
+
+exit codes:
+  0    done
+  1    an error, which was explained in a sentence on stderr
+  2    the command line is wrong
+  130  interrupted: Ctrl-C, SIGTERM, the end of the terminal
+  141  whoever read stdout has gone (| head)"""
 
 
 def _module(name: str) -> ModuleType:
@@ -50,7 +62,8 @@ def parser(chosen: str | None = None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="swsync",
         description="Calls over SignalWire RELAY by plain blocking code, with their audio on this machine.",
-        epilog="`swsync demo` needs no account: it brings its own RELAY server and a caller who speaks.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"swsync {swsync.__version__}")
     top.add_argument("-v", "--verbose", action="store_true", help="log what happens to stderr")
@@ -98,7 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     output = Output(arguments.json)
     try:
-        return int(arguments.run(arguments, output) or DONE)
+        with alike():
+            return int(arguments.run(arguments, output) or DONE)
     except KeyboardInterrupt:
         output.interrupted()
         return INTERRUPTED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
+import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[argparse.Namespace, Output], int | None]
 
-__all__ = ["address", "complete", "examples", "positive", "port", "whole"]
+__all__ = ["address", "complete", "examples", "filled", "positive", "port", "whole"]
 
 
 def _number(text: str, kind: Callable[[str], float]) -> float:
@@ -60,12 +62,18 @@ def examples(lines: str) -> str:
     return "examples:\n" + "\n".join(f"  {line}" for line in lines.strip().splitlines())
 
 
+def filled(text: str) -> str:
+    """Paragraphs as wide as the terminal, up to 80 columns."""
+    width = min(shutil.get_terminal_size().columns, 80)
+    return "\n\n".join(textwrap.fill(paragraph, width) for paragraph in text.split("\n\n"))
+
+
 def complete(command: Any, run: Run, text: str = "", lines: str = "") -> None:
     """Give a command what all have: ``--json``, ``-v``, its text, its examples, and what runs it."""
     command.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     command.add_argument(
         "-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what happens to stderr"
     )
-    command.description = text or command.description
+    command.description = filled(text) if text else command.description
     command.epilog = examples(lines) if lines else command.epilog
     command.set_defaults(run=run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from swsync.commands.arguments import complete, examples, positive
+from swsync.commands.arguments import complete, examples, filled, positive
 from swsync.commands.output import Output
 
 __all__ = ["add"]
@@ -58,7 +58,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     action("do-not-call", "Never call these numbers again, in any job.").add_argument("number", nargs="+")
     purge = action("purge", "Remove the personal data of rows that ended long ago, and their recordings.")
     purge.add_argument("--older-than", required=True, metavar="TIME", help="such as 90d or 12h")
-    parser.description, parser.epilog = TEXT, examples(EXAMPLES)
+    parser.description, parser.epilog = filled(TEXT), examples(EXAMPLES)
 
 
 def run(arguments: argparse.Namespace, output: Output) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,8 +111,6 @@ def _script(arguments: argparse.Namespace) -> Any:
 
 
 def _run(arguments: argparse.Namespace, output: Output) -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop drains, as Ctrl-C does
     with _open(arguments, _script(arguments)) as batch:
         if arguments.action == "resume":
             batch.resume()

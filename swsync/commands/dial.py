@@ -27,7 +27,8 @@ EXAMPLES = """
 swsync dial +12025550100 --from +12025550199 --say "Your table is ready."
 swsync dial +12025550100 --from +12025550199 --record call.wav
 swsync dial +12025550100 --from +12025550199 --wait-for-machine --json
-swsync dial +12025550100 --from +12025550199 --play https://example.com/notice.mp3
+swsync dial +12025550100 --from +12025550199 \\
+    --play https://example.com/notice.mp3
 """
 
 

@@ -29,14 +29,15 @@ EXAMPLES = """
 swsync doctor
 swsync doctor --context office --json
 swsync doctor --call +12025550100 --from +12025550199
-swsync relay --port 8443 --json   # in another terminal, to try without an account
 """
 NAME, STATE = 16, 8  # columns
 
 
 def add(command: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    command.add_argument("--context", action="append", default=[], metavar="NAME", help="receive calls to it; again")
+    command.add_argument(
+        "--context", action="append", default=[], metavar="NAME", help="receive calls to it; may be given again"
+    )
     command.add_argument("--call", metavar="NUMBER", help="call it, and take a second of audio each way")
     command.add_argument("--from", dest="from_number", metavar="NUMBER", help="number that --call comes from")
     command.add_argument(

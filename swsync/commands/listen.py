@@ -38,8 +38,8 @@ are hung up, and their files are finished. The number of a caller is part of the
 file's name. Credentials come from SIGNALWIRE_*."""
 EXAMPLES = """
 swsync listen office --out recordings
-swsync listen office sales --notice "This call is recorded. Please leave a message."
-swsync listen office --notice https://example.com/notice.mp3 --duration 120
+swsync listen office sales --notice "Please leave a message. It is recorded."
+swsync listen office --notice https://example.com/notice.mp3
 swsync listen office --no-notice --count 1 --json
 """
 
@@ -56,7 +56,12 @@ def add(command: argparse.ArgumentParser) -> None:
         "--no-notice", dest="notice", action="store_const", const="", help="record without telling them"
     )
     command.add_argument("--out", metavar="DIR", default=".", help="where the files go (default: here)")
-    command.add_argument("--format", choices=("wav", "flac", "ogg", "mp3"), default="wav", help="(default: wav)")
+    command.add_argument(
+        "--format",
+        choices=("wav", "flac", "ogg", "mp3"),
+        default="wav",
+        help="of the files (default: wav; others need the extra soundfile)",
+    )
     add_ways(command)
     command.add_argument("--duration", type=positive, metavar="SECONDS", help="hang up after so long a recording")
     command.add_argument("--count", type=whole, metavar="N", help="answer so many calls, then end")

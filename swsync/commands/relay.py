@@ -21,9 +21,9 @@ TEXT = """Run a RELAY server on this machine, with simulated people who answer, 
 press keys. It prints the variables that point a client of any language at it.
 In a terminal it shows its sessions and calls. Ctrl-C ends it."""
 EXAMPLES = """
-swsync relay                          a server on port 8443
-swsync relay --port 0 --json          for a program: the first line says where it listens
-swsync relay --inbound office         somebody calls, once a client listens on the context office
+swsync relay                     a server on port 8443
+swsync relay --port 0 --json     for a program: it is told where it listens
+swsync relay --inbound office    somebody calls that context
 swsync relay --callees people.toml --faults faults.toml
 """
 LOOK = 0.25  # real seconds between two looks

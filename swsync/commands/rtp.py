@@ -6,7 +6,7 @@ import argparse
 import importlib
 from typing import Any
 
-from swsync.commands.arguments import address, complete, examples, port, whole
+from swsync.commands.arguments import address, complete, examples, filled, port, whole
 from swsync.commands.output import Output
 from swsync.commands.receiving import add_limits
 from swsync.commands.targets import add_targets
@@ -30,8 +30,9 @@ int16, little-endian, one channel, at the codec's rate. A capture (.pcap,
 .pcapng) is replayed as it stands, its losses, jitter and gaps too."""
 SEND_EXAMPLES = """
 swsync rtp send hello.wav 127.0.0.1:5004
-swsync rtp send hello.wav 127.0.0.1:5004 --codec PCMA --repeat 10 --digits "42#"
-sox hello.mp3 -t raw -r 8000 -e signed -b 16 -c 1 - | swsync rtp send - 127.0.0.1:5004
+swsync rtp send hello.wav 127.0.0.1:5004 --repeat 10 --digits "42#"
+sox hello.mp3 -t raw -r 8000 -e signed -b 16 -c 1 - | \\
+    swsync rtp send - 127.0.0.1:5004
 swsync rtp send call.pcap 127.0.0.1:5004 --ssrc 0x1a2b3c4d
 """
 RECEIVE = """Receive one RTP stream: say who sends it, print keys (RFC 4733), and write the
@@ -40,8 +41,8 @@ packets; --source names it beforehand. A goodbye (RTCP BYE) ends it, so do
 --duration, --idle and Ctrl-C."""
 RECEIVE_EXAMPLES = """
 swsync rtp receive --port 5004 --out said.wav
-swsync rtp receive --bind 0.0.0.0 --port 5004 --source 192.0.2.7 --idle 5 --json
-swsync rtp receive --codec PCMA --out - | play -t raw -r 8000 -e signed -b 16 -c 1 -
+swsync rtp receive --bind 0.0.0.0 --port 5004 --source 192.0.2.7 --idle 5
+swsync rtp receive --out - | play -t raw -r 8000 -e signed -b 16 -c 1 -
 swsync rtp receive --port 5004 --pcap said.pcap
 """
 INSPECT = """Look at the RTP in a capture (pcap or pcapng): each stream with its addresses,
@@ -67,12 +68,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     send = action("send", "Send a sound file, stdin or a capture.", SEND, SEND_EXAMPLES)
     send.add_argument("file", metavar="FILE", help="a sound file, a capture, or - for stdin")
     send.add_argument("to", metavar="HOST:PORT", type=address, help="where to, such as 127.0.0.1:5004")
-    send.add_argument("--codec", choices=CODECS, default="PCMU", help="(default: PCMU; G722 and OPUS: extra opus)")
+    send.add_argument(
+        "--codec",
+        choices=CODECS,
+        default="PCMU",
+        help="of the packets (default: PCMU; G722 and OPUS need the extra opus)",
+    )
     send.add_argument("--ptime", type=whole, default=20, metavar="MS", help="milliseconds a packet (default: 20)")
-    send.add_argument("--payload-type", type=number, metavar="N", help="(default: that of RFC 3551, or 96)")
+    send.add_argument(
+        "--payload-type", type=number, metavar="N", help="of the audio (default: that of RFC 3551, or 96)"
+    )
     send.add_argument("--ssrc", type=number, metavar="N", help="of what is sent; of a capture, the stream to replay")
-    send.add_argument("--channel", choices=("left", "right", "mix"), default="mix", help="of stereo (default: mix)")
-    send.add_argument("--repeat", type=whole, default=1, metavar="N", help="times (default: 1)")
+    send.add_argument(
+        "--channel", choices=("left", "right", "mix"), default="mix", help="of a stereo file (default: mix)"
+    )
+    send.add_argument("--repeat", type=whole, default=1, metavar="N", help="send it so many times (default: 1)")
     send.add_argument("--digits", default="", metavar="KEYS", help="press these keys after it (RFC 4733)")
     send.add_argument("--no-rtcp", dest="rtcp", action="store_const", const="none", default="next",
                       help="no sender reports and no goodbye")  # fmt: skip
@@ -81,7 +91,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--bind", metavar="HOST", help="address to listen on (default: SWSYNC_BIND_HOST, else loopback)"
     )
     receive.add_argument("--port", type=port, default=0, help="UDP port (default: a free one of SWSYNC_RTP_PORTS)")
-    receive.add_argument("--codec", choices=CODECS, default="PCMU", help="(default: PCMU)")
+    receive.add_argument("--codec", choices=CODECS, default="PCMU", help="to expect (default: PCMU)")
     receive.add_argument(
         "--payload-type", type=number, metavar="N", help="of the audio (default: that of RFC 3551, or 96)"
     )
@@ -94,7 +104,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     inspect.add_argument("--codec", action="append", default=[], type=payload, metavar="N=CODEC",
                          help="what a dynamic payload type is, such as 96=L16; may be given again")  # fmt: skip
     inspect.add_argument("--out", metavar="DIR", help="decode each stream into a WAV there")
-    parser.description, parser.epilog = TEXT, examples(EXAMPLES)
+    parser.description, parser.epilog = filled(TEXT), examples(EXAMPLES)
 
 
 def number(text: str) -> int:

@@ -26,7 +26,7 @@ The address and the token are printed first; each run has new ones. Behind a pro
 SWSYNC_MEDIA_URL and SWSYNC_MEDIA_PORT say what they are outside."""
 EXAMPLES = """
 swsync stream
-swsync stream --port 8765 --public-url wss://media.example.com --out stream.wav
+swsync stream --port 8765 --public-url wss://media.example.com
 swsync stream --track inbound --out - | ffplay -nodisp -f s16le -ar 8000 -
 swsync stream --json | jq 'select(.event == "dtmf").digit'
 swsync stream --tap --codec PCMA
@@ -42,7 +42,9 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--public-url", metavar="URL", help="what the far side connects to (default: SWSYNC_MEDIA_URL)"
     )
-    command.add_argument("--track", choices=("inbound", "outbound", "both"), default="both", help="(default: both)")
+    command.add_argument(
+        "--track", choices=("inbound", "outbound", "both"), default="both", help="what is taken (default: both)"
+    )
     command.add_argument("--token", help="the bearer token to ask for (default: a new one)")
     command.add_argument("--tap", action="store_true", help="receive a tap: bare audio, one side")
     command.add_argument("--codec", choices=("PCMU", "PCMA", "L16"), default="PCMU", help="of a tap (default: PCMU)")

@@ -32,9 +32,10 @@ other first), one side about 60 ms. Credentials come from SIGNALWIRE_*, the addr
 that SignalWire sends audio to from SWSYNC_* (`swsync doctor` looks at both)."""
 EXAMPLES = """
 swsync tap +12025550100 --from +12025550199 --out call.wav
-swsync tap +12025550100 --from +12025550199 --connect +12025550101 --out call.wav
+swsync tap +12025550100 --from +12025550199 --connect +12025550101
 swsync tap --inbound office --out call.wav --out call.flac --duration 600
-swsync tap --inbound office --side said --out - | sox -t raw -r 8000 -e signed -b 16 -c 1 - said.ogg
+swsync tap --inbound office --side said --out - | \\
+    sox -t raw -r 8000 -e signed -b 16 -c 1 - said.ogg
 swsync tap --inbound office --out - --format wav | ffplay -nodisp -
 """
 
@@ -45,7 +46,9 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("--inbound", metavar="CONTEXT", help="wait for a call to this context instead")
     add_dialing(command)
     add_targets(command, "call.wav")
-    command.add_argument("--side", choices=("both", "said", "heard"), default="both", help="(default: both)")
+    command.add_argument(
+        "--side", choices=("both", "said", "heard"), default="both", help="what is taken (default: both)"
+    )
     add_ways(command)
     command.add_argument("--say", metavar="TEXT", help="say this first")
     command.add_argument("--connect", metavar="NUMBER", help="call this number too, and connect the two")

@@ -17,6 +17,8 @@ PACKAGES = {
     "sox": "sox",
     "tshark": "tshark",
     "espeak-ng": "espeak-ng",
+    "zsh": "zsh",
+    "fish": "fish",
 }
 
 
