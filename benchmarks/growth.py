@@ -65,7 +65,7 @@ def rows(rounds: int) -> Line:
         found = []
         for turn in range(rounds + 1):
             found.append([_row(Path(directory) / f"{turn}-{size}", size) for size in SIZES])
-    return line("CPU of a batch row, claim to result", [[ms / 1000 for ms in turn] for turn in found[1:]], 1e6, "us")
+    return line("CPU of a batch row", [[ms / 1000 for ms in turn] for turn in found[1:]], 1e6, "us")
 
 
 def _row(directory: Path, size: int) -> float:

@@ -14,8 +14,8 @@ E_co = TypeVar("E_co", bound=RelayEvent, covariant=True)
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-def as_text(value: dict[str, Any]) -> Any:
-    """Return the JSON text of an object that came as JSON, or the object itself if it cannot be written as such."""
+def as_text(value: Any) -> Any:
+    """Return the JSON text of what came as JSON, or the value itself if it cannot be written as such."""
     try:
         return _encode(value).encode()
     except (TypeError, ValueError, RecursionError):
@@ -35,12 +35,15 @@ class KeptEvent(Generic[E_co]):
 
     def __get__(self, instance: object, owner: type) -> E_co | None:
         kept = getattr(instance, self._name)
-        return cast("E_co | None", parse_event(json.loads(kept)) if isinstance(kept, bytes) else kept)
+        if isinstance(kept, bytes):
+            event_type, timestamp, params = json.loads(kept)
+            kept = parse_event({"event_type": event_type, "timestamp": timestamp, "params": params})
+        return cast("E_co | None", kept)
 
     def __set__(self, instance: object, event: RelayEvent | None) -> None:
         kept: Any = event
         if event is not None and not event.synthetic:  # that one is told by nothing in its params
-            fields = {"event_type": event.event_type, "timestamp": event.timestamp, "params": event.params}
+            fields = [event.event_type, event.timestamp, event.params]
             text = as_text(fields)
             kept = event if text is fields else text
         setattr(instance, self._name, kept)
