@@ -92,7 +92,7 @@ class WebSocketTransport:
         """
         options: dict[str, Any] = {"context": self._context()} if self._url.startswith("wss:") else {}
         try:
-            ws = websocket.create_connection(
+            ws: Any = websocket.create_connection(
                 self._url,
                 timeout=max(0.05, timeout / self._speed),
                 sslopt=options,
