@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CYCLES = {
-    "client": 1000, "call": 20, "capture by rtp": 5, "capture by ws": 5, "capture by stream": 5, "ledger": 50,
-    "rtp receiver and sender": 20, "tap receiver": 1000, "stream receiver": 200, "local relay": 15,
+    "client": 200, "call": 20, "capture by rtp": 5, "capture by ws": 5, "capture by stream": 5, "ledger": 50,
+    "rtp receiver and sender": 20, "tap receiver": 200, "stream receiver": 100, "local relay": 15,
 }  # fmt: skip
 
 
