@@ -112,14 +112,14 @@ BATCH: list[Mutant] = [
     mutant(
         "the turn is not taken",
         "swsync/batch/pacer.py",
-        "delay = self._ledger.take_token(self.rate, tokens)",
-        "delay = 0.0",
+        "            if turn.wait > 0:\n",
+        "            if False:\n",
         "batch/test_run.py",
     ),
     mutant(
         "turns that nobody took are saved up for a burst",
         "swsync/batch/pacer.py",
-        "max(next_free, now - min(MADE_GOOD, 0.5 / rate)) + tokens / rate",
+        "max(next_free, now - min(MADE_GOOD, 0.25 / rate)) + tokens / rate",
         "next_free + tokens / rate",
         "batch/test_ledger.py",
         "batch/test_run.py",
