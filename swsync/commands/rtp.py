@@ -37,8 +37,9 @@ swsync rtp send call.pcap 127.0.0.1:5004 --ssrc 0x1a2b3c4d
 """
 RECEIVE = """Receive one RTP stream: say who sends it, print keys (RFC 4733), and write the
 audio into files, a pipe or a capture. It believes the first sender of four valid
-packets; --source names it beforehand. A goodbye (RTCP BYE) ends it, so do
---duration, --idle and Ctrl-C."""
+packets; --source names it beforehand. A goodbye (RTCP BYE) ends it; in the first two
+seconds only with --source, because anybody could say it. So do --duration, --idle
+and Ctrl-C."""
 RECEIVE_EXAMPLES = """
 swsync rtp receive --port 5004 --out said.wav
 swsync rtp receive --bind 0.0.0.0 --port 5004 --source 192.0.2.7 --idle 5

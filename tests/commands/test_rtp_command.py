@@ -42,7 +42,7 @@ def receiving(*words: object) -> Iterator[tuple[Any, str]]:
 def test_from_a_file_to_a_file(hello: Path, tmp_path: Path) -> None:
     """A goodbye ends the receiver; keys are told; the WAV has the samples of the one channel; so has the capture."""
     wav, pcap = tmp_path / "got.wav", tmp_path / "got.pcap"
-    with receiving("--codec", "PCMA", "--out", wav, "--pcap", pcap, "--idle", "10") as (process, place):
+    with receiving("--codec", "PCMA", "--out", wav, "--pcap", pcap, "--source", "127.0.0.1") as (process, place):
         sent = run("rtp", "send", hello, place, "--codec", "PCMA", "--channel", "left", "--digits", "4#", "--json")
         rest, text = process.communicate(timeout=60)
     assert (0, 0) == (sent.returncode, process.returncode), (sent.stderr, text)
@@ -117,7 +117,7 @@ def test_stereo_and_other_rates(tmp_path: Path) -> None:
     with wave.open(str(path), "wb") as file:
         file.setparams((2, 2, 16000, 0, "NONE", ""))
         file.writeframes(bytes(2 * 2 * 8000))
-    with receiving("--idle", "5") as (process, place):
+    with receiving("--source", "127.0.0.1") as (process, place):
         sent = run("rtp", "send", path, place, "--json")
         process.communicate(timeout=60)
     assert 25 == events_of(sent.stdout)[-1]["packets"]  # half a second

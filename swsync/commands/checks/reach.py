@@ -14,7 +14,7 @@ __all__ = ["look", "trial"]
 PATIENCE = 3.0  # seconds for what is sent to oneself
 TRIAL = 1.0  # seconds of audio that a trial wants
 WAYS = {"stream": "a stream", "ws": "taps over WebSockets", "rtp": "taps over RTP"}
-PAGE = "docs/media.md says how to set them behind a proxy or NAT"
+PAGE = "docs/nat.md says how"
 
 
 def look(is_local: bool, timeout: float) -> Iterator[Finding]:
