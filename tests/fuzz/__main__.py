@@ -32,7 +32,9 @@ def main() -> int:
                 else:
                     program = ctargets.build(name, Path(place))
                     ctargets.replay(program)
-                    count = ctargets.fuzz(program, asked.seconds, Path(place) / "new")
+                    count = ctargets.fuzz(
+                        program, f"-max_total_time={max(1, round(asked.seconds))}", Path(place) / "new"
+                    )
         except (Exception, AssertionError) as error:
             broken += 1
             print(f"| {name} | | | **broken** |\n{error!r}\n{error}", flush=True)

@@ -28,10 +28,22 @@ def run(*command: str | Path, timeout: float = 300) -> str:
     return done.stdout + done.stderr
 
 
+def library(where: Path) -> Path:
+    """Compile ``csrc`` for fuzzing, with ASan and UBSan, if that was not done in this directory; return the archive."""
+    archive = where / "csrc.a"
+    if not archive.exists():
+        for source in sorted(CSRC.glob("*.c")):
+            run(
+                *COMPILER, "-fsanitize=fuzzer-no-link,address,undefined", "-c", "-o", where / f"{source.stem}.o", source
+            )
+        run("ar", "rcs", archive, *sorted(where.glob("*.o")))
+    return archive
+
+
 def build(target: str, where: Path) -> Path:
-    """Compile a target with libFuzzer, ASan and UBSan; return the program."""
+    """Compile a target with libFuzzer, ASan and UBSan; return the program. Targets of one directory share a library."""
     program = where / target
-    sources = [*sorted(CSRC.glob("*.c")), HERE / f"{target}.c"]
+    sources = [HERE / f"{target}.c", library(where)]
     run(*COMPILER, "-fsanitize=fuzzer,address,undefined", f"-I{CSRC}", "-o", program, *sources)
     return program
 
@@ -41,13 +53,14 @@ def replay(program: Path) -> None:
     run(program, "-runs=0", "-timeout=20", CORPUS / program.name)
 
 
-def fuzz(program: Path, seconds: float, new: Path) -> int:
-    """Try new inputs for that long and return how many; one that breaks the target goes into its corpus."""
+def fuzz(program: Path, how_long: str, new: Path) -> int:
+    """Try new inputs (``-runs=N`` or ``-max_total_time=SECONDS``); one that breaks the target goes into its corpus.
+
+    Returns how many inputs were tried, those of the corpus included.
+    """
     corpus = CORPUS / program.name
     new.mkdir(parents=True, exist_ok=True)
-    said = run(
-        program, f"-max_total_time={max(1, round(seconds))}", "-timeout=20", "-print_final_stats=1",
-        f"-artifact_prefix={corpus}/", new, corpus, timeout=seconds + 120,
-    )  # fmt: skip
+    flags = ["-timeout=20", "-print_final_stats=1", f"-artifact_prefix={corpus}/"]
+    said = run(program, how_long, *flags, new, corpus, timeout=3600)
     found = re.search(r"number_of_executed_units: (\d+)", said)
     return int(found[1]) if found else 0
