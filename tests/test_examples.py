@@ -185,7 +185,8 @@ def test_every_example_has_a_test(path: Path) -> None:
     """No example is left that nobody runs; recipes and applications have modules of their own."""
     here = Path(__file__).parent
     modules = [
-        Path(__file__), here / "test_recipes.py", here / "test_testing.py", *here.glob("**/apps/test_*.py")
+        Path(__file__), here / "test_recipes.py", here / "test_testing.py", here / "batch" / "test_celery.py",
+        *here.glob("**/apps/test_*.py")
     ]  # fmt: skip
     texts = [module.read_text() for module in modules]
     assert any(f"def test_{path.stem}(" in text or f'"{path.name}"' in text for text in texts)

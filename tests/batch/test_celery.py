@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import redis_server
 import worker
+from redisserver import redis_server
 
 import swsync
 from swsync.batch import Batch
@@ -41,7 +41,7 @@ def test_the_recipe_rings_nobody_twice(tmp_path: Path) -> None:
     """Every id is in the queue twice, and a process is killed: each row is done or unknown, each phone rang once."""
     place = tmp_path / "calls.db"
     with (
-        redis_server.server() as broker,
+        redis_server(tmp_path) as broker,
         swsync.LocalRelay(speed=16.0) as relay,
         Batch("reminders", place, **{**worker.OPEN, "rate": 50.0}) as batch,
     ):
