@@ -30,6 +30,8 @@ from celery.signals import worker_process_init, worker_process_shutdown
 
 import swsync
 
+CALLER_ID = os.environ["CALLER_ID"]
+ALLOWED = os.environ["ALLOWED_DESTINATIONS"].split(",")
 REDIS = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 app = Celery("celery_calls", broker=REDIS, backend=REDIS)
@@ -49,7 +51,7 @@ def client():
     global _client
     with _lock:
         if _client is None or _client.closed:
-            _client = swsync.RelayClient(allowed_destinations=os.environ["ALLOWED_DESTINATIONS"].split(","))
+            _client = swsync.RelayClient(allowed_destinations=ALLOWED)
         known = _client
     return known.connect()
 
@@ -84,7 +86,7 @@ def remind(self, key, number, name):
     if not claim(key):
         return "rung before"
     try:
-        with relay.dial_phone(to=number, from_number=os.environ["CALLER_ID"], timeout=30, max_duration=300) as call:
+        with relay.dial_phone(to=number, from_number=CALLER_ID, timeout=30, max_duration=300) as call:
             call.play_tts(f"Hello {name}, this is a reminder.").wait(timeout=120)
     except swsync.DialFailed as error:
         return error.reason

@@ -23,6 +23,12 @@ import swsync
 OK, SOME_FAILED, USAGE, TRY_LATER = 0, 1, 2, 75  # 75 is EX_TEMPFAIL of sysexits.h
 
 
+def setting(name):
+    if not os.environ.get(name):
+        raise swsync.ConfigurationError(f"{name} is not set")
+    return os.environ[name]
+
+
 def lock(path):
     """The open lock file, or None if another run has it. The system gives it back, however this process ends."""
     file = open(path, "a")  # noqa: SIM115 -- it stays open as long as the program runs
@@ -34,10 +40,10 @@ def lock(path):
     return file
 
 
-def remind(client, row, line):
+def remind(client, caller, row, line):
     """Call one person; whether they have heard it."""
     try:
-        with client.dial_phone(to=row["number"], from_number=os.environ["CALLER_ID"], timeout=30) as call:
+        with client.dial_phone(to=row["number"], from_number=caller, timeout=30) as call:
             call.play_tts(f"Hello {row['name']}, this is a reminder.").wait(timeout=60)
     except swsync.ConnectionClosed:
         raise
@@ -51,9 +57,9 @@ def remind(client, row, line):
 def remind_all(path):
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
-    allowed = os.environ["ALLOWED_DESTINATIONS"].split(",")
+    caller, allowed = setting("CALLER_ID"), setting("ALLOWED_DESTINATIONS").split(",")
     with swsync.RelayClient(allowed_destinations=allowed) as client:
-        reached = [remind(client, row, line) for line, row in enumerate(rows, start=2)]
+        reached = [remind(client, caller, row, line) for line, row in enumerate(rows, start=2)]
     return OK if all(reached) else SOME_FAILED
 
 

@@ -14,10 +14,12 @@ monkey.patch_all()
 import os
 import sys
 
-import gevent
 from gevent.pool import Pool
 
 import swsync
+
+CALLER_ID = os.environ["CALLER_ID"]
+ALLOWED = os.environ["ALLOWED_DESTINATIONS"].split(",")
 
 
 def remind(client, number, path):
@@ -26,7 +28,7 @@ def remind(client, number, path):
     It raises nothing: gevent would print the error with the greenlet's arguments, and a number is no log's business.
     """
     try:
-        call = client.dial_phone(to=number, from_number=os.environ["CALLER_ID"], timeout=30)
+        call = client.dial_phone(to=number, from_number=CALLER_ID, timeout=30)
         with call, call.capture(path) as capture:
             call.play_tts("Hello, this is a reminder. Goodbye.").wait(timeout=60)
     except (swsync.SwsyncError, TimeoutError) as error:
@@ -35,8 +37,7 @@ def remind(client, number, path):
 
 
 def main(numbers):
-    allowed = os.environ["ALLOWED_DESTINATIONS"].split(",")
-    with swsync.RelayClient(allowed_destinations=allowed) as client:  # its threads are greenlets too
+    with swsync.RelayClient(allowed_destinations=ALLOWED) as client:  # its threads are greenlets too
         pool = Pool(50)  # calls at once
         jobs = [pool.spawn(remind, client, number, f"call-{n}.wav") for n, number in enumerate(numbers, start=1)]
         results = [job.get() for job in jobs]
@@ -46,4 +47,4 @@ def main(numbers):
 
 
 if __name__ == "__main__":
-    sys.exit(gevent.spawn(main, sys.argv[1:]).get())
+    sys.exit(main(sys.argv[1:]))

@@ -14,7 +14,8 @@ and sign in at http://127.0.0.1:5000. In production, behind a proxy that does TL
 
     gunicorn --threads 16 app:app
 
-It is one worker, for limits and states are in its memory. When it ends, so do its calls.
+It is one worker, for limits and states are in its memory. When it ends, a phone that rings is let go; two who talk are
+left alone.
 """
 
 import re

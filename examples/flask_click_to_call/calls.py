@@ -51,7 +51,7 @@ def _note(call_id, state):
 
 def _connect(call_id, agent, customer):
     try:
-        with client().dial_phone(to=agent, from_number=settings.CALLER_ID, timeout=30) as call:
+        with client().dial_phone(to=agent, from_number=settings.CALLER_ID, timeout=30, max_duration=3600) as call:
             call.play_tts("One moment, I connect you.").wait(timeout=30)
             bridge = call.connect_phone(customer, settings.CALLER_ID, timeout=30)
             bridge.wait_connected(timeout=45)

@@ -69,7 +69,10 @@ def test_wrong_use_and_no_settings(run: Run, people: Path) -> None:
     """2, and the name of what is missing."""
     assert 2 == run(people).process.wait(40)
     assert 2 == run("no-such-file.csv", "lock").process.wait(40)
-    assert 2 == run(ALLOWED_DESTINATIONS="").process.wait(40)
+    for name in ("ALLOWED_DESTINATIONS", "CALLER_ID"):
+        program = run(**{name: ""})
+        assert 2 == program.process.wait(40)
+        assert f"{name} is not set" in program.output
     people.write_text("phone\n+12025550110\n")
     program = run()
     assert 2 == program.process.wait(40)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from appprogram import EXAMPLES, PATIENCE, Program, eventually
+from appprogram import EXAMPLES, PATIENCE, Program, eventually, free_port
 from werkzeug.security import generate_password_hash
 
 import swsync
@@ -194,6 +194,31 @@ def test_the_process_ends_its_calls(relay: swsync.LocalRelay, app: Callable[...,
     eventually(lambda: relay.calls, "a call")
     program.end(signal.SIGINT)
     relay.calls[0].wait_for_ended(timeout=10)
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("do_they_talk", [False, True], ids=["rings", "talk"])
+def test_the_worker_ends(relay: swsync.LocalRelay, start: Start, tmp_path: Path, do_they_talk: bool) -> None:
+    """gunicorn is told to end: a phone that rings is let go, and two who talk are left alone."""
+    relay.callee(ANN, answers_after=0.0 if do_they_talk else 60.0)
+    port = free_port()
+    program = start(
+        sys.executable, "-m", "gunicorn", "--threads", "16", "--preload", "--bind", f"127.0.0.1:{port}", "app:app",
+        directory=APP, **settings(tmp_path),
+    )  # fmt: skip
+    program.wait_for("Booting worker")
+    browser = Browser(f"http://127.0.0.1:{port}")
+    browser.sign_in()
+    status, text = browser.call(CUSTOMER)
+    assert 202 == status
+    wanted = '"connected"' if do_they_talk else '"dialing"'
+    eventually(lambda: relay.calls and wanted in browser.ask(f"/calls/{json.loads(text)['id']}")[1], wanted)
+    assert 0 == program.end(signal.SIGTERM), program.output
+    if do_they_talk:
+        assert ["answered", "answered"] == [call.state for call in relay.calls]
+    else:
+        relay.calls[0].wait_for_ended(timeout=10)
+    assert "202555" not in program.output
 
 
 def ask_hook(url: str, body: Any, credentials: str) -> int:
