@@ -98,6 +98,8 @@ def remind(self, key, number, name):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: celery_calls.py KEY NUMBER")
     key, number = sys.argv[1:]
     # argsrepr is what Celery's logs and monitors show: no number among it.
     print(remind.apply_async((key, number, "Ann"), argsrepr=repr((key,))).get(timeout=700))
