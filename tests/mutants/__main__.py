@@ -21,7 +21,7 @@ from tests.mutants.guarantees import GUARANTEES, Mutant
 ROOT = Path(__file__).resolve().parents[2]
 MUTANTS = [*GUARANTEES, *FAULTS, *BATCH]
 LIMIT = 300  # seconds for the tests of one mutant; to hang is to be noticed
-GREEN, RED = 0, 1  # pytest's exit codes; any other one says that no test has run
+GREEN, RED, UNREADABLE = 0, 1, 2  # pytest's exit codes; any but the first two say that no test has run
 
 
 def check(mutants: list[Mutant]) -> list[str]:
@@ -74,6 +74,8 @@ def run_tests(directory: Path, tests: tuple[str, ...], limit: float = LIMIT) -> 
             return None, "hangs"
         output.seek(0)
         lines = output.read().splitlines()
+    if any("during collection" in line for line in lines):
+        code = UNREADABLE  # no test has noticed a mutant that is no program
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     return code, (failed or lines or [""])[-1]
 

@@ -13,7 +13,7 @@ FAULTS: list[Mutant] = [
         (
             (
                 "        if frame.answer:\n            self._answer(frame.answer)  # acknowledged on receipt",
-                "            pass  # acknowledged on receipt",
+                "        if frame.answer:\n            pass  # acknowledged on receipt",
             ),
             (
                 '            self._counters["duplicates"] += 1\n',
