@@ -30,7 +30,6 @@ FAULTS: list[Mutant] = [
         "if request.writes == 0 or request.idempotent]",
         "if True]",
         "test_connection.py",
-        "test_sweep.py",
     ),
     mutant(
         "a verb whose reply is lost with its link is kept",

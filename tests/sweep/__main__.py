@@ -45,7 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--verbose", "-v", action="store_true", help="of each run, what went wrong and what it raised")
     options = parser.parse_args(arguments)
-    frames = run((), options.seed, options.program).frames
+    untouched = run((), options.seed, options.program)
+    if untouched.problems:
+        print("\n".join(["without a fault:", *untouched.problems]))
+        return 1
+    frames = untouched.frames
     kinds = [options.fault] if options.fault else KINDS
     numbers = [options.frame] if options.frame else range(1, frames + 1)
     jobs = soak(options.soak, options.seed, frames) if options.soak else sweep(kinds, numbers, options.seed)

@@ -20,7 +20,7 @@ from .outcome import Outcome
 __all__ = ["PROGRAMS", "run"]
 
 PROGRAMS = {"call": do_call, "batch": do_batch}
-STUCK = 120.0  # seconds of the machine after which a run that is not over is one that hangs
+STUCK = 300.0  # seconds of the machine after which a run that is not over is one that hangs
 
 
 def run(faults: Sequence[Fault], seed: int, program: str = "call") -> Outcome:
