@@ -148,7 +148,7 @@ class Side:
                 return not left
 
             ready.wait()
-            call.wait_for("calling.call.play", note, timeout=30)  # in one wait: those between two would be missed
+            call.wait_for("calling.call.play", note, timeout=120)  # in one wait: those between two would be missed
 
         threads = [threading.Thread(target=wait, args=(call,)) for call in chosen]
         for thread in threads:
@@ -158,7 +158,7 @@ class Side:
         order = {"calls": [call.call_id for call in chosen], "rate": rate, "count": number}
         self.client.execute("bench.pace", order)
         for thread in threads:
-            thread.join(60)
+            thread.join(130)
         return {"p50": percentile(late, 50), "p99": percentile(late, 99), "woken": len(late)}
 
     def fill(self, number: int) -> Any:

@@ -28,6 +28,7 @@ import trustme
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TEXT, CLOSE = 1, 8
+AT_ONCE = 100  # paced events without a look at what came
 
 
 def frame(message: dict[str, Any]) -> bytes:
@@ -223,7 +224,7 @@ class Peer:
         begin = time.monotonic()
         for i in range(count):
             due = begin + i / rate
-            if due > time.monotonic():
+            if due > time.monotonic() or i % AT_ONCE == 0:  # who is behind has to read, too
                 self.write()
                 yield due
             self.tell(

@@ -17,7 +17,7 @@ from collections import deque
 from typing import Any
 
 from swsync import RelayClient
-from swsync.errors import CallEnded
+from swsync.errors import CallEnded, RelayError
 
 PHONE = {"type": "phone", "params": {"to_number": "+12025550100", "from_number": "+12025550199"}}
 TAP = {"type": "audio", "params": {"direction": "both"}}
@@ -53,7 +53,7 @@ class Soak:
     def come_and_go(self) -> None:
         """A short call a second."""
         while not self.is_over.wait(1.0):
-            with contextlib.suppress(TimeoutError):  # of a machine that has no time for the server
+            with contextlib.suppress(RelayError, TimeoutError):  # of a machine that has no time for the server
                 with self.client.dial([[PHONE]]) as call:
                     call.tap(TAP, DEVICE).wait_started(30)
                 self.short_calls += 1
@@ -61,7 +61,7 @@ class Soak:
     def sample(self, begin: float) -> dict[str, Any]:
         """What there is at this moment."""
         late = sorted(self.late.popleft() for _ in range(len(self.late)))
-        seen = self.client.execute("bench.count", {}, timeout=60)["counts"]
+        seen = self.client.execute("bench.count", {}, timeout=300)["counts"]
         return {
             "seconds": time.monotonic() - begin,
             "woken": len(late),
