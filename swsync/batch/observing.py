@@ -33,7 +33,7 @@ def tell(observers: Sequence[Observer], method: str, *args: Any) -> None:
 
 
 class PrometheusObserver:
-    """Counters ``swsync_batch_<name>_total`` and histograms ``swsync_batch_<name>_seconds``.
+    """A counter ``swsync_batch_events_total`` (``event``, ``outcome``), a histogram ``swsync_batch_seconds``.
 
     Args:
         registry: A ``prometheus_client.CollectorRegistry``; the default one without it.

@@ -29,22 +29,44 @@ def server() -> Iterator[str]:
     directory.chmod(0o755)
     data = directory / "data"
     data.mkdir()
-    user: list[str] = []
     if os.getuid() == 0:
         shutil.chown(directory, "postgres")
         shutil.chown(data, "postgres")
-        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-    options = f"-c listen_addresses='' -c unix_socket_directories={directory} -c max_connections=200"
-    control = [*user, _program("pg_ctl"), "-D", str(data)]
     try:
-        _run([*user, _program("initdb"), "-D", str(data), "-A", "trust", "-U", "tests", "--no-sync"], directory)
-        _run([*control, "-w", "-t", "60", "-l", str(directory / "log"), "-o", options, "start"], directory)
+        initdb = [_program("initdb"), "-D", str(data), "-A", "trust", "-U", "tests", "--no-sync"]
+        _run([*_user(), *initdb], directory)
+        _start(directory)
         try:
             yield str(directory)
         finally:
-            _run([*control, "-m", "immediate", "-w", "stop"], directory)
+            _stop(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def stopped(directory: str) -> Iterator[None]:
+    """Let a server be gone for a while, as if its power had failed."""
+    _stop(Path(directory))
+    yield
+    _start(Path(directory))
+
+
+def _user() -> list[str]:
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.getuid() == 0 else []
+
+
+def _start(directory: Path) -> None:
+    options = f"-c listen_addresses='' -c unix_socket_directories={directory} -c max_connections=200"
+    _control(directory, "-w", "-t", "60", "-l", str(directory / "log"), "-o", options, "start")
+
+
+def _stop(directory: Path) -> None:
+    _control(directory, "-m", "immediate", "-w", "stop")
+
+
+def _control(directory: Path, *arguments: str) -> None:
+    _run([*_user(), _program("pg_ctl"), "-D", str(directory / "data"), *arguments], directory)
 
 
 def _run(command: list[str], directory: Path) -> None:
