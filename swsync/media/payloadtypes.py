@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from swsync._media import lib
 from swsync.errors import CodecError, ConfigurationError
-from swsync.media.track import codec_number
+from swsync.media.codec import codec_number
 
 __all__ = ["TELEPHONE_EVENT", "payload_kinds"]
 

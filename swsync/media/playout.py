@@ -12,7 +12,7 @@ import attrs
 
 from swsync._media import ffi, lib
 from swsync.errors import MediaError
-from swsync.media.track import wait_any
+from swsync.media.trackwait import wait_any
 from swsync.states import FrameState
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from swsync.clock import REAL
 from swsync.media import engine
-from swsync.media.track import Bell
+from swsync.media.trackwait import Bell
 
 __all__ = ["subscribe", "unsubscribe"]
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from swsync.clock import REAL
 from swsync.errors import MediaError
 from swsync.media.playout import Frames, LiveReader, take_any
-from swsync.media.track import Track, wait_any
+from swsync.media.track import Track
+from swsync.media.trackwait import wait_any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

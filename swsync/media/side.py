@@ -10,7 +10,8 @@ import attrs
 
 from swsync.media.meter import Meter
 from swsync.media.quality import Quality, ReceiverStats
-from swsync.media.track import WINDOW, Track, TrackReader
+from swsync.media.track import WINDOW, Track
+from swsync.media.trackreader import TrackReader
 
 __all__ = ["Side", "Source"]
 

@@ -7,154 +7,28 @@ The ring is C (``csrc/jitter.c``); RTP fills it from the engine, WebSockets thro
 from __future__ import annotations
 
 import mmap
-import os
-import select
-import weakref
-from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from swsync._media import ffi, lib
 from swsync.clock import REAL, RealClock
 from swsync.errors import CodecError, MediaError
+from swsync.media.codec import codec_number
 from swsync.media.quality import ReceiverStats
+from swsync.media.trackreader import TrackReader
+from swsync.media.trackwait import Bell, wait_any
 from swsync.states import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from swsync.clock import Clock
     from swsync.media.rtcp import SenderReport
 
-__all__ = ["Block", "Span", "Track", "TrackReader", "wait_any"]
+__all__ = ["Track"]
 
 WINDOW = 1.0  # seconds behind the newest sample within which a missing one may still be filled in
 SNAP = 0.002  # seconds: positions that come from milliseconds are rounded by up to this much
 MUTE_GUARD = 0.2  # seconds after ``unmute`` in which what comes may have been sent before
-FOREVER = 2**62  # a position that no clock reaches
-SPANS = 64  # gaps told apart in one read; more of them make it shorter
-
-_CODECS = {("PCMU", "big"): 0, ("PCMA", "big"): 1, ("L16", "big"): 2, ("L16", "little"): 3}
-
-
-@attrs.frozen
-class Span:
-    """Samples that are not there and read as zero; ``is_missing`` if they were sent, or may have been, and got lost."""
-
-    position: int
-    samples: int
-    is_missing: bool
-
-
-@attrs.frozen
-class Block:
-    """Consecutive samples of a track.
-
-    Attributes:
-        position: Media clock of the first one, in samples.
-        samples: A memoryview of format ``h``.
-        spans: What of them is not there.
-        skipped: Samples before them that this reader was too slow for.
-    """
-
-    position: int
-    samples: memoryview
-    spans: tuple[Span, ...] = ()
-    skipped: int = 0
-
-
-def codec_number(codec: Codec | str, byteorder: str) -> int:
-    """The C core's number for a codec.
-
-    Raises:
-        CodecError: There is none of that name.
-    """
-    name = str(codec).upper()
-    number = _CODECS.get((name, byteorder if name == "L16" else "big"))
-    if number is None:
-        raise CodecError(f"no codec {codec!r} with byteorder={byteorder!r}; there are PCMU, PCMA and L16 (big, little)")
-    return number
-
-
-class Bell:
-    """A descriptor that a blocked reader polls and the writer's side writes to."""
-
-    def __init__(self) -> None:
-        try:
-            if hasattr(os, "eventfd"):
-                self.reading = self.writing = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            else:
-                self.reading, self.writing = os.pipe()
-        except OSError as error:
-            raise MediaError(f"cannot wait for audio: {error.strerror}") from error
-        if self.reading != self.writing:
-            os.set_blocking(self.reading, False)
-            os.set_blocking(self.writing, False)
-        weakref.finalize(self, _close_all, {self.reading, self.writing}, os.getpid()).atexit = False
-
-    def ring(self) -> None:
-        try:
-            os.write(self.writing, b"\1\0\0\0\0\0\0\0")
-        except BlockingIOError:
-            pass  # it rings already
-
-    def clear(self) -> None:
-        try:
-            os.read(self.reading, 64)
-        except BlockingIOError:
-            pass
-
-
-def _close_all(descriptors: set[int], pid: int) -> None:
-    if os.getpid() == pid:
-        for descriptor in descriptors:
-            os.close(descriptor)
-
-
-class _Lease:
-    """One reader's use of one of the track's eight places to wait.
-
-    Ctrl-C may come between any two steps of Python. What is here goes back when this object does, however it goes; and
-    what must not come apart is one step: ``extend`` draws from the ``map`` without returning to Python between.
-    """
-
-    def __init__(self, track: Track) -> None:
-        self.track = track
-        self.held: list[tuple[Bell, int]] = []
-        self.tokens: list[None] = []
-        track._waiting.append(None)
-        self.tokens.append(None)
-        try:
-            self.held.extend(map(track._bells.pop, (-1,)))
-            return
-        except IndexError:
-            pass  # none at rest
-        # Descriptors stay open as long as the track lives: the writer may be about to ring one.
-        bell = Bell()
-        listen = partial(lib.sw_track_listen, track._c)
-        self.held.extend(zip((bell,), map(listen, (bell.writing,))))  # noqa: B905 -- strict= would be no help
-        if self.slot < 0:
-            self.held.clear()
-            raise MediaError(f"track {track.name}: eight readers wait for it already")
-
-    @property
-    def bell(self) -> Bell:
-        return self.held[0][0]
-
-    @property
-    def slot(self) -> int:
-        return self.held[0][1]
-
-    def give_back(self) -> None:
-        """Idempotent."""
-        self.track._bells.extend(map(self.held.pop, (-1,) * len(self.held)))
-        for _ in map(self.tokens.pop, (-1,) * len(self.tokens)):
-            self.track._waiting.pop()
-
-    def __del__(self) -> None:
-        if hasattr(self, "tokens"):  # else it was interrupted before it took anything
-            self.give_back()
 
 
 class Track:
@@ -361,122 +235,3 @@ class Track:
     def _has(self, position: int) -> bool:
         state = self.report()
         return bool(state.ended or (state.started and state.head >= position))
-
-
-def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -> bool:
-    """Wait until one of some tracks has reached its position or has ended; whether that is so in time."""
-    track = wants[0][0]
-    if track._changed is not None:
-        return _wait_virtually(wants, timeout)
-    deadline = None if timeout is None else track.clock.now() + timeout
-    leases: list[_Lease] = []
-    try:
-        for each, _ in wants:
-            leases.append(_Lease(each))
-        while not any(lib.sw_track_arm(x.track._c, x.slot, p) for x, (_, p) in zip(leases, wants, strict=True)):
-            left = None if deadline is None else deadline - track.clock.now()
-            if left is not None and left <= 0:
-                return any(each._has(position) for each, position in wants)
-            _poll([lease.bell for lease in leases], None if left is None else left / track._speed)
-        return True
-    finally:
-        for lease in leases:
-            lease.give_back()
-
-
-def _poll(bells: list[Bell], timeout: float | None) -> None:
-    """Return when one of them was rung, or when the seconds (of the machine) have passed."""
-    # The attribute is looked up now: gevent replaces it by one that waits in its own loop.
-    poll = select.poll()
-    for bell in bells:
-        poll.register(bell.reading, select.POLLIN)
-    poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
-    for bell in bells:
-        bell.clear()
-
-
-def _wait_virtually(wants: Sequence[tuple[Track, int]], timeout: float | None) -> bool:
-    """The same on a clock whose threads must wait in it."""
-    changed, clock = wants[0][0]._changed, wants[0][0].clock
-    assert changed is not None
-    deadline = None if timeout is None else clock.now() + timeout
-    while not any(track._has(position) for track, position in wants):
-        left = None if deadline is None else deadline - clock.now()
-        if left is not None and left <= 0:
-            return False
-        step = 0.02 if len(wants) > 1 else left  # a condition belongs to one track
-        with changed:
-            if not any(track._has(position) for track, position in wants):
-                changed.wait(step if left is None or step is None else min(left, step))
-    return True
-
-
-class TrackReader:
-    """One reader's place in a track. Not for use by two threads at once.
-
-    Attributes:
-        overruns: Samples lost because this reader was slower than the buffer is long.
-    """
-
-    def __init__(self, track: Track, from_oldest: bool = True) -> None:
-        self.track = track
-        self._from_oldest = from_oldest
-        self._cursor = ffi.new("sw_reader *")
-        self._placed = False
-        self._spans = ffi.new("sw_span[]", SPANS)
-        self._used = ffi.new("int32_t *")
-        if not from_oldest and track.started:
-            self._cursor.position = track.report().head
-            self._placed = True
-
-    @property
-    def position(self) -> int:
-        """Media clock of the next sample to be read, in samples; 0 before the first."""
-        return int(self._cursor.position)
-
-    @property
-    def placed(self) -> bool:
-        """Whether the reader has a place: audio had come when it last looked."""
-        return self._placed
-
-    @property
-    def overruns(self) -> int:
-        return int(self._cursor.overruns)
-
-    def begin(self) -> bool:
-        """Take a place at the oldest sample, if there is one by now; whether the reader has a place."""
-        if not self._placed and self.track.started:
-            self._cursor.position = lib.sw_track_oldest(self.track._c)
-            self._placed = True
-        return self._placed
-
-    def move(self, position: int) -> None:
-        """Go on from another position."""
-        self._cursor.position = position
-        self._placed = True
-
-    def take(self, samples: int, until: int = FOREVER) -> Block:
-        """Up to ``samples`` of what is there now, none at or past ``until``; never waits."""
-        if not self.begin():
-            return Block(0, memoryview(b"").cast("h"))
-        out = bytearray(2 * samples)
-        before = self._cursor.overruns
-        n = lib.sw_track_read(
-            self.track._c, self._cursor, samples, until, ffi.from_buffer(out), self._spans, SPANS, self._used
-        )
-        spans = tuple(
-            Span(s.position, s.samples, s.kind == lib.SW_SPAN_MISSING) for s in self._spans[0 : self._used[0]]
-        )
-        view = memoryview(out).cast("h")[: max(0, n)]
-        return Block(self.position - len(view), view, spans, self._cursor.overruns - before)
-
-    def wait(self, samples: int, timeout: float | None = None) -> bool:
-        """Wait until that many samples can be taken, or the track has ended; whether that is so in time."""
-        if not self.begin():
-            # Nothing has come yet: any position is ahead of an empty timeline, so wait for its first sample.
-            deadline = None if timeout is None else self.track.clock.now() + timeout
-            if not self.track.wait(-FOREVER, timeout):
-                return False
-            self.begin()
-            timeout = None if deadline is None else max(0.0, deadline - self.track.clock.now())
-        return self.track.wait(self.position + samples, timeout)

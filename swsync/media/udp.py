@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
+from swsync.media.codec import codec_number
 from swsync.media.dtmf import KeyReader
 from swsync.media.memoryplace import MemoryLine
 from swsync.media.payloads import Decoding, decoder_for
@@ -17,7 +18,7 @@ from swsync.media.receiver import Receiver
 from swsync.media.rtpstream import RtpStream
 from swsync.media.sharedport import MemberLine, RtpPort
 from swsync.media.socketline import SocketLine
-from swsync.media.track import Track, codec_number
+from swsync.media.track import Track
 from swsync.memorynet import net_of
 from swsync.states import Codec
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 
 from swsync import media
+from swsync.media.codec import codec_number
 from swsync.media.rtpstream import RtpStream
-from swsync.media.track import Track, codec_number
+from swsync.media.track import Track
 
 SAMPLES = 160  # of a packet
 TICK = 0.02  # seconds of a packet

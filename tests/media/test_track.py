@@ -16,8 +16,10 @@ from swsync._media import ffi, lib
 from swsync import media
 from swsync.clock import REAL, VirtualClock
 from swsync.errors import CodecError, MediaError
-from swsync.media import track as module
-from swsync.media.track import Track, TrackReader, wait_any
+from swsync.media import trackwait as module
+from swsync.media.track import Track
+from swsync.media.trackreader import TrackReader
+from swsync.media.trackwait import wait_any
 
 
 def decoded(data: bytes) -> bytes:
@@ -365,7 +367,7 @@ def test_an_interrupted_wait_keeps_no_place() -> None:
     for again in range(1, line):
         interrupted_at(again)
     gc.collect()
-    leases = [module._Lease(track) for _ in range(8)]
+    leases = [module.Lease(track) for _ in range(8)]
     with pytest.raises(MediaError, match="eight"):
         track.wait(10**9, 0.0)
     for lease in leases:

@@ -12,8 +12,9 @@ from pesq import pesq
 
 from swsync import media
 from swsync.clock import VirtualClock
+from swsync.media.codec import codec_number
 from swsync.media.playout import LiveReader
-from swsync.media.track import Track, codec_number
+from swsync.media.track import Track
 from swsync.media.udp import RtpStream
 
 pytestmark = pytest.mark.peers
