@@ -72,7 +72,7 @@ def send_shared() -> None:
 
 def send_batches() -> None:
     """To a port each from one socket, as many datagrams a system call as there are due: for thousands of taps."""
-    from swsync.media.sender import packed_address, send_many
+    from swsync.media.datagrams import packed_address, send_many
 
     taps = json.loads(sys.stdin.readline())["taps"]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

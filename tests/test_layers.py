@@ -78,7 +78,7 @@ RELAY_MAY_IMPORT = (
     "swsync.media",
     "swsync.media.codec",
     "swsync.media.rtp",
-    "swsync.media.sender",
+    "swsync.media.datagrams",
     # How its journal looks in a notebook is nothing that it shares with what it tests.
     "swsync.views.frames",
     "swsync.views.journals",

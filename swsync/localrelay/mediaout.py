@@ -13,7 +13,7 @@ import struct
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from swsync.media.sender import packed_address
+from swsync.media.datagrams import packed_address
 from swsync.memorynet import DatagramPlace, SocketPlace
 
 from .action import Action

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from swsync.media.sender import send_many
+from swsync.media.datagrams import send_many
 
 if TYPE_CHECKING:
     from .loop import Loop, Timer

@@ -50,6 +50,19 @@ class Outlet:
         lib.sw_outlet_report(self.c, state)
         return state
 
+    def attend(self, *, always: bool = False) -> bool:
+        """Have it sent; whether there is room for more now, which nobody knows."""
+        attend(self, always=always)
+        return False
+
+    def detach(self) -> None:
+        """Have the pacer say goodbye and let go of it; then its sockets may be closed. Idempotent.
+
+        Raises:
+            MediaError: The pacer did not answer.
+        """
+        detach(self)
+
 
 class _Pacer:
     """The C pacer and its thread."""

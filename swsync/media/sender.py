@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,14 +13,16 @@ from swsync.clock import REAL, RealClock
 from swsync.errors import CodecError, ConfigurationError, MediaError
 from swsync.media import pacer
 from swsync.media.codec import codec_number
+from swsync.media.datagrams import open_pair
 from swsync.media.digits import digit_frames
 from swsync.media.engine import pages
+from swsync.media.playedout import PlayedOut
 from swsync.states import Codec
 
 if TYPE_CHECKING:
     from swsync.clock import Clock
 
-__all__ = ["RtpSender", "SenderStats", "packed_address", "send_many"]
+__all__ = ["RtpSender", "SenderStats"]
 
 PAYLOAD_TYPES = {
     "PCMU": 0,
@@ -34,7 +35,6 @@ ENCODED = {"G722": (16000, 8000), "OPUS": (48000, 48000)}  # sampling rate and c
 EVENT_PAYLOAD_TYPE = 101
 LARGEST = int(lib.SW_TX_LARGEST)  # octets of payload: what passes every network in one piece
 LAPSE = 0.5  # seconds that a sender may be late and still catch up; after more of them it starts anew from now
-REPORT_EVERY = 5.0  # seconds between RTCP reports on a virtual clock; rtppace.c has the real ones
 EVENT_OCTETS = 4
 RTCP_WAYS = ("next", "mux", "none")
 
@@ -147,11 +147,8 @@ class RtpSender:
         self._closed = False  # guarded by _changed
         self._rest = b""  # guarded by _changed: samples that do not fill a packet yet
         self._tx, self._memory = self._make(buffer, lead, max(octets, EVENT_OCTETS))
-        self._socket, self._reports = _open(host, port, local_host, local_port, rtcp)
+        self._socket, self._reports = open_pair(host, port, local_host, local_port, rtcp)
         self.local_address: tuple[str, int] = self._socket.getsockname()[:2]
-        self._cname = f"{_random.getrandbits(96):024x}".encode()  # RFC 7022 section 4.1: one for each session
-        self._next_report = 0.0  # on a virtual clock; belongs to the thread that sends, as does the next one
-        self._sent_reports = self._refused = 0
         self._outlet = self._attach()
 
     def _make(self, buffer: float, lead: float, payload_octets: int) -> tuple[Any, Any]:
@@ -176,16 +173,15 @@ class RtpSender:
             raise ConfigurationError(f"rate must be 1000 to 192000, not {self.rate!r}")
         return ffi.cast("sw_tx *", memory), memory
 
-    def _attach(self) -> pacer.Outlet | None:
-        """The pacer's part of it; None on a virtual clock."""
+    def _attach(self) -> pacer.Outlet | PlayedOut:
+        cname = f"{_random.getrandbits(96):024x}".encode()  # RFC 7022 section 4.1: one for each session
         if not isinstance(self._clock, RealClock):
-            return None
+            return PlayedOut(self._tx, self._socket, self._reports, self._clock, cname)
         try:
             rtcp = -1 if self._reports is None else self._reports.fileno()
             outlet = pacer.Outlet(
-                self._tx, self._memory, rtp_fd=self._socket.fileno(), rtcp_fd=rtcp, speed=self._clock.speed,
-                cname=self._cname,
-            )  # fmt: skip
+                self._tx, self._memory, rtp_fd=self._socket.fileno(), rtcp_fd=rtcp, speed=self._clock.speed, cname=cname
+            )
             pacer.attach(outlet)
         except BaseException:
             self._close_sockets()
@@ -231,16 +227,16 @@ class RtpSender:
     def stats(self) -> SenderStats:
         """What it has done so far."""
         state = self._state()
-        own = self._outlet.report() if self._outlet is not None else None
+        own = self._outlet.report()
         return SenderStats(
             packets=state.packets,
             octets=state.octets,
             restarts=state.restarts,
             cleared=state.cleared,
-            refused=own.refused if own else self._refused,
-            dropped=own.dropped if own else 0,
-            reports=own.reports if own else self._sent_reports,
-            latest_ms=own.latest / 1e6 if own else 0.0,
+            refused=own.refused,
+            dropped=own.dropped,
+            reports=own.reports,
+            latest_ms=own.latest / 1e6,
         )
 
     # -- what is sent
@@ -375,17 +371,13 @@ class RtpSender:
         """Requires _changed."""
         if self._closed:
             raise MediaError("the sender is closed")
-        error = self._outlet.report().error if self._outlet is not None else 0
+        error = self._outlet.report().error
         if error:
             raise MediaError(f"cannot send RTP: {os.strerror(error)}")
 
     def _attend(self, has_room: bool) -> None:
         """Have what is queued sent; wait for a part of it if there was not enough room."""
-        if self._outlet is None:
-            self._play_out()
-            return
-        pacer.attend(self._outlet)
-        if not has_room:
+        if not self._outlet.attend() and not has_room:
             # The buffer empties at the pace of the clock: when there will be room is known.
             self._wait(max(self.ptime / 1000, self.level / 4))
 
@@ -421,48 +413,7 @@ class RtpSender:
             self._check()
             self._rest = b""
             lib.sw_tx_clear(self._tx)
-        if self._outlet is not None:
-            pacer.attend(self._outlet, always=True)
-
-    def _play_out(self) -> None:
-        """On a virtual clock: send all that is queued, each packet at its time."""
-        assert self._socket is not None
-        room = 12 + LARGEST
-        out = ffi.new("uint8_t[]", room)
-        while (due := lib.sw_tx_due(self._tx, now := self._now())) < 2**63 - 1:
-            if due > now:
-                self._clock.sleep((due - now) / 1e9)
-                continue
-            octets = lib.sw_tx_take(self._tx, now, out, room)
-            if octets <= 0:
-                continue
-            self._send_now(self._socket, bytes(ffi.buffer(out, octets)))
-            if self._clock.now() >= self._next_report:
-                self._report(bye=False)
-                self._next_report = self._clock.now() + REPORT_EVERY
-        self._clock.sleep(self.level)
-
-    def _send_now(self, sock: socket.socket, datagram: bytes) -> None:
-        for attempt in (1, 2):
-            try:
-                sock.send(datagram)
-                return
-            except ConnectionRefusedError:
-                self._refused += attempt  # an ICMP message about an earlier packet: nobody listened, somebody may now
-            except OSError as error:
-                raise MediaError(f"cannot send RTP: {error.strerror or error}") from None
-
-    def _report(self, bye: bool) -> None:
-        if self._reports is None:
-            return
-        out = ffi.new("uint8_t[]", lib.SW_TX_REPORT)
-        wall = round(self._clock.time() * 1e9)
-        octets = lib.sw_tx_report(
-            self._tx, self._now(), wall, bye, self._cname, len(self._cname), out, lib.SW_TX_REPORT
-        )  # fmt: skip
-        if octets > 0:
-            self._sent_reports += 1
-            self._send_now(self._reports, bytes(ffi.buffer(out, octets)))
+        self._outlet.attend(always=True)
 
     # -- the end
 
@@ -476,10 +427,7 @@ class RtpSender:
         if already:
             return
         try:
-            if self._outlet is None:
-                self._report(bye=True)
-            else:
-                pacer.detach(self._outlet)
+            self._outlet.detach()
         finally:
             self._close_sockets()
 
@@ -503,69 +451,3 @@ def _encoder(codec: str, rate: int, ptime: int) -> Any:
     from swsync.media import g722, opus
 
     return (opus if codec == "OPUS" else g722).encoder(rate, ptime)
-
-
-def _open(
-    host: str, port: int, local_host: str, local_port: int, rtcp: str
-) -> tuple[socket.socket, socket.socket | None]:
-    """The socket of RTP and that of RTCP: the same one to multiplex, None for no reports."""
-    sock = _connect(host, port, local_host, local_port)
-    if rtcp == "mux":
-        return sock, sock
-    if rtcp == "none" or port == 65535:
-        return sock, None
-    try:
-        own, number = sock.getsockname()[:2]
-        try:
-            return sock, _connect(host, port + 1, own, min(number + 1, 65535))
-        except MediaError:
-            return sock, _connect(host, port + 1, own, 0)  # the neighbour is taken: any port will do
-    except BaseException:
-        sock.close()
-        raise
-
-
-def _connect(host: str, port: int, local_host: str, local_port: int) -> socket.socket:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-    except (OSError, UnicodeError) as error:
-        raise MediaError(f"cannot send RTP to {host!r} port {port}: {error}") from None
-    try:
-        if local_host or local_port:
-            sock.bind((local_host, local_port))
-        sock.connect(address)
-    except OSError as error:
-        sock.close()
-        raise MediaError(f"cannot send RTP to {host} port {port}: {error.strerror or error}") from None
-    return sock
-
-
-def packed_address(host: str, port: int) -> bytes:
-    """An IPv4 address and port as ``send_many`` takes them.
-
-    Raises:
-        OSError: The host is no IPv4 address.
-    """
-    address = ffi.new("sw_address *", {"family": 4, "port": port})
-    ffi.buffer(address.octets)[0:4] = socket.inet_aton(host)
-    return bytes(ffi.buffer(address))
-
-
-def send_many(sock: socket.socket, datagrams: list[bytes], addresses: list[bytes]) -> int:
-    """Send datagrams, each to an address of its own, by few system calls; returns how many the system took.
-
-    It never waits. With a full buffer what is left is dropped, as a network does.
-
-    Args:
-        sock: A UDP socket of IPv4.
-        datagrams: What to send.
-        addresses: Where each goes (``packed_address``).
-    """
-    lengths = ffi.new("uint32_t[]", [len(datagram) for datagram in datagrams])
-    to = ffi.from_buffer("sw_address[]", b"".join(addresses))
-    data = b"".join(datagrams)
-    taken = int(lib.sw_send_many(sock.fileno(), data, len(data), lengths, to, min(len(datagrams), len(to))))
-    if taken < 0:
-        raise MediaError(f"cannot send datagrams: {ffi.string(lib.sw_strerror(taken)).decode()}")
-    return taken

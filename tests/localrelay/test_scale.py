@@ -16,7 +16,7 @@ from swsync.localrelay import LocalRelay
 from swsync.localrelay.loop import Loop
 from swsync.localrelay.pacing import Outlet, Pacer
 from swsync.media import RtpReceiver
-from swsync.media.sender import packed_address
+from swsync.media.datagrams import packed_address
 
 from .receivers import packets_of, udp_receiver
 from .wire import Wire, over_socket

@@ -25,7 +25,7 @@ import numpy as np
 
 from swsync import media
 from swsync.media.capture import Capture
-from swsync.media.sender import packed_address, send_many
+from swsync.media.datagrams import packed_address, send_many
 
 SAMPLES, PACKETS_A_SECOND = 160, 50
 ROUND = 5000  # packets after which a stream's content begins again: 100 s
