@@ -27,7 +27,7 @@ from swsync import media
 from swsync.media.capture import Capture
 from swsync.media.datagrams import packed_address, send_many
 
-SAMPLES, PACKETS_A_SECOND = 160, 50
+RATE, SAMPLES, PACKETS_A_SECOND = 8000, 160, 50
 ROUND = 5000  # packets after which a stream's content begins again: 100 s
 BATCHES = 4  # portions in which the packets of a tick leave, 5 ms apart
 SLACK = 0.1  # seconds that the sender may be late before it counts
@@ -158,7 +158,7 @@ def watch(sender: subprocess.Popen[str], recordings: list[Capture]) -> list[floa
     while sender.poll() is None:
         time.sleep(1.0)
         seconds += 1
-        heard = recordings[-1].duration
+        heard = recordings[-1].quality["heard"].samples / RATE
         if heard > WARM:
             sizes.append(memory())
         if seconds % 15 == 0:
