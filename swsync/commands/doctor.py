@@ -63,7 +63,8 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
     output.status("")
     what = {"wrong": "Something is wrong", "warning": "It works, with warnings", "ok": "All is well"}
     worst = next(state for state in ("wrong", "warning", "ok") if counts[state] or state == "ok")
-    output.say(f"\n{what[worst]}: {counts['ok']} ok, {counts['warning']} warnings, {counts['wrong']} wrong.")
+    warnings = "1 warning" if counts["warning"] == 1 else f"{counts['warning']} warnings"
+    output.say(f"\n{what[worst]}: {counts['ok']} ok, {warnings}, {counts['wrong']} wrong.")
     output.event("done", **counts)
     return int(worst == "wrong" or (arguments.strict and worst == "warning"))
 

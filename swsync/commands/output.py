@@ -94,6 +94,7 @@ class Output:
         if not sys.stderr.isatty() or self.as_json:
             return
         with self._lock:
+            self._is_painted = self._is_painted or not text  # what a terminal echoes, such as ^C, is wiped too
             self._wipe()
             if text:
                 width = shutil.get_terminal_size().columns - 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from swsync.commands.output import Output
@@ -12,22 +12,35 @@ if TYPE_CHECKING:
 
 __all__ = ["brief", "fields", "tell"]
 
-COLUMNS = ("side", "seconds", "packets", "lost", "late", "jitter ms", "level dB", "MOS")
+COLUMNS = {
+    "side": 9,
+    "seconds": 7,
+    "packets": 7,
+    "lost": 5,
+    "late": 5,
+    "jitter ms": 9,
+    "level dB": 8,
+    "MOS": 4,
+}  # widths
 
 
 def _level(value: float) -> str:
     return f"{value:.0f}" if value > -200 else "silent"
 
 
+def _line(cells: Iterable[object]) -> str:
+    return "  ".join(f"{cell!s:>{width}}" for cell, width in zip(cells, COLUMNS.values(), strict=True))
+
+
 def tell(quality: Mapping[str, Quality], output: Output) -> None:
     """Print one line for each side."""
     if quality:
-        output.say("  ".join(f"{text:>9}" for text in COLUMNS))
+        output.say(_line(COLUMNS))
     for side, q in quality.items():
         mos = q.tap_leg_mos
         row = (side, f"{q.seconds:.2f}", q.packets, q.packets_lost, q.late, f"{q.jitter_ms:.1f}",
                _level(q.rms_dbov), "-" if mos is None else f"{mos:.2f}")  # fmt: skip
-        output.say("  ".join(f"{value!s:>9}" for value in row))
+        output.say(_line(row))
         output.event("quality", side=side, **fields(q))
 
 

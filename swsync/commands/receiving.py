@@ -101,5 +101,6 @@ def tell(receiver: Receiver, targets: Targets, output: Output, **fields: object)
     found = by_track(receiver)
     quality.tell(found, output)
     seconds = max((each.seconds for each in found.values()), default=0.0)
-    output.say(f"{seconds:.1f} s{' in ' if targets.files else ''}{', '.join(targets.files)}")
+    if found:
+        output.say(f"{seconds:.1f} s{' in ' if targets.files else ''}{', '.join(targets.files)}")
     output.event("done", duration=round(seconds, 3), files=targets.files, **fields)

@@ -23,7 +23,7 @@ MOST = 1000  # streams that are told apart: a capture may be made to have any nu
 LONGEST = 3600.0  # seconds of a stream that are decoded
 STATIC = {0: "PCMU", 8: "PCMA", 9: "G722"}  # RFC 3551 section 6
 CLOCKS = {"OPUS": 48000}
-COLUMNS = ("SSRC", "from", "to", "codec", "seconds", "packets", "lost", "jitter ms", "MOS")
+COLUMNS = ("SSRC", "from", "to", "codec", "sec", "packets", "lost", "jitter", "MOS")  # jitter in ms
 
 
 @attrs.define
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
         stream.codec = codecs.get(stream.kind, "")
     table = [COLUMNS, *map(_row, streams.values())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    lines = [" ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
     output.say(lines[0])
     for (key, stream), line in zip(streams.items(), lines[1:], strict=True):
         output.say(line)

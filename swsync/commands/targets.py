@@ -65,7 +65,7 @@ class Pipe:
 
     def __init__(self) -> None:
         if sys.stdout.isatty():
-            raise ConfigurationError("audio would fill this terminal: put a program behind it, as in `| play -t wav -`")
+            raise ConfigurationError("audio would fill this terminal: pipe it into a program, or name a file")
         self._file = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
         self.is_broken = False  # set once, by the sink's thread
 
@@ -128,6 +128,7 @@ class Targets:
             yield
         except KeyboardInterrupt as error:
             interrupt = error
+            self._output.status("")  # the terminal has shown ^C in that line
         except MediaError:
             if not self.is_unread:  # that is why the sink failed
                 raise

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -158,6 +160,24 @@ def test_a_busy_number_is_explained(relay: LocalRelay, tmp_path: Path) -> None:
     relay.callee("+12025550171", outcome="busy")
     explained(run("tap", "+12025550171", "--from", FROM, relay=relay, cwd=tmp_path), "busy")
     assert [] == list(tmp_path.iterdir())
+
+
+def test_progress_is_for_terminals(relay: LocalRelay, tmp_path: Path) -> None:
+    """It is painted in one line of the terminal, wiped at the end, and nowhere else."""
+    ours, theirs = pty.openpty()
+    words = ["tap", TO, "--from", FROM, "--duration", "1", "--out", tmp_path / "a.wav"]
+    with started(*words, relay=relay, stderr=theirs) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        text = process.stdout.read()
+        assert 0 == process.wait(60)
+        painted = os.read(ours, 65536)
+    os.close(ours)
+    assert b"\x1b" not in text
+    assert b"The call is over" in text
+    assert b"packets" in painted
+    assert painted.endswith(b"\r\x1b[K")
+    assert b"\n" not in painted
 
 
 def test_what_it_refuses(tmp_path: Path) -> None:
