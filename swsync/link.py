@@ -156,9 +156,11 @@ class Link:
                 self._callbacks.release()
 
     def _take_burst(self, text: str | None) -> None:
-        handled = 0
+        handled, was_asked = 0, self._connect_id
         while text is not None:
             self._take(text)
+            if was_asked and not self._connect_id:
+                return  # what is behind the reply to signalwire.connect is of the session that it begins
             handled += 1
             text = self._receive(0) if handled < BURST else None
 

@@ -76,6 +76,24 @@ def silent(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
     return SILENT
 
 
+def test_what_comes_with_the_reply_to_connect_is_of_the_new_session(
+    server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Its state is kept, and an event is not acted on a second time, though all of it is there in one read."""
+
+    def welcome(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        link.reply(frame, server.welcome(link, frame))
+        link.event("signalwire.authorization.state", "first", authorization_state="a secret")
+        link.event("signalwire.authorization.state", "first", authorization_state="a secret")
+        return SILENT
+
+    server.answers["signalwire.connect"] = welcome
+    with swsync.RelayClient(**server.settings) as client:
+        clock.sleep(1)
+        assert {"protocol": "protocol-1", "authorization_state": "a secret"} == client.session_state
+        assert 1 == client.counters["duplicates"]
+
+
 def test_a_request_gets_its_reply(client: swsync.RelayClient, server: ScriptedServer) -> None:
     """The result comes back, the params went out as they are."""
     server.answers["calling.x"] = lambda link, frame: {**OK, "echo": frame["params"]}

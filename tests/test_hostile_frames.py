@@ -1,6 +1,6 @@
 """A server that sends rubbish: a client with calls, actions and listeners lives on, and says so in errors of its own.
 
-5,000 frames in the ordinary run; ``SWSYNC_MUTATIONS=50000`` for the whole of it.
+50,000 frames; ``SWSYNC_MUTATIONS`` for another number of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from swsync.errors import RelayError, SwsyncError
 from swsync.events import EVENT_CLASSES
 from swsync.protocol import MAX_MESSAGE
 
-MUTATIONS = int(os.environ.get("SWSYNC_MUTATIONS", "5000"))
+MUTATIONS = int(os.environ.get("SWSYNC_MUTATIONS", "50000"))
 ROUND = 250  # frames on one call
 ODD: list[Any] = [
     None, True, False, 0, -1, 1.5, 10**30, -(10**400), 1e308, "", "\0", "\n\r", "\ud800", "\u202e", "<b>", "ended",
@@ -171,7 +171,9 @@ def test_a_session_that_begins_with_anything(server: ScriptedServer, caplog: pyt
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 1_000_000, '{"a":' * 500_000, '{"id":' + "1" * 1_000_000 + "}", "x" * MAX_MESSAGE]
+    "text",
+    ["[" * 1_000_000, '{"a":' * 500_000, '{"id":' + "1" * 1_000_000 + "}", "x" * MAX_MESSAGE],
+    ids=["lists", "objects", "digits", "ten megabytes"],
 )
 def test_frames_of_monstrous_size(server: ScriptedServer, text: str) -> None:
     """Nesting without end, a number of a megabyte, ten megabytes of nothing: counted, and the next request answered."""

@@ -74,6 +74,6 @@ def test_neon_on_an_emulated_arm(tmp_path: Path) -> None:
 
 @pytest.mark.peers
 def test_compiler_analysis(tmp_path: Path) -> None:
-    """gcc's static analysis has nothing to say."""
-    for name in CORE:
-        run(["gcc", *STRICT, "-O2", "-fanalyzer", f"-I{CSRC}", "-c", str(CSRC / name), "-o", str(tmp_path / "out.o")])
+    """gcc's static analysis has nothing to say of any file."""
+    for source in sorted(CSRC.glob("*.c")):
+        run(["gcc", *STRICT, "-O2", "-fanalyzer", f"-I{CSRC}", "-c", str(source), "-o", str(tmp_path / "out.o")])

@@ -41,8 +41,8 @@ def build(where: Path, checks: str, *compiler: str) -> Path:
 
 
 # Timeline, receiver and engine, on both paths to the sockets; a port that many share, and mutes; senders and their
-# pacer; live reading and concealment.
-CHECKS = ("media", "shared", "sending", "live")
+# pacer; live reading and concealment; WebSockets that are swept while others read, and many datagrams a call.
+CHECKS = ("media", "shared", "sending", "live", "sockets")
 
 
 @pytest.mark.parametrize("checks", CHECKS)
