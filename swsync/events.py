@@ -72,7 +72,13 @@ class RelayEvent:
     def __repr__(self) -> str:
         # One for all classes, and what is at its default left out. Methods that attrs writes for each class would be a
         # third of this module's import time; events are equal only to themselves for the same reason.
-        said = ((field.name, getattr(self, field.name)) for field in attrs.fields(type(self)) if field.name != "params")
+        from swsync.masking import hidden
+
+        said = (
+            (field.name, hidden(getattr(self, field.name)))
+            for field in attrs.fields(type(self))
+            if field.name != "params"
+        )
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in said if value)})"
 
     @classmethod

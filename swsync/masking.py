@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
-__all__ = ["masked"]
+__all__ = ["hidden", "masked"]
+
+DEEPEST = 50
 
 # By their key, whatever they are; and the paths of media WebSockets, which are secrets themselves.
-_KEYS = re.compile(
-    r'("(?:[a-z_]*token|authorization_state|[a-z_]*password|[a-z_]*secret|api_key)"\s*:\s*)"(?:[^"\\]|\\.)*"',
-    re.IGNORECASE,
-)
+_NAMES = r"(?:[a-z_]*token|authorization_state|[a-z_]*password|[a-z_]*secret|api_key)"
+_KEYS = re.compile(rf'("{_NAMES}"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+_KEY = re.compile(_NAMES, re.IGNORECASE)
 _PATHS = re.compile(r'(wss?://[^/"\\\s]+/)[^"\\\s]+')
 
 
@@ -27,3 +29,17 @@ def masked(text: str, secrets: Iterable[str] = ()) -> str:
         if secret:
             text = text.replace(secret, "***")
     return text
+
+
+def hidden(value: Any, depth: int = 0) -> Any:
+    """A copy of a JSON value for a ``repr``, without what lets others in."""
+    if isinstance(value, str):
+        return _PATHS.sub(r"\1***", value)
+    if isinstance(value, (dict, list)) and depth > DEEPEST:
+        return "***"  # what nests deeper is an attack on whoever recurses
+    if isinstance(value, dict):
+        return {
+            key: "***" if isinstance(inner, str) and _KEY.fullmatch(str(key)) else hidden(inner, depth + 1)
+            for key, inner in value.items()
+        }
+    return [hidden(inner, depth + 1) for inner in value] if isinstance(value, list) else value

@@ -15,9 +15,7 @@ __all__ = ["Entry", "Journal", "masked"]
 
 MASK = "***"
 DEEPEST = 50
-SECRETS = frozenset(
-    {"token", "jwt_token", "authorization_bearer_token", "authorization_state", "password", "post_prompt_auth_password"}
-)
+SECRETS = ("token", "password", "secret", "authorization_state", "api_key")  # how their keys end
 
 
 def masked(value: Any, key: str = "", depth: int = 0) -> Any:
@@ -29,7 +27,7 @@ def masked(value: Any, key: str = "", depth: int = 0) -> Any:
     if isinstance(value, list):
         return [masked(item, key, depth + 1) for item in value]
     if isinstance(value, str):
-        if key in SECRETS and value:
+        if value and key.lower().endswith(SECRETS):
             return MASK
         if value.startswith(("ws://", "wss://")):
             scheme, _, rest = value.partition("://")
