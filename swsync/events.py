@@ -74,12 +74,8 @@ class RelayEvent:
         # third of this module's import time; events are equal only to themselves for the same reason.
         from swsync.masking import hidden
 
-        said = (
-            (field.name, hidden(getattr(self, field.name)))
-            for field in attrs.fields(type(self))
-            if field.name != "params"
-        )
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in said if value)})"
+        said = ((field.name, getattr(self, field.name)) for field in attrs.fields(type(self)) if field.name != "params")
+        return f"{type(self).__name__}({', '.join(f'{name}={hidden(value)!r}' for name, value in said if value)})"
 
     @classmethod
     def from_payload(cls: type[E], payload: Mapping[str, Any]) -> E:

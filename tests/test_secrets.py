@@ -7,7 +7,6 @@ import logging
 import pickle
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -121,8 +120,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], dict
                                         max_active_calls=None)]  # fmt: skip
                 call.hangup()
             shown += [relay, relay.journal, *relay.journal, *relay.calls]
-            with Batch("j", path, announce("Hello"), settings={**relay.settings, "token": TOKEN, "clock": clock}, from_number=FROM,
-                       prefixes=["+1202"], consent_waived_by="a test", default_zone="UTC", start="00:00", end="24:00") as batch:  # fmt: skip
+            settings = {**relay.settings, "token": TOKEN, "clock": clock}
+            with Batch("j", path, announce("Hello"), settings=settings, from_number=FROM, prefixes=["+1202"],
+                       consent_waived_by="a test", default_zone="UTC", start="00:00", end="24:00") as batch:  # fmt: skip
                 batch.load([{"number": TO}])
                 batch.run()
                 shown += [batch, batch.job, batch.ledger, *batch.results()]
