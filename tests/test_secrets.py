@@ -122,7 +122,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], dict
             shown += [relay, relay.journal, *relay.journal, *relay.calls]
             settings = {**relay.settings, "token": TOKEN, "clock": clock}
             with Batch("j", path, announce("Hello"), settings=settings, from_number=FROM, prefixes=["+1202"],
-                       consent_waived_by="a test", default_zone="UTC", start="00:00", end="24:00") as batch:  # fmt: skip
+                       consent_waived_by="a test", default_zone="UTC", start="00:00",
+                       end="24:00") as batch:  # fmt: skip
                 batch.load([{"number": TO}])
                 batch.run()
                 shown += [batch, batch.job, batch.ledger, *batch.results()]

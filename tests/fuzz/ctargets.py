@@ -35,7 +35,8 @@ def library(where: Path) -> Path:
         for source in sorted(CSRC.glob("*.c")):
             run(
                 *COMPILER, "-fsanitize=fuzzer-no-link,address,undefined",
-                f"-fsanitize-coverage-ignorelist={HERE / 'uncounted.txt'}", "-c", "-o", where / f"{source.stem}.o", source,
+                f"-fsanitize-coverage-ignorelist={HERE / 'uncounted.txt'}",
+                "-c", "-o", where / f"{source.stem}.o", source,
             )  # fmt: skip
         run("ar", "rcs", archive, *sorted(where.glob("*.o")))
     return archive
