@@ -38,7 +38,8 @@ def test_against_a_relay_it_runs_whole(relay: LocalRelay) -> None:
     found = findings(done)
     trial = ["call", "audio, stream", "audio, ws", "audio, rtp"]
     assert [*MACHINE, *ACCOUNT, *MEDIA, *SESSION, *trial] == list(found)
-    assert {"ok"} == {each["state"] for name, each in found.items() if name not in MACHINE}
+    # How fast this machine is, and what it allows, are its own.
+    assert {"ok"} == {each["state"] for name, each in found.items() if name not in [*MACHINE, "ping"]}
     assert "AVX2" in found["C module"]["text"] or found["C module"]["text"].split()[-1] in ("C", "SSE2", "NEON")
     assert "office" in found["contexts"]["text"]
     assert "TLSv1.3" in found["TLS"]["text"]

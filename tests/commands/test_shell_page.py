@@ -34,19 +34,18 @@ def subparsers(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser
                 yield from subparsers(each)
 
 
+PARSER = parser()
 SHELL = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
-HELP = "\n".join(each.epilog.partition("examples:")[2] for each in subparsers(parser()) if each.epilog)
+HELP = "\n".join(each.epilog.partition("examples:")[2] for each in subparsers(PARSER) if each.epilog)
 
 
 @pytest.mark.parametrize("words", [*lines_of(SHELL), *lines_of(HELP)], ids=" ".join)
 def test_an_example_is_a_command_line(words: list[str]) -> None:
-    parser().parse_args(words)
+    PARSER.parse_args(words)
 
 
 def test_the_page_has_every_command_and_option() -> None:
     """Those of batch have a page of their own."""
     assert set() == {name for name in COMMANDS if f"| `swsync {name}`" not in PAGE}
-    wanted = {
-        name for level in levels(parser()) if "batch" not in level.words for o in level.options for name in o.names
-    }
+    wanted = {name for level in levels(PARSER) if "batch" not in level.words for o in level.options for name in o.names}
     assert {"--no-tls", "--host"} == {name for name in wanted - ELSEWHERE if not re.search(rf"{name}\b", PAGE)}
