@@ -135,7 +135,7 @@ class Attempt:
             nonlocal sent
             if not wait_turn():
                 raise _NotItsTurn
-            sent = self._clock.now()
+            sent, watch.facts.sent_at = self._clock.now(), self._clock.time()
             self._pacer.sent(intent.tag)
             self._lease.check()
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["pictures", "write_report"]
 
 BINS = 40
+SHORT = 300.0  # seconds that are not shown as minutes
 SIZE = (9.0, 2.6)  # of a picture, in inches
 COLOURS = ("#2f6f4f", "#c0663a", "#3b5b92", "#9a8f3c", "#7a4a7d", "#5b8a8a", "#8a8a8a")
 STYLE = (
@@ -34,12 +35,17 @@ def _histogram(values: Sequence[float], label: str) -> Markup:
     axes.hist(values, bins=min(BINS, max(5, len(values))), color=COLOURS[0])
     axes.set_xlabel(label)
     axes.set_ylabel("calls")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     return image(as_png(figure), label)
 
 
 def _over_time(points: dict[str, list[float]]) -> Markup:
-    """Outcomes over the minutes since the first dial, stacked."""
+    """Outcomes over the minutes, or seconds, since the first dial, stacked."""
+    first = min(min(times) for times in points.values())
+    is_long = max(max(times) for times in points.values()) - first > SHORT
+    unit = 60.0 if is_long else 1.0
+    points = {name: [(at - first) / unit for at in times] for name, times in points.items()}
     figure = new_figure(9.0, 3.0)
     axes = figure.subplots()
     names = sorted(points, key=lambda name: -len(points[name]))
@@ -47,8 +53,9 @@ def _over_time(points: dict[str, list[float]]) -> Markup:
     series = [points[name] for name in shown] + ([[x for name in rest for x in points[name]]] if rest else [])
     labels = shown + (["other"] if rest else [])
     axes.hist(series, bins=BINS, stacked=True, color=COLOURS[: len(series)], label=labels)
-    axes.set_xlabel("minutes since the first dial")
-    axes.set_ylabel("attempts")
+    axes.set_xlabel(f"{'minutes' if is_long else 'seconds'} since the first dial")
+    axes.set_ylabel("calls")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     return image(as_png(figure), "outcomes over time")
@@ -78,12 +85,10 @@ def pictures(batch: Batch) -> list[str]:
     talks: list[float] = []
     silences: list[float] = []
     jitter: list[float] = []
-    first = 0.0
     for result in batch.results():
         facts = result.facts
         if result.dialed_at:
-            first = first or result.dialed_at
-            outcomes.setdefault(result.outcome, []).append((result.dialed_at - first) / 60)
+            outcomes.setdefault(result.outcome, []).append(result.dialed_at)
         if facts.talk_seconds:
             talks.append(facts.talk_seconds)
         if facts.answered_at and facts.first_audio_at:
@@ -101,8 +106,9 @@ def pictures(batch: Batch) -> list[str]:
 def _page(summary: Summary, parts: list[str]) -> str:
     when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     state = summary.state + (f": {summary.reason}" if summary.reason else "")
+    cost = f"cost {summary.cost:.2f}, " if summary.cost else ""
     facts = (
-        f"{summary.calls} dials, {summary.minutes:.1f} minutes of talk, cost {summary.cost:.2f}, "
+        f"{summary.calls} dials, {summary.minutes:.1f} minutes of talk, {cost}"
         f"{100 * summary.abandoned:.1f} % of the people who answered heard nothing for two seconds"
     )
     return (

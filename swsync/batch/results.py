@@ -15,6 +15,7 @@ class Facts:
     """What is known of one attempt, as it goes on. Times are seconds since 1970, 0 if it did not come to that.
 
     Attributes:
+        sent_at: It was sent.
         created_at: Its leg showed itself.
         ringing_at: It rang.
         answered_at: Somebody, or something, answered.
@@ -36,6 +37,7 @@ class Facts:
         data: What the script returned.
     """
 
+    sent_at: float = 0.0
     created_at: float = 0.0
     ringing_at: float = 0.0
     answered_at: float = 0.0
@@ -67,7 +69,7 @@ class Result:
         status: ``pending``, ``claimed``, ``dialing``, ``done``, ``unknown``, ``skipped`` or ``cancelled``.
         outcome: One word: what the last attempt came to, or why it was skipped.
         attempts: How often it was dialed.
-        dialed_at: When the last attempt was committed, seconds since 1970.
+        dialed_at: When the last attempt was sent, seconds since 1970; if that is not known, when it was committed.
         tag: The last attempt's name on the wire.
         call_id: RELAY's name of the call.
         facts: What is known of the last attempt.
@@ -94,7 +96,7 @@ class Result:
             status=line["status"],
             outcome=line["outcome"],
             attempts=line["attempts"],
-            dialed_at=line["at"],
+            dialed_at=facts.sent_at or line["at"],
             tag=line["tag"],
             call_id=line["call_id"],
             facts=facts,
