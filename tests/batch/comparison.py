@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent.parent))
 
 import plain
-import redis_server
 import worker
+from redisserver import redis_server
 from sweep import numbers
 
 import swsync
@@ -152,7 +153,7 @@ class Celery:
 
 @contextmanager
 def ways(directory: Path) -> Iterator[dict[str, Callable[[str, list[str], Path], Way]]]:
-    with redis_server.server() as broker:
+    with redis_server(directory) as broker:
         yield {
             "swsync batch": Swsync,
             "Dask, as it is": lambda *about: Program("dask", *about),
