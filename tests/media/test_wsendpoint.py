@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gc
 import logging
@@ -224,6 +225,26 @@ def test_idle_sockets_do_not_starve_others(place: Place, monkeypatch: pytest.Mon
     finally:
         for each in idle:
             each.socket.close()
+
+
+def test_a_thousand_strangers(place: Place) -> None:
+    """Half of them idle, half with an octet now and then: whoever has an address is let in, and all of his arrives."""
+    before = wsendpoint.counters()
+    strangers = [RawClient(place.url) for _ in range(1000)]
+    try:
+        assert wait_counted("accepted", before, 1000)
+        with connect(place.url) as client:
+            for number in range(200):
+                for stranger in strangers[number % 2 :: 200]:
+                    with contextlib.suppress(ConnectionError):
+                        stranger.send(request("/secret")[number : number + 1] or b"x")
+                client.send(bytes([number]))
+            assert place.guest.wait(lambda: len(place.guest.messages) == 200)
+        assert [bytes([number]) for number in range(200)] == place.guest.messages
+        assert counted("pending_pushed_out", before) >= 1000 - wsendpoint.MAX_PENDING
+    finally:
+        for stranger in strangers:
+            stranger.socket.close()
 
 
 def test_no_descriptors_left(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
