@@ -14,132 +14,9 @@
 #include "rtpio.h"
 
 #define EVENTS 256
-#define LAST_WORDS 65536  /* datagrams taken at most when a socket is ended */
 #define IDLE_TICKS 100    /* ticks without a packet before the engine sleeps until one comes */
 #define STEP (NANO / 20)  /* by which the wall clock does not move against the monotonic one unless it is set */
 #define SLEW 1000         /* at least this many times as long it takes to slew it by as much */
-
-enum { WANT_NOTHING, WANT_OPEN, WANT_END };
-
-/* ---- sockets that come and go ----------------------------------------------------------------------------- */
-
-#if HAVE_BATCHES
-/* What epoll gives back: the socket, and in the lowest bit whether it is its RTCP descriptor. */
-static void watch(sw_engine *e, sw_socket *s, int fd, int is_rtcp)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = (uint64_t)(uintptr_t)s | (uint64_t)is_rtcp}};
-    if (fd >= 0)
-        (void)epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event);
-}
-
-static void unwatch(sw_engine *e, int fd)
-{
-    if (fd >= 0)
-        (void)epoll_ctl(e->epoll, EPOLL_CTL_DEL, fd, NULL);
-}
-#endif
-
-/* Whether its port has to reckon with it: somebody may send to it, and nobody knows from where. */
-static void await_source(sw_socket *s, int is_awaited)
-{
-    if (s->is_awaited != is_awaited)
-        sw_share_await(s->port->share, is_awaited - s->is_awaited);
-    s->is_awaited = is_awaited;
-}
-
-/* A receiver of a shared port gets its datagrams once it is known who sends them. */
-static void join_port(sw_socket *s)
-{
-    int64_t asked = atomic_load_explicit(&s->asked, memory_order_acquire);
-    if (!s->port || atomic_load_explicit(&s->joined, memory_order_relaxed) != SW_JOIN_WAITS)
-        return;
-    await_source(s, asked != 0);
-    if (!sw_rx_expected(s->rx, &s->source))
-        return;
-    await_source(s, 0);
-    atomic_store_explicit(&s->joined, sw_share_join(s->port->share, s, &s->source, asked ? asked : s->opened),
-                          memory_order_release);
-    sw_track_wake(s->track);
-}
-
-static void open_socket(sw_engine *e, sw_socket *s)
-{
-    s->opened = s->is_open ? s->opened : e->now;
-    join_port(s);
-    if (s->is_open)
-        return;
-#if HAVE_BATCHES
-    if (!e->portable) {
-        watch(e, s, s->fd, 0);
-        watch(e, s, s->rtcp_fd, 1);
-    }
-#endif
-    s->previous = NULL;
-    s->next = e->sockets;
-    if (s->next)
-        s->next->previous = s;
-    e->sockets = s;
-    e->count++;
-    s->is_open = 1;
-}
-
-static void leave_timed(sw_engine *e, sw_socket *s)
-{
-    sw_socket **at = &e->timed;
-    while (s->is_timed && *at != s)
-        at = &(*at)->next_timed;
-    if (s->is_timed)
-        *at = s->next_timed;
-    s->is_timed = 0;
-}
-
-static void see_to_touched(sw_engine *e);
-
-/* A receiver takes what its port has for it, and is no more to be found. */
-static void leave_port(sw_engine *e, sw_socket *s)
-{
-    if (s->port->is_open) {
-        (void)sw_socket_drain(e, s->port, LAST_WORDS);
-        see_to_touched(e);
-    }
-    await_source(s, 0);
-    if (atomic_load_explicit(&s->joined, memory_order_relaxed) == SW_JOIN_DONE)
-        sw_share_leave(s->port->share, s, &s->source);
-}
-
-/* What the kernel still holds for it is taken; then nothing of it is touched any more. */
-static void end_socket(sw_engine *e, sw_socket *s)
-{
-    if (s->is_open) {
-#if HAVE_BATCHES
-        if (!e->portable) {
-            unwatch(e, s->fd);
-            unwatch(e, s->rtcp_fd);
-        }
-#endif
-        if (s->next)
-            s->next->previous = s->previous;
-        if (s->previous)
-            s->previous->next = s->next;
-        else
-            e->sockets = s->next;
-        e->count--;
-        s->is_open = 0;
-    }
-    if (s->port)
-        leave_port(e, s);
-    (void)sw_socket_drain(e, s, LAST_WORDS); /* also if it never was open: what has come is the user's */
-    (void)sw_socket_drain_rtcp(e, s);
-    see_to_touched(e);
-    leave_timed(e, s);
-    if (s->rx) {
-        sw_rx_flush(s->rx);
-        sw_rx_end(s->rx);
-        e->has_news |= sw_rx_news(s->rx);
-        sw_track_wake(s->track);
-    }
-    atomic_store_explicit(&s->done, 1, memory_order_release);
-}
 
 /* ---- the loop --------------------------------------------------------------------------------------------- */
 
@@ -152,23 +29,6 @@ static void look_at_clocks(sw_engine *e)
     int64_t moved = e->to_monotonic > was ? e->to_monotonic - was : was - e->to_monotonic;
     if (last && moved > STEP + (e->now - last) / SLEW)
         e->stamped_from = e->now + NANO;
-}
-
-/* Open and end the sockets whose wish has changed. */
-static void take_wishes(sw_engine *e)
-{
-    sw_socket *s = atomic_exchange_explicit(&e->queue, NULL, memory_order_acquire);
-    while (s) {
-        sw_socket *next = s->next_queued;
-        atomic_store(&s->queued, 0);
-        if (s->rx)
-            sw_rx_attend(s->rx);
-        if (atomic_load(&s->wish) == WANT_OPEN)
-            open_socket(e, s);
-        else if (!atomic_load_explicit(&s->done, memory_order_relaxed))
-            end_socket(e, s);
-        s = next;
-    }
 }
 
 static void clear_wake(const sw_engine *e)
@@ -241,11 +101,10 @@ static void look_at_alarms(sw_engine *e)
         else
             *at = s->next_timed;
     }
-    see_to_touched(e);
+    sw_engine_see_to_touched(e);
 }
 
-/* The receivers of a shared port that have had something. */
-static void see_to_touched(sw_engine *e)
+void sw_engine_see_to_touched(sw_engine *e)
 {
     while (e->touched) {
         sw_socket *s = e->touched;
@@ -262,7 +121,7 @@ static int64_t drain(sw_engine *e, sw_socket *s, int is_rtcp)
     int limit = s->share ? e->budget + 4 * sw_share_members(s->share) : e->budget;
     int64_t packets = is_rtcp ? sw_socket_drain_rtcp(e, s) : sw_socket_drain(e, s, limit);
     see_to_alarm(e, s);
-    see_to_touched(e);
+    sw_engine_see_to_touched(e);
     if (s->rx)
         e->has_news |= sw_rx_news(s->rx);
     return packets;
@@ -324,7 +183,7 @@ static void loop(sw_engine *e)
         if (sleeping || left > 0)
             rest(e, sleeping ? -1 : left);
         look_at_clocks(e);
-        take_wishes(e);
+        sw_engine_take_wishes(e);
         tell_news(e);
         if (!sleeping && e->now < next)
             continue; /* woken by a wish: the tick is not over */
@@ -336,9 +195,9 @@ static void loop(sw_engine *e)
         next = sleeping || next + e->tick < e->now ? e->now + e->tick : next + e->tick;
     }
     look_at_clocks(e);
-    take_wishes(e);
+    sw_engine_take_wishes(e);
     while (e->sockets)
-        end_socket(e, e->sockets);
+        sw_engine_let_go(e, e->sockets);
 }
 
 int sw_engine_run(sw_engine *e)
@@ -395,42 +254,6 @@ void sw_engine_news(sw_engine *e, int fd)
 void sw_engine_stop(sw_engine *e)
 {
     atomic_store_explicit(&e->stop, 1, memory_order_release);
-}
-
-static void queue(sw_engine *e, sw_socket *s)
-{
-    int32_t not_queued = 0;
-    if (!atomic_compare_exchange_strong(&s->queued, &not_queued, 1))
-        return; /* the engine will see the newer wish */
-    s->next_queued = atomic_load(&e->queue);
-    while (!atomic_compare_exchange_weak(&e->queue, &s->next_queued, s))
-        ;
-}
-
-static void wish(sw_engine *e, sw_socket *s, int what)
-{
-    atomic_store(&s->wish, what);
-    queue(e, s);
-}
-
-void sw_engine_open(sw_engine *e, sw_socket *s)
-{
-    wish(e, s, WANT_OPEN);
-}
-
-void sw_engine_end(sw_engine *e, sw_socket *s)
-{
-    wish(e, s, WANT_END);
-}
-
-void sw_engine_attend(sw_engine *e, sw_socket *s)
-{
-    queue(e, s);
-}
-
-int sw_socket_done(const sw_socket *s)
-{
-    return atomic_load_explicit(&s->done, memory_order_acquire);
 }
 
 int64_t sw_engine_lateness(const sw_engine *e, uint64_t *nanoseconds, int room)

@@ -1,4 +1,4 @@
-/* What the two files that touch descriptors share: rtpsocket.c (receiving) and rtpio.c (the engine's loop). */
+/* What the engine's files share: rtpio.c (the loop), rtpwishes.c, rtpsocket.c (a socket) and rtpshare.c (a port of many). */
 #ifndef SW_RTPIO_H
 #define SW_RTPIO_H
 
@@ -107,6 +107,13 @@ void sw_socket_prepare(sw_engine *e);
 
 /* A receiver of a shared port has had something: it is looked after when the port is drained. NULL: nobody has. */
 void sw_socket_touch(sw_engine *e, sw_socket *member);
+
+/* rtpwishes.c: open and end the sockets whose wish has changed. And end one: what the kernel still holds is taken first. */
+void sw_engine_take_wishes(sw_engine *e);
+void sw_engine_let_go(sw_engine *e, sw_socket *s);
+
+/* rtpio.c: look after the receivers of shared ports that have had something. */
+void sw_engine_see_to_touched(sw_engine *e);
 
 /* Take up to about `limit` datagrams of audio; some of RTCP. They return how many it was. */
 int sw_socket_drain(sw_engine *e, sw_socket *s, int limit);

@@ -10,8 +10,8 @@
  *  - The caller owns all memory. Nothing allocates, logs or keeps a pointer after it returns (an object that
  *    does says so). There is no global state but constant tables and the choice of CPU path, so any number of
  *    threads may be inside: cffi drops Python's lock around each call.
- *  - Time is an argument. Only rtpio.c, rtpsocket.c and rtppace.c touch sockets and clocks, and wsio.c and datagrams.c
- *    sockets.
+ *  - Time is an argument. Only rtpio.c, rtpwishes.c, rtpsocket.c and rtppace.c touch sockets and clocks, and wsio.c
+ *    and datagrams.c sockets.
  *  - Arguments come in this order: the object, the inputs, their lengths, the outputs.
  *  - Each length is checked before the read that it protects.
  *  - The wire's byte order is made by shifts. PCM is int16 in the machine's order behind a void pointer of any
@@ -594,7 +594,7 @@ void sw_rx_kernel_drops(sw_rx *rx, uint32_t total);
 
 void sw_rx_report(const sw_rx *rx, sw_rx_state *out);
 
-/* ---- rtpio.c, rtpsocket.c: RTP sockets into tracks --------------------------------------------------------------------- */
+/* ---- rtpio.c, rtpwishes.c, rtpsocket.c: RTP sockets into tracks ------------------------------------------ */
 
 /* Zeroed memory of the caller's, aligned to 64 octets. A socket's, and that of its receiver and track, stays until
    sw_socket_done says so, or sw_engine_run has returned. */

@@ -157,6 +157,8 @@ static void check_one_source(int portable)
             open_tap(&h, &taps[i], port);
             sw_socket_ask(taps[i].socket);
             send_packet(out, &to, ssrc + i, 0); /* quicker than the reply */
+            while (sw_share_counter(share, SW_SHARE_DATAGRAMS) < round * TAPS * PACKETS + i + 1)
+                rest();
             CHECK(told(&h, &taps[i], &source) == SW_JOIN_DONE);
             await_head(&taps[i], PACKET);
         }

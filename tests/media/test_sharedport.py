@@ -111,6 +111,7 @@ def test_several_taps_of_one_source_are_told_apart_by_ssrc() -> None:
             rx = media.RtpReceiver(port=port)
             assert port.port == rx.device["params"]["port"]  # now the far side knows of it
             send(sock, port, range(4), 100 + n, n)
+            assert wait_for(lambda: port.datagrams == 4 * len(receivers) + 4)  # quicker than the reply
             rx.expect(*sock.getsockname())
             assert rx.wait_audio(5)
             receivers.append(rx)
