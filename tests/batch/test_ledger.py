@@ -79,6 +79,18 @@ def test_a_whole_attempt(ledger: Ledger, fill: Fill, clock: VirtualClock) -> Non
     assert (1, 12.5, 0.25) == (used["calls"], used["seconds"], used["cost"])
 
 
+def test_an_attempt_has_one_result(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """A second one is refused, and counts against no cap."""
+    fill(1)
+    lease = ledger.join(clock)
+    intent = dial(ledger, lease)
+    ledger.finish(lease, intent, "human", {"talk_seconds": 12.5, "cost": 0.25})
+
+    with pytest.raises(Fenced):
+        ledger.finish(lease, intent, "machine", {"talk_seconds": 12.5, "cost": 0.25})
+    assert 12.5 == ledger.jobs()["j"]["seconds"]
+
+
 def test_what_was_in_flight_at_a_crash_is_unknown_and_stays_so(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
     """With an intent: unknown, with what is needed to end the call. Without one: pending."""
     fill(2)

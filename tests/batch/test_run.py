@@ -294,6 +294,14 @@ def test_nobody_is_called_outside_their_hours(relay: swsync.LocalRelay, make: Ma
     assert 1200 <= relay.journal.requests("calling.dial")[0].time < 1210
 
 
+def test_hours_may_end_while_a_dial_waits_for_its_turn(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """It is not sent then, and does not count as an attempt."""
+    batch = make(["+12025560001", "+12025560002"], rate=0.01, start="00:00", end="00:02", wait=10.0)
+
+    assert {"done": 1, "pending": 1} == batch.run().statuses
+    assert [1] == list(rung(relay).values())
+
+
 def test_preflight_calls_nobody(relay: swsync.LocalRelay, make: MakeBatch) -> None:
     """It says what would be skipped and why, the cost, and the calls at once that the rate needs."""
     batch = make(["+12025560001", "+12025560002", "911", "+442079460000"], cost_per_minute=0.5, rate=1.0)
