@@ -140,13 +140,6 @@ BATCH: list[Mutant] = [
         "batch/test_run.py",
     ),
     mutant(
-        "an emergency number in its international form is called",
-        "swsync/batch/numbers.py",
-        "if str(number.national_number) in _emergency_numbers():",
-        "if False:",
-        "batch/test_numbers.py",
-    ),
-    mutant(
         "an exported cell is a formula",
         "swsync/batch/cells.py",
         'return "\'" + text if _is_dangerous(text) and not E164.fullmatch(text) else text',

@@ -25,13 +25,6 @@ FAULTS: list[Mutant] = [
         ("test_connection.py", "test_client.py"),
     ),
     mutant(
-        "a request that may have acted is written again on the next link",
-        "swsync/pending.py",
-        "if request.writes == 0 or request.idempotent]",
-        "if True]",
-        "test_connection.py",
-    ),
-    mutant(
         "a verb whose reply is lost with its link is kept",
         "swsync/pending.py",
         "doubtful = [r for r in self._table.values() if r.writes and not r.idempotent]",
