@@ -184,6 +184,22 @@ def test_different_rates_are_refused(tmp_path: Path, clock: Steps) -> None:
     capture = Capture(tmp_path / "a.wav", said, heard, clock=clock, is_live=False)
     with pytest.raises(MediaError, match="16000"):
         capture.close()
+    assert [tmp_path / "a.wav"] == list(tmp_path.iterdir())
+
+
+def test_a_recording_that_cannot_go_on_has_its_name(tmp_path: Path, clock: Steps) -> None:
+    """A side of another rate comes amid it: what was recorded is there at once, before anybody closes."""
+    said, heard = Track("s", clock=clock), Track("h", "L16", 16000, clock=clock)
+    there: list[Track] = []
+    capture = Capture(tmp_path / "a.wav", said, lambda: there[0] if there else None, clock=clock, is_live=False)
+    run(capture, clock, 8.0, (said, even(400)))
+    assert [tmp_path / "a.wav.part"] == list(tmp_path.iterdir())
+    heard.append(bytes(320), clock.now())
+    there.append(heard)
+    run(capture, clock, 9.0)
+    assert [tmp_path / "a.wav"] == list(tmp_path.iterdir())
+    with pytest.raises(MediaError, match="16000"):
+        capture.close()
 
 
 def test_no_audio_warns_and_then_fails(tmp_path: Path, clock: Steps, caplog: pytest.LogCaptureFixture) -> None:
