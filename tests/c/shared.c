@@ -102,6 +102,14 @@ static void close_tap(host *h, tap *x)
     free(x->track);
 }
 
+/* What was wished before this is done before the engine looks at the port again: wishes come first. */
+static void settle(host *h, sw_socket *port)
+{
+    tap passing;
+    open_tap(h, &passing, port);
+    close_tap(h, &passing);
+}
+
 /* Every sample says whose it is. */
 static void send_packet(int out, const struct sockaddr_in *to, uint32_t ssrc, uint32_t number)
 {
@@ -156,6 +164,8 @@ static void check_one_source(int portable)
         for (uint32_t i = 0; i < TAPS; i++) {
             open_tap(&h, &taps[i], port);
             sw_socket_ask(taps[i].socket);
+            sw_engine_attend(h.engine, taps[i].socket);
+            settle(&h, port);
             send_packet(out, &to, ssrc + i, 0); /* quicker than the reply */
             while (sw_share_counter(share, SW_SHARE_DATAGRAMS) < round * TAPS * PACKETS + i + 1)
                 rest();
