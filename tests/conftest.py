@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,13 @@ SETTLE = 5.0  # seconds that a stopped thread or a closed socket may take to go
 
 # One of each a process, by design: they end with the process, or after their last user has gone.
 PROCESS_THREADS = ("swsync-media", "swsync-wsmedia", "swsync-writer", "pytest_timeout")
+
+
+def pytest_configure() -> None:
+    """Programs that tests start obey signals as in a terminal, also where nohup has these tests ignore them."""
+    for number, ours in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, ours)
 
 
 def _threads() -> set[threading.Thread]:
