@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks._children import ask, start
 from benchmarks._measure import Line, Unequal
-from benchmarks.rtp_taps import _ask, _start
 
 STEPS = (4000, 3000, 2000, 1000)  # taps, from what is wanted downwards
 SECONDS = 4.0
@@ -42,8 +42,11 @@ def _most(kind: str) -> tuple[int, float]:
 
 
 def _hold(kind: str, taps: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    with _start("send_batches" if kind == "each" else "send_shared") as sender, _start("hold", kind) as receiver:
-        sources = _ask(sender, json.dumps({"taps": taps}))["sources"]
-        ports = _ask(receiver, json.dumps({"sources": sources}))["ports"]
-        sent = _ask(sender, json.dumps({"ports": ports, "packets": int(SECONDS * 50)}))
-        return sent, _ask(receiver, "stop")
+    with (
+        start("_taps", "send_batches" if kind == "each" else "send_shared") as sender,
+        start("_taps", "hold", kind) as receiver,
+    ):
+        sources = ask(sender, json.dumps({"taps": taps}))["sources"]
+        ports = ask(receiver, json.dumps({"sources": sources}))["ports"]
+        sent = ask(sender, json.dumps({"ports": ports, "packets": int(SECONDS * 50)}))
+        return sent, ask(receiver, "stop")

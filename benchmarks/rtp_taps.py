@@ -7,11 +7,9 @@ keeps its order by sequence number, decodes it and keeps the samples.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from typing import Any
 
+from benchmarks._children import ask, start
 from benchmarks._measure import Line, Unequal
 
 TAPS = 500
@@ -55,11 +53,11 @@ def _shared(rounds: int) -> Iterator[Line]:
 
 
 def _cpu_shared(kind: str) -> float:
-    with _start("send_shared") as sender, _start("receive", f"{kind}-shared") as receiver:
-        sources = _ask(sender, json.dumps({"taps": TAPS}))["sources"]
-        ports = _ask(receiver, json.dumps({"sources": sources}))["ports"]
-        _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
-        result = _ask(receiver, "stop")
+    with start("_taps", "send_shared") as sender, start("_taps", "receive", f"{kind}-shared") as receiver:
+        sources = ask(sender, json.dumps({"taps": TAPS}))["sources"]
+        ports = ask(receiver, json.dumps({"sources": sources}))["ports"]
+        ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
+        result = ask(receiver, "stop")
     sent, got = TAPS * PACKETS, int(result["packets"])
     # asyncio takes one datagram a turn of its loop, and on a busy machine it keeps up with no more than a third.
     if got * 160 != result["samples"] or got > sent or got < (sent if kind == "swsync" else 0.2 * sent):
@@ -67,29 +65,12 @@ def _cpu_shared(kind: str) -> float:
     return float(result["cpu"]) / got
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks._taps", *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def _ask(child: subprocess.Popen[str], line: str = "") -> Any:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    if line:
-        child.stdin.write(line + "\n")
-        child.stdin.flush()
-    answer = child.stdout.readline()
-    if not answer:
-        raise Unequal(f"{child.args!r} ended before its time")
-    return json.loads(answer)
-
-
 def _cpu(kind: str) -> float:
     """Processor seconds a packet of one receiver process."""
-    with _start("receive", kind) as receiver, _start("send") as sender:
-        ports = _ask(receiver)["ports"]
-        _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
-        result = _ask(receiver, "stop")
+    with start("_taps", "receive", kind) as receiver, start("_taps", "send") as sender:
+        ports = ask(receiver)["ports"]
+        ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
+        result = ask(receiver, "stop")
     sent, got = TAPS * PACKETS, int(result["packets"])
     # A peer that cannot keep up is measured by what it did receive; ours has to receive all of it.
     if got * 160 != result["samples"] or got > sent or got < (sent if kind == "swsync" else 0.8 * sent):
@@ -99,7 +80,7 @@ def _cpu(kind: str) -> float:
 
 def _lateness() -> float:
     """Median lateness of the engine's ticks in milliseconds, one tap running, beside busy threads."""
-    with _start("ticks") as receiver, _start("send") as sender:
-        ports = _ask(receiver)["ports"]
-        _ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
-        return float(_ask(receiver, "stop")["median"]) * 1000
+    with start("_taps", "ticks") as receiver, start("_taps", "send") as sender:
+        ports = ask(receiver)["ports"]
+        ask(sender, json.dumps({"ports": ports, "packets": PACKETS}))
+        return float(ask(receiver, "stop")["median"]) * 1000

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Any
 
 from swsync._media import ffi, lib
 
+from benchmarks._children import ask, start
 from benchmarks._measure import Line, Unequal, check_equal, faster, interleave
 from benchmarks._streams import FRAME, STREAMS, masked, media_text
 from swsync.media.track import Track
@@ -106,31 +105,14 @@ def _sockets(rounds: int) -> Iterator[Line]:
         yield Line(what, f"{name} + {PEER}", target, ratios, at_most=True, note=note)
 
 
-def _start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks._streams", *arguments]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-def _ask(child: subprocess.Popen[str], line: str = "") -> Any:
-    assert child.stdin is not None
-    assert child.stdout is not None
-    if line:
-        child.stdin.write(line + "\n")
-        child.stdin.flush()
-    answer = child.stdout.readline()
-    if not answer:
-        raise Unequal(f"{child.args!r} ended before its time")
-    return json.loads(answer)
-
-
 def _cpu(kind: str) -> float:
     """Processor seconds a message of one receiver process, from when all streams have begun."""
-    with _start("receive", kind) as receiver, _start("send") as sender:
-        places = _ask(receiver)["places"]
-        _ask(sender, json.dumps({"places": places}))
-        _ask(receiver, "begin")
-        _ask(sender, json.dumps({"messages": MESSAGES}))
-        result = _ask(receiver, "stop")
+    with start("_streams", "receive", kind) as receiver, start("_streams", "send") as sender:
+        places = ask(receiver)["places"]
+        ask(sender, json.dumps({"places": places}))
+        ask(receiver, "begin")
+        ask(sender, json.dumps({"messages": MESSAGES}))
+        result = ask(receiver, "stop")
         for child in (receiver, sender):
             assert child.stdin is not None
             child.stdin.write("end\n")
