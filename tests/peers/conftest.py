@@ -19,6 +19,8 @@ PACKAGES = {
     "espeak-ng": "espeak-ng",
     "zsh": "zsh",
     "fish": "fish",
+    "nginx": "nginx-light",
+    "caddy": "caddy",
 }
 
 
