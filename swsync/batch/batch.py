@@ -67,6 +67,12 @@ class Summary:
         return summary_card(self)
 
 
+def _check_recordings(directory: str) -> None:
+    """Raise if recordings cannot be written, before anybody is rung."""
+    if directory and not (os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK)):
+        raise ConfigurationError(f"recordings={directory!r} is no directory that can be written: make it")
+
+
 class Batch:
     """A job in a ledger.
 
@@ -153,10 +159,11 @@ class Batch:
 
         Rows that must not be dialed (numbers, consent, zone) are added as ``skipped``, so that all are accounted for.
         """
-        from swsync.batch.rows import read_rows
+        from swsync.batch.rows import read_rows, text_cells
 
         guard = Guard(self.job)
-        cells = read_rows(source, self.job) if isinstance(source, (str, os.PathLike)) else source
+        cells: Iterator[Mapping[str, str]]
+        cells = read_rows(source, self.job) if isinstance(source, (str, os.PathLike)) else map(text_cells, source)
         return self.ledger.load(self.name, (guard.admit(line) for line in cells))
 
     def preflight(self) -> Preflight:
@@ -248,6 +255,7 @@ class Batch:
     def _runner(self, kind: type[AnyRunner], client: RelayClient) -> AnyRunner:
         if self._script is None:
             raise ConfigurationError(NO_SCRIPT)
+        _check_recordings(self.job.recordings)
         return kind(
             self.ledger, self.name, job=self.job, script=self._script, client=client, connect=self._client,
             clock=self._clock, observers=self._observers,
@@ -312,7 +320,7 @@ class Batch:
         """Write all rows and results, as CSV or, by its name, Parquet; returns how many."""
         from swsync.batch.export import export
 
-        return export(self.results(), path)
+        return export(self.results, path)
 
     def to_pandas(self) -> Any:
         """All rows and results as a ``pandas.DataFrame``."""

@@ -6,7 +6,8 @@ import csv
 import itertools
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -44,18 +45,30 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
 
 
+def _utf8(value: Any) -> Any:
+    """Half a surrogate pair, which JSON can carry and no file, becomes a question mark."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+
+
 def _lines(results: Iterable[Result], columns: list[str]) -> Iterator[dict[str, Any]]:
     for result in results:
-        yield {**{name: result.row.get(name, "") for name in columns}, **_values(result)}
+        line = {**{name: result.row.get(name, "") for name in columns}, **_values(result)}
+        yield {name: _utf8(value) for name, value in line.items()}
 
 
-def _columns(first: Result | None) -> list[str]:
-    """The list's own columns; those of an earlier export are replaced."""
-    return [name for name in (first.row if first else ()) if name not in COLUMNS]
+def _columns(results: Iterable[Result]) -> list[str]:
+    """The columns of all lists that were loaded, as each first came; those of an earlier export are replaced."""
+    found: dict[str, None] = {}
+    for result in results:
+        if not result.row.keys() <= found.keys():
+            found.update(dict.fromkeys(result.row))
+    return [name for name in found if name not in COLUMNS]
 
 
-def export(results: Iterable[Result], path: str | os.PathLike[str]) -> int:
+def export(results: Callable[[], Iterable[Result]], path: str | os.PathLike[str]) -> int:
     """Write results to a file, replaced as a whole at the end; returns how many.
+
+    They are asked for twice: a purged row, or one of another list, does not have the columns that the others have.
 
     A CSV has each telephone number as it is, and an apostrophe before anything that a spreadsheet would compute. Times
     are ISO 8601 in UTC; in Parquet they are seconds since 1970.
@@ -65,17 +78,17 @@ def export(results: Iterable[Result], path: str | os.PathLike[str]) -> int:
     """
     file = Path(path)
     part = file.with_name(file.name + ".part")
-    iterator = iter(results)
-    first = next(iterator, None)
-    columns = _columns(first)
-    lines = _lines(itertools.chain([first], iterator) if first else (), columns)
+    columns = _columns(results())
+    lines = _lines(results(), columns)
     try:
         write = _write_parquet if file.suffix.lower() == ".parquet" else _write_csv
         count = write(part, columns, lines)
         os.replace(part, file)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise ConfigurationError(f"{file} cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return count
 
 
@@ -138,7 +151,7 @@ def to_pandas(results: Iterable[Result]) -> Any:
     except ImportError:
         raise ConfigurationError("this needs pandas: pip install 'swsync[pandas]'") from None
     found = list(results)
-    table = pandas.DataFrame(list(_lines(found, _columns(found[0] if found else None))))
+    table = pandas.DataFrame(list(_lines(found, _columns(found))))
     for name in [name for name in table.columns if name in COLUMNS and name.endswith("_at")]:
         table[name] = pandas.to_datetime(table[name], unit="s", utc=True)
     return table

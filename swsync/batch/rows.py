@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from swsync.batch.cells import open_cell
 from swsync.batch.job import Job
 from swsync.errors import ConfigurationError
 
-__all__ = ["read_rows"]
+__all__ = ["read_rows", "text_cells"]
 
 LONGEST_LINE = 1024 * 1024  # characters of a line; more is no list of numbers
 MOST_COLUMNS = 500
@@ -39,12 +40,20 @@ def _check_columns(names: list[str], job: Job, file: Path) -> None:
     wanted = [job.number] + ([] if job.consent_waived_by else [job.consent]) + ([] if job.default_zone else [job.zone])
     missing = [name for name in wanted if name not in names]
     if missing:
-        raise ConfigurationError(
-            f"{file} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, names[:20]))}. Name "
-            "the columns with number=, consent= and zone=, or see consent_waived_by= and default_zone="
+        others = [mark for mark in (";", "\t") if len(names) < 2 and mark in "".join(names)]
+        advice = (
+            f"Its cells seem to be parted by {others[0]!r}: save it with commas"
+            if others
+            else "Name the columns with number=, consent= and zone=, or see consent_waived_by= and default_zone="
         )
-    if len(set(names)) != len(names) or len(names) > MOST_COLUMNS:
-        raise ConfigurationError(f"{file}: two columns have one name, or there are more than {MOST_COLUMNS}")
+        raise ConfigurationError(
+            f"{file} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(repr, names[:20]))}. {advice}"
+        )
+    twice = sorted({name for name in names if names.count(name) > 1} if len(names) <= MOST_COLUMNS else ())
+    if twice:
+        raise ConfigurationError(f"{file}: several columns have the name {', '.join(map(repr, twice))}; rename them")
+    if len(names) > MOST_COLUMNS:
+        raise ConfigurationError(f"{file} has more than {MOST_COLUMNS} columns: this is no list of numbers")
 
 
 def _encoding(file: Path) -> str:
@@ -98,11 +107,28 @@ def _parquet(file: Path, job: Job) -> Iterator[dict[str, str]]:
             for part in source.iter_batches(batch_size=1000):
                 for line in part.to_pylist():
                     yield {name: _text(line[name]) for name in names}
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, ValueError, OverflowError) as error:  # such as a year that Python does not know
         raise ConfigurationError(f"{file} is no Parquet file that can be read: {error}") from None
 
 
+def text_cells(line: Any) -> dict[str, str]:
+    """A line whose cells are numbers, truth values, None ..., as text by column: what a DataFrame or a query gives.
+
+    Raises:
+        ConfigurationError: It is no mapping.
+    """
+    if not isinstance(line, Mapping):
+        raise ConfigurationError(f"a row is a mapping of cells by column, such as {{'number': ...}}, not {line!r:.80}")
+    return {_text(name): _text(value) for name, value in line.items()}
+
+
 def _text(value: Any) -> str:
-    if value is None:
+    """As every ledger can hold it: half a surrogate pair becomes a question mark, NUL a character of no number."""
+    if isinstance(value, str):
+        text = value.replace("\0", "\ufffd")
+        return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    if value is None or (isinstance(value, float) and math.isnan(value)):  # a DataFrame's word for nothing
         return ""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

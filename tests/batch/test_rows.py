@@ -6,10 +6,11 @@ import csv
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from swsync.batch import Batch, Job
+from swsync.batch import Batch, Job, SqliteLedger
 from swsync.batch.guard import Guard
 from swsync.batch.rows import read_rows
 from swsync.clock import VirtualClock
@@ -35,7 +36,8 @@ def test_encodings(encoding: str, tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"phone\n+12025550100\n", "no column 'number'; it has 'phone'"),
-        (b"number,number\n1,2\n", "one name"),
+        (b"number,number\n1,2\n", "have the name 'number'"),
+        (b"number;name\n1;2\n", "parted by ';': save it with commas"),
         (b"number\n1,2,3\n", "line 2: more cells"),
         (b'number\n"1\n', "line"),
         (b"number\n\xff\xfe\xfa\n", "UTF-8"),
@@ -136,3 +138,58 @@ def test_parquet_and_pandas(tmp_path: Path) -> None:
 
     assert ["x", "=1"] == names == list(table["name"])
     assert ["", "emergency"] == list(table["result_outcome"])
+
+
+def test_rows_of_a_program_need_not_be_text(tmp_path: Path) -> None:
+    """A DataFrame or a query gives numbers, truth values, None, NaN and octets; no ledger can hold half a character."""
+    options = {"number": "+12025550100", "consent": True, "zone": None}
+    cells: list[dict[Any, Any]] = [
+        {**options, "name": None, 5: 2.0},
+        {**options, "number": 12025550101, "name": float("nan")},
+        {**options, "number": b"+12025550102", "name": "\ud800\0"},
+        {**options, "number": "\ud800"},
+    ]
+    with Batch(
+        "j", tmp_path / "a.db", from_number="+12025550199", prefixes="+1202", default_zone="UTC", region="us"
+    ) as b:
+        b.load(cells)
+        found = [(row.number, row.status, row.row.get("name")) for row in b.results()]
+        with pytest.raises(ConfigurationError, match="a row is a mapping"):
+            b.load(["+12025550103"])  # type: ignore[list-item]
+
+    assert [
+        ("+12025550100", "pending", ""),
+        ("+12025550101", "pending", ""),
+        ("+12025550102", "pending", "?\ufffd"),
+        ("?", "skipped", None),
+    ] == found
+
+
+def test_an_export_has_the_columns_of_every_list(tmp_path: Path) -> None:
+    """Also if the first rows were purged, and have none any more."""
+    with SqliteLedger(tmp_path / "a.db", clock=VirtualClock()) as ledger, Batch("j", ledger, job=JOB) as first:
+        first.load([{"number": "911", "name": "x"}])
+        ledger.purge(-1.0)
+        first.load([{"number": "+12025550100", "name": "y"}, {"number": "+12025550101", "city": "\ud83d"}])
+        first.export(tmp_path / "a.csv")
+        table = first.to_pandas()
+
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert [("", "", ""), ("+12025550100", "y", ""), ("+12025550101", "", "?")] == [
+        (row["number"], row["name"], row["city"]) for row in found
+    ]
+    assert ["", "y", ""] == list(table["name"])
+    assert ["a.csv"] == [path.name for path in tmp_path.glob("a.csv*")]
+
+
+def test_a_parquet_file_with_a_date_that_nobody_can_read_is_a_sentence(tmp_path: Path) -> None:
+    """A year of six digits is no reason for a traceback."""
+    import pyarrow
+    from pyarrow import parquet
+
+    times = pyarrow.array([2**61], pyarrow.timestamp("us"))
+    parquet.write_table(pyarrow.table({"number": ["+12025550100"], "at": times}), tmp_path / "l.parquet")
+
+    with pytest.raises(ConfigurationError, match="out of range"):
+        list(read_rows(tmp_path / "l.parquet", JOB))
