@@ -109,7 +109,8 @@ class SqlLedger(Ledger):
             tx.execute("INSERT INTO pace (id, next, held_until) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING")
             version, salt = tx.execute("SELECT version, salt FROM ledger WHERE id = 1").fetchone()
         if version != VERSION:
-            raise ConfigurationError(f"this ledger has version {version}, this swsync knows {VERSION}: update swsync")
+            advice = "update swsync" if version > VERSION else "export from it with the swsync that made it"
+            raise ConfigurationError(f"this ledger has version {version}, this swsync knows {VERSION}: {advice}")
         self._salt = bytes.fromhex(salt)
 
     def _key(self, number: str) -> str:
@@ -203,7 +204,7 @@ class SqlLedger(Ledger):
             for outcome in outcomes:
                 again += tx.execute(
                     "UPDATE rows SET status = 'pending', not_before = 0, changed = ? "
-                    "WHERE job = ? AND status = 'done' AND outcome = ?",
+                    "WHERE job = ? AND status = 'done' AND outcome = ? AND number <> ''",
                     (now, job, outcome),
                 ).rowcount
             if unknown:
@@ -221,7 +222,7 @@ class SqlLedger(Ledger):
         found = tx.execute(
             "SELECT rows.id, owners.machine, owners.pid, owners.started, owners.has_left FROM rows "
             "JOIN attempts ON attempts.tag = rows.tag JOIN owners ON owners.owner = attempts.owner "
-            "WHERE rows.job = ? AND rows.status = 'unknown'",
+            "WHERE rows.job = ? AND rows.status = 'unknown' AND rows.number <> ''",
             (job,),
         ).fetchall()
         here = machine()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -353,3 +354,28 @@ def test_a_clock_that_was_set_back_does_not_stop_the_dialing(place: str) -> None
         ledger.take_token(1.0)
     with open_ledger(place, clock=back) as ledger:
         assert 1.0 == ledger.take_token(1.0).wait
+
+
+def test_what_was_purged_is_not_dialed_again(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """It has no number any more."""
+    fill(2)
+    lease = ledger.join(clock)
+    ledger.finish(lease, dial(ledger, lease), "busy", {})
+    dial(ledger, lease)
+    ledger.leave(lease)
+    clock.sleep(100)
+    assert 2 == ledger.purge(50)[0]
+
+    assert (0, 0) == ledger.retry("j", outcomes=["busy"], unknown=True)
+
+
+@pytest.mark.parametrize(("version", "words"), [(0, "the swsync that made it"), (2, "update swsync")])
+def test_a_ledger_of_another_version_is_a_sentence(version: int, words: str, tmp_path: Path) -> None:
+    """An update helps only if the ledger is the newer one."""
+    SqliteLedger(tmp_path / "l.db").close()
+    with sqlite3.connect(tmp_path / "l.db") as connection:
+        connection.execute("UPDATE ledger SET version = ?", (version,))
+    connection.close()
+
+    with pytest.raises(ConfigurationError, match=words):
+        SqliteLedger(tmp_path / "l.db")
