@@ -14,6 +14,7 @@ from swsync.batch.job import NO_NOTICE, Job
 from swsync.batch.ledger import Intent, Lease, Ledger, Row, Status
 from swsync.batch.pacer import Pacer
 from swsync.batch.results import Facts
+from swsync.batch.returned import in_words, plain, word
 from swsync.batch.watch import Watch
 from swsync.clock import Clock
 from swsync.errors import (
@@ -186,7 +187,7 @@ class Attempt:
         if isinstance(error, DialFailed):
             if error.reason == "closed":
                 return Ended(outcome="interrupted", facts=facts, status=Status.UNKNOWN)
-            return Ended(outcome=error.reason or "error", facts=facts, is_immediate=took < IMMEDIATE)
+            return Ended(outcome=word(error.reason) or "error", facts=facts, is_immediate=took < IMMEDIATE)
         if isinstance(error, AuthenticationFailed):
             return Ended(outcome="refused", facts=facts, status=Status.PENDING, systemic=str(error))
         if isinstance(error, (RequestTimeout, ConnectionFailed, ConnectionClosed)):
@@ -213,8 +214,9 @@ class Attempt:
                     returned = self._run_script(call, row, watch)
                 finally:
                     self._catch_up(call, CATCH_UP)
-            facts.data = {str(name): value for name, value in (returned or {}).items() if name != "outcome"}
-            outcome = str((returned or {}).get("outcome") or watch.failed or self._who_answered(watch))
+            data = plain(returned)
+            named = word(data.pop("outcome", "") or "")
+            facts.data, outcome = data, named or watch.failed or self._who_answered(watch)
         except (CallEnded, CallGone) as error:
             if getattr(error, "end_reason", "") in ("session_lost", "closed"):
                 outcome = "interrupted"
@@ -225,9 +227,9 @@ class Attempt:
             outcome, facts.error = "media_failed", str(error)
         except RelayError as error:
             outcome, facts.error = _failed_verb(error), str(error)
-        except Exception as error:  # the user's code: the row must not be lost with it
+        except (Exception, SystemExit) as error:  # the user's code: the row must not be lost with it
             logger.exception("the script failed on row %d", row.id)
-            outcome, facts.error = "script_error", f"{type(error).__name__}: {error}"
+            outcome, facts.error = "script_error", in_words(error)
         self._wait_ended(call, facts)
         return "opted_out" if facts.opted_out else outcome
 
@@ -246,7 +248,8 @@ class Attempt:
             is_address = job.recording_notice.startswith(("http://", "https://"))
             (call.play_audio if is_address else call.play_tts)(job.recording_notice).wait(timeout=60)
             watch.facts.notice_at = self._clock.time()
-        path = Path(job.recordings) / f"{row.id}-{row.attempts + 1}.wav"
+        # With the tag: another ledger's row of the same number may be recorded in the same directory.
+        path = Path(job.recordings) / f"{row.id}-{row.attempts + 1}-{call.tag[:8]}.wav"
         with call.capture(path) as capture:
             try:
                 returned = self._script(call, row)

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from swsync.batch.ledger import Limits
-from swsync.batch.numbers import E164, check_prefixes
+from swsync.batch.numbers import E164, check_prefixes, check_region
 from swsync.batch.windows import DAYS, Hours
 from swsync.errors import ConfigurationError
 
@@ -23,6 +23,19 @@ NO_NOTICE = "none"
 def _positive(instance: Any, attribute: Any, value: Any) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9):
         raise ConfigurationError(f"{attribute.name} must be a number above zero, not {value!r}")
+
+
+def _waits(instance: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f'{attribute.name} is seconds by outcome, such as {{"busy": 600}}, not {value!r}')
+    for outcome, seconds in value.items():
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < 1e9:
+            raise ConfigurationError(f"{attribute.name}[{outcome!r}] must be a number of seconds, not {seconds!r}")
+
+
+def _span(instance: Any, attribute: Any, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e9:
+        raise ConfigurationError(f"{attribute.name} must be a number of seconds, not {value!r}")
 
 
 def _tuple(value: Any) -> tuple[str, ...]:
@@ -65,7 +78,7 @@ class Job:
 
     from_number: str
     prefixes: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
-    region: str | None = None
+    region: str | None = attrs.field(default=None, converter=check_region)
     number: str = "number"
     zone: str = "zone"
     default_zone: str = ""
@@ -81,7 +94,7 @@ class Job:
     attempts: int = attrs.field(default=1, validator=_positive)
     attempt_window: float = attrs.field(default=86_400.0, validator=_positive)
     max_attempts: int = attrs.field(default=3, validator=_positive)
-    retry: Mapping[str, float] = attrs.field(factory=dict)
+    retry: Mapping[str, float] = attrs.field(factory=dict, validator=_waits)
     max_calls: int | None = attrs.field(default=None, validator=_positive)
     max_minutes: float | None = attrs.field(default=None, validator=_positive)
     max_cost: float | None = attrs.field(default=None, validator=_positive)
@@ -89,17 +102,17 @@ class Job:
     opt_out: str = "9"
     recordings: str = ""
     recording_notice: str = ""
-    wait: float = 900.0
+    wait: float = attrs.field(default=900.0, validator=_span)
 
     def __attrs_post_init__(self) -> None:
         check_prefixes(self.prefixes)
-        if not E164.fullmatch(self.from_number):
+        if not isinstance(self.from_number, str) or not E164.fullmatch(self.from_number):
             raise ConfigurationError(f"from_number must be E.164, such as +12025550199, not {self.from_number!r}")
         if self.ring_timeout < SHORTEST_RING:
             raise ConfigurationError(f"ring_timeout must be {SHORTEST_RING} s at least: people need time to answer")
         if self.max_cost is not None and self.cost_per_minute is None:
             raise ConfigurationError("max_cost needs cost_per_minute: what you pay for a minute")
-        if len(self.opt_out) > 1 or self.opt_out not in "0123456789*#":
+        if not isinstance(self.opt_out, str) or len(self.opt_out) > 1 or self.opt_out not in "0123456789*#":
             raise ConfigurationError(f"opt_out must be one key, or '' for none, not {self.opt_out!r}")
         if self.recordings and not self.recording_notice:
             raise ConfigurationError(

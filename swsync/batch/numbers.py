@@ -12,7 +12,7 @@ import attrs
 
 from swsync.errors import ConfigurationError
 
-__all__ = ["Number", "as_e164", "check_prefixes"]
+__all__ = ["Number", "as_e164", "check_prefixes", "check_region"]
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 LONGEST = 64  # characters; more is no number
@@ -65,6 +65,20 @@ def check_prefixes(prefixes: Sequence[str]) -> tuple[str, ...]:
     for prefix in found:
         if not re.fullmatch(r"\+[1-9]\d{0,14}", prefix, re.ASCII):
             raise ConfigurationError(f"a prefix is + and digits, such as '+1202', not {prefix!r}")
+    return found
+
+
+def check_region(region: str | None) -> str | None:
+    """Check a country; "us" is "US", and none at all is None.
+
+    Raises:
+        ConfigurationError: libphonenumber knows none of that name: every number would be none.
+    """
+    if not region:
+        return None
+    found = str(region).upper()
+    if found not in _library().SUPPORTED_REGIONS:
+        raise ConfigurationError(f"region is a country as ISO 3166 has it, such as 'US' or 'DE', not {region!r}")
     return found
 
 

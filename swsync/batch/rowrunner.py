@@ -87,7 +87,7 @@ class RowRunner(Runner):
         if verdict.until:
             self._keep(lambda: self._ledger.defer(lease, [row], verdict.until))
             return "deferred"
-        intent: Intent | Refused = self._keep(lambda: self._ledger.intent(lease, row, self._job.limits))
+        intent: Intent | Refused = self._keep(lambda: self._intent(lease, row))
         if isinstance(intent, Refused):
             refused = intent
             self._keep(lambda: self._refused(lease, [row], refused))

@@ -19,7 +19,7 @@ import attrs
 from swsync.batch.attempt import Attempt, Ended, Script
 from swsync.batch.guard import Guard
 from swsync.batch.job import Job
-from swsync.batch.ledger import Intent, Lease, Ledger, Orphan, Refused, Row, Status
+from swsync.batch.ledger import Intent, JobState, Lease, Ledger, Orphan, Refused, Row, Status
 from swsync.batch.observing import Observer, tell
 from swsync.batch.pacer import Pacer
 from swsync.batch.recovery import Connect, tidy
@@ -253,7 +253,7 @@ class Runner:
             self._claimed = deque(other for other in self._claimed if other.zone != row.zone)
             return
         else:
-            intent = self._ledger.intent(lease, row, self._job.limits)
+            intent = self._intent(lease, row)
             if isinstance(intent, Refused):
                 self._refused(lease, list(self._claimed), intent)
                 if not intent.is_of_the_row:
@@ -261,6 +261,13 @@ class Runner:
             else:
                 self._begin(lease, intent)
         self._claimed.popleft()
+
+    def _intent(self, lease: Lease, row: Row) -> Intent | Refused:
+        """Commit the intent, if the script has what it needs: nobody is rung to hear nothing."""
+        missing = sorted(set(getattr(self._script, "needs_columns", ())) - row.data.keys())
+        if missing:
+            return Refused(reason=f"row {row.id} has no column {', '.join(map(repr, missing))}, which the script needs")
+        return self._ledger.intent(lease, row, self._job.limits)
 
     def _refused(self, lease: Lease, claimed: Sequence[Row], refused: Refused) -> None:
         """Part with the first row; give back all if nothing of the job may be dialed."""
@@ -275,6 +282,8 @@ class Runner:
             self._ledger.defer(lease, claimed, 0.0)
             if refused.reason.endswith("_cap"):
                 self._ledger.pause(self._name, f"it has reached its {refused.reason.replace('_', ' ')}")
+            elif refused.reason not in (JobState.PAUSED, JobState.CANCELLED):
+                self._ledger.pause(self._name, refused.reason)
 
     def _begin(self, lease: Lease, intent: Intent) -> None:
         with self._changed:

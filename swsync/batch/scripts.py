@@ -31,8 +31,30 @@ def _fill(text: str, row: Row) -> str:
     return "".join(parts)
 
 
+def _columns(*texts: str) -> frozenset[str]:
+    """The columns that texts name.
+
+    Raises:
+        ConfigurationError: A brace stands alone.
+    """
+    found: set[str] = set()
+    for text in texts:
+        try:
+            named = [field for _, field, _, _ in Formatter().parse(text)]
+        except ValueError as error:
+            raise ConfigurationError(
+                f"the text {text!r} cannot be filled in: {error}. A column is {{name}}; a brace that is meant is two"
+            ) from None
+        found.update(field for field in named if field is not None and not _is_address(text))
+    return frozenset(found)
+
+
+def _is_address(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
 def _media(text: str, row: Row) -> devices.Media:
-    return devices.audio(text) if text.startswith(("http://", "https://")) else devices.tts(_fill(text, row))
+    return devices.audio(text) if _is_address(text) else devices.tts(_fill(text, row))
 
 
 def _play(call: Call, text: str, row: Row) -> None:
@@ -46,6 +68,7 @@ class _Announce:
         self._text = text
         self._voicemail = text if voicemail is None else voicemail
         self._detect = detect
+        self.needs_columns = _columns(self._text, self._voicemail)
 
     def __call__(self, call: Call, row: Row, /) -> Mapping[str, Any]:
         # A person hears the words at once: who waits for the verdict in silence hangs up, and rightly so.
@@ -75,6 +98,7 @@ class _Survey:
         self._thanks = thanks
         self._digits = dict(digits)
         self._tries = tries
+        self.needs_columns = _columns(*self._questions.values(), thanks)
 
     def __call__(self, call: Call, row: Row, /) -> Mapping[str, Any]:
         answers = {name: self._ask(call, row, text) for name, text in self._questions.items()}
@@ -99,6 +123,7 @@ class _Record:
     def __init__(self, text: str, seconds: float) -> None:
         self._text = text
         self._seconds = seconds
+        self.needs_columns = _columns(text)
 
     def __call__(self, call: Call, row: Row, /) -> Mapping[str, Any]:
         _play(call, self._text, row)

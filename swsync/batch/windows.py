@@ -36,7 +36,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 def _time(text: str) -> time:
     try:
         return time.max if text == "24:00" else datetime.strptime(text, "%H:%M").time()
-    except ValueError:
+    except (ValueError, TypeError):
         raise ConfigurationError(f"a time of day is HH:MM, such as '09:00', not {text!r}") from None
 
 

@@ -10,8 +10,8 @@ from swsync.commands.output import Output
 
 __all__ = ["add"]
 
-TEXT = """Dial lists of numbers from a ledger (a file), nobody twice, whatever is killed
-in between: load a list, look at the preflight, run it, export the results.
+TEXT = """Dial lists of numbers from a ledger (a file, or PostgreSQL), nobody twice, whatever
+is killed in between: load a list, look at the preflight, run it, export the results.
 Credentials come from SIGNALWIRE_*."""
 EXAMPLES = """
 swsync batch load calls.db reminders people.csv --set from_number=+12025550199

@@ -76,6 +76,10 @@ def _open(arguments: argparse.Namespace, script: Any = None) -> Batch:
 def _load(arguments: argparse.Namespace, output: Output) -> None:
     options = _options(arguments)
     try:
+        with open_ledger(arguments.ledger) as ledger:
+            known = ledger.jobs().get(arguments.job)
+        if known is not None and options and not arguments.job_file:
+            options = {**known["settings"], **options}  # what is not named stays as it was
         batch = Batch(arguments.job, arguments.ledger, **options)
     except TypeError as error:
         raise ConfigurationError(f"a job has no such setting: {error}") from None

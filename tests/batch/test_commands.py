@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import swsync
+from swsync.batch import Batch
 from swsync.cli import main
 
 LIST = "number,name,consent,zone\n+12025550148,Ann,yes,UTC\n+12025550141,Bob,yes,UTC\n911,Eve,yes,UTC\n"
@@ -85,3 +86,13 @@ def test_what_cannot_work_is_a_sentence(
     assert 1 == code
     assert sentence in errors
     assert "Traceback" not in errors
+
+
+def test_a_job_is_changed_by_what_is_named(directory: Path) -> None:
+    """The rest stays as it was."""
+    assert 0 == load()
+
+    assert 0 == main(["batch", "load", "calls.db", "j", "list.csv", "--set", "rate=2", "--set", "opt_out="])
+
+    with Batch("j", "calls.db") as batch:
+        assert (2, "", "00:00", ("+1202",)) == (batch.job.rate, batch.job.opt_out, batch.job.start, batch.job.prefixes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 
 import swsync
-from swsync.batch import Batch, OpenTelemetryObserver, PrometheusObserver, announce, survey
+from swsync.batch import NO_NOTICE, Batch, Job, OpenTelemetryObserver, PrometheusObserver, announce, survey
 from swsync.clock import VirtualClock
+from swsync.errors import ConfigurationError
 
 OPEN: dict[str, Any] = {
     "from_number": "+12025550199",
@@ -404,3 +406,99 @@ def test_observers_are_told_and_harm_nobody(relay: swsync.LocalRelay, make: Make
     assert ["busy", "human"] == sorted(span.attributes["outcome"] for span in spans.get_finished_spans())
     assert 2 == len(rung(relay))
     provider.shutdown()
+
+
+class Mute(Exception):
+    """Says nothing, and fails at that."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+def fail(error: BaseException) -> Callable[..., Any]:
+    def script(call: swsync.Call, row: Any) -> Any:
+        raise error
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "words"),
+    [
+        (lambda call, row: "ok", "script_error", "a script returns a dict or None, not str"),
+        (lambda call, row: {"x": {(1, 2): 3}}, "script_error", "keys must be"),
+        (lambda call, row: {"x": object()}, "answered", ""),
+        (lambda call, row: {"outcome": "\ud800\0\n" + "x" * 100}, "\ufffd" * 3 + "x" * 61, ""),
+        (fail(SystemExit(3)), "script_error", "SystemExit: 3"),
+        (fail(Mute()), "script_error", "Mute"),
+        (fail(ValueError("\udcff")), "script_error", "ValueError"),
+    ],
+)
+def test_whatever_a_script_does_its_row_has_a_result(
+    relay: swsync.LocalRelay, make: MakeBatch, tmp_path: Path, script: Any, outcome: str, words: str
+) -> None:
+    """The run goes on, and everything can be exported and reported."""
+    batch = make(["+12025550148", "+12025550160"], script)
+
+    assert {"done": 2} == batch.run().statuses
+
+    first = next(batch.results())
+    assert outcome == first.outcome
+    assert words in first.facts.error
+    batch.export(tmp_path / "out.csv")
+    batch.report(tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("outcome", ["$\\frac{$", "_hidden", "$", "<script>"])
+def test_a_report_of_hostile_words(relay: swsync.LocalRelay, make: MakeBatch, tmp_path: Path, outcome: str) -> None:
+    """Nothing in them is computed, hidden or run."""
+    batch = make(["+12025550148"], lambda call, row: {"outcome": outcome})
+    batch.run()
+
+    batch.report(tmp_path / "report.html")
+
+    page = (tmp_path / "report.html").read_text()
+    assert f"<td>{html.escape(outcome)}</td>" in page
+    assert "<script>" not in page
+
+
+def test_nobody_is_rung_for_a_text_that_cannot_be_said(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """A column that the list does not have stops the job before the first ring; a text that is none, before that."""
+    summary = make(["+12025550148", "+12025550160"], announce("Hello {nam}")).run()
+
+    assert ("paused", 0, {"pending": 2}) == (summary.state, summary.calls, summary.statuses)
+    assert "no column 'nam'" in summary.reason
+    with pytest.raises(ConfigurationError, match="brace"):
+        announce("Hello {name")
+
+
+def test_nobody_is_rung_for_a_recording_that_cannot_be_written(
+    relay: swsync.LocalRelay, make: MakeBatch, tmp_path: Path
+) -> None:
+    """The directory has to be there."""
+    batch = make(["+12025550148"], recordings=str(tmp_path / "none"), recording_notice=NO_NOTICE)
+
+    with pytest.raises(ConfigurationError, match="is no directory"):
+        batch.run()
+
+    assert not rung(relay)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"retry": 5},
+        {"retry": {"busy": "600"}},
+        {"retry": {"busy": -1}},
+        {"wait": "900"},
+        {"wait": float("nan")},
+        {"region": "USA"},
+        {"from_number": 12025550199},
+        {"start": 9},
+        {"opt_out": None},
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(options: dict[str, Any]) -> None:
+    """And not by the first call that comes to use them."""
+    with pytest.raises(ConfigurationError):
+        Job(**{**OPEN, **options})
