@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from swsync.callbacks import check_callback
 from swsync.calling._base import Session
 from swsync.calling._completion import Afterwards, run_afterwards
 from swsync.calling.ai import AIVerbs
@@ -27,7 +28,7 @@ from swsync.calling.digits import DigitVerbs
 from swsync.calling.effects import EffectVerbs
 from swsync.calling.eventlog import EventLog
 from swsync.calling.fax import FaxVerbs
-from swsync.calling.listening import Listener, listen_key, match_for
+from swsync.calling.listening import Listener, match_for, read_listeners
 from swsync.calling.pay import PayVerbs
 from swsync.calling.play import PlayVerbs
 from swsync.calling.record import RecordVerbs
@@ -227,6 +228,11 @@ class Call(
         return self._is_passed
 
     @property
+    def _is_over(self) -> bool:
+        """Whether nothing more will be heard of it: it has ended, was passed on, or its session or client is gone."""
+        return self._has_ended or self._over is not None
+
+    @property
     def overload(self) -> HandlerOverload | None:
         """Set when a listener of this call was stuck while a thousand callbacks waited, and was disabled."""
         return self._overload
@@ -264,6 +270,7 @@ class Call(
                 return function
 
             return decorate
+        check_callback(event_type, handler)
         listener = Listener(match_for(event_type), handler)
         with self._condition:
             others = self._listeners.get(listener.match.event_type, [])
@@ -279,8 +286,7 @@ class Call(
         Raises:
             ValueError: A key that is no listener.
         """
-        names = {listen_key(key): function for key, function in listen.items()}
-        removers = [self.on(name, function) for name, function in names.items()]
+        removers = [self.on(name, function) for name, function in read_listeners(listen).items()]
 
         def remove() -> None:
             for remover in removers:
@@ -443,6 +449,16 @@ class Call(
         self._wait_for_state(CallState.ANSWERED, timeout)
         return reply
 
+    def _send(self, verb: str, params: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
+        try:
+            return super()._send(verb, params, timeout)
+        except CallGone as error:
+            # A 404 may be about an action, a conference or a queue of a call that goes on.
+            if error.code == 410 or (error.code == 404 and verb in ("answer", "end")):
+                # It has ended; should the event that says so be lost, no wait of this call may hang for want of it.
+                self.session.call_later(SETTLE_DELAY, self._end_unheard)
+            raise
+
     def hangup(self, reason: str = "hangup") -> dict[str, Any]:
         """End the call. Does nothing if it has ended already.
 
@@ -457,8 +473,6 @@ class Call(
         try:
             return self.request("end", reason=reason)
         except CallGone:
-            # It has ended; should the event that says so be lost, no wait of this call may hang for want of it.
-            self.session.call_later(SETTLE_DELAY, self._end_unheard)
             return {}
 
     def _end_unheard(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import swsync
+from swsync.callbacks import check_callback
 from swsync.clock import REAL, Clock
 from swsync.closing import Closing
 from swsync.configuration import read_settings
@@ -217,6 +218,7 @@ class RelayClient(Closing, PlacingCalls, Messaging):
 
     def on_connection(self, handler: H) -> H:
         """Have a function told of the link: "connected", "lost", "resumed", "new_session", "session_lost", "closed"."""
+        check_callback("on_connection", handler)
         with self._lock:
             self._connection_handlers.append(handler)
         return handler

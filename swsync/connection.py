@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_DELAY, LONGEST_DELAY = 4.0, 30.0  # upper ends of the first and of the last wait before connecting again
 SHORTEST_DELAY = 1.0
+ASK_AGAIN = 1.5  # the longest wait after a refusal of the credentials: somebody waits to hear of it
 REFUSALS = 3  # of the credentials, before any success
 HURRY = 0.2  # seconds between attempts while the client is closing
 
@@ -218,8 +219,11 @@ class Connection(Requesting):
         delay = FIRST_DELAY
         try:
             while not self._closing:
+                refusals = self._refusals
                 if self._attempt():
                     delay = FIRST_DELAY
+                elif self._refusals > refusals:
+                    delay = ASK_AGAIN
                 if not self._closing:
                     self._pause(random.uniform(SHORTEST_DELAY, delay))  # full jitter: clients must not come in step
                     delay = min(LONGEST_DELAY, delay * 2)

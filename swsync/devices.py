@@ -277,7 +277,10 @@ def check_media(media: Any) -> None:
 
     Raises:
         ConfigurationError: An ``audio`` whose ``url`` is a path.
+        ValueError: One thing that is in no list.
     """
+    if isinstance(media, (str, Mapping, Media)):
+        raise ValueError(f"media to play is a list, such as [devices.tts('Hello')], not {media!r}")
     for item in _flat(media):
         wire = as_wire(item)
         if not isinstance(wire, Mapping) or wire.get("type") != "audio":

@@ -8,8 +8,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from swsync.callbacks import check_callback
 from swsync.clock import Thread
-from swsync.errors import ConfigurationError, ConnectionClosed
+from swsync.errors import CallEnded, CallGone, ConfigurationError, ConnectionClosed
 from swsync.states import CallState
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class InboundCalls:
         Raises:
             ConfigurationError: A thread is in ``next_call`` for one of them: a call goes one way only.
         """
-        if not callable(handler):
-            raise TypeError(f"an on_call handler must be callable, not {handler!r}")
+        check_callback("on_call", handler)
         importlib.import_module("swsync.call")  # here, not on the I/O thread with the first call
         keys: list[str | None] = list(contexts) or [None]
         with self._changed:
@@ -228,7 +228,9 @@ class InboundCalls:
                 handler(call)
         except BaseException as error:
             # Whatever it was, nobody looks after this call any more.
-            if isinstance(error, SystemExit):
+            if isinstance(error, (CallEnded, CallGone)) and call._is_over:  # callers hang up when they like
+                logger.info("call %s was over before its on_call handler was: %s", call.call_id, error)
+            elif isinstance(error, SystemExit):
                 logger.warning("the on_call handler of call %s called sys.exit(); the call is ended", call.call_id)
             else:
                 logger.exception("the on_call handler of call %s raised; the call is ended", call.call_id)

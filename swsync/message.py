@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from swsync.callbacks import check_callback
 from swsync.calling._base import Completed, Session
 from swsync.calling._completion import Afterwards, Completion, run_afterwards
 from swsync.calling.listening import Listener, Match
@@ -99,6 +100,7 @@ class Message(Completion[RelayEvent]):
         Returns:
             A function that takes the listener away again.
         """
+        check_callback("Message.on", handler)
         listener = Listener(Match("messaging.state"), handler)
         with self._condition:
             self._listeners.append(listener)

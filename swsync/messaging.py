@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from swsync.callbacks import check_callback
 from swsync.clientparts import ClientParts
 from swsync.errors import RelayError
 
@@ -52,6 +53,8 @@ class Messaging(ClientParts):
         self._check_open()
         if not body and not media:
             raise ValueError("a message needs a body or media")
+        if on_completed is not None:
+            check_callback("on_completed", on_completed)
         from swsync.devices import compact
         from swsync.message import Message
 
@@ -72,6 +75,7 @@ class Messaging(ClientParts):
 
     def on_message(self, handler: H) -> H:
         """Have a function called with each ``Message`` that comes in, one after the other. Plain or as a decorator."""
+        check_callback("on_message", handler)
         with self._lock:
             self._message_handler = handler
         return handler

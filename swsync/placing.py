@@ -19,6 +19,16 @@ One: TypeAlias = "Device | Mapping[str, Any]"
 Devices: TypeAlias = "Sequence[Sequence[One] | One] | One"
 
 
+def _preparing(listen: Listeners | None) -> Callable[[Call], object] | None:
+    """What registers listeners with each leg, on the I/O thread: whatever is wrong with them is said here."""
+    if listen is None:
+        return None
+    from swsync.calling.listening import read_listeners
+
+    read_listeners(listen)
+    return lambda leg: leg.listen(listen)
+
+
 class PlacingCalls(ClientParts):
     """The methods that dial. What devices and calls need is imported with the first dial."""
 
@@ -69,7 +79,7 @@ class PlacingCalls(ClientParts):
         check_devices(steps)
         self._router.check_destinations(steps)
         ring = ring_time(steps)
-        prepare = None if listen is None else (lambda leg: leg.listen(listen))
+        prepare = _preparing(listen)
         dial = Dial(self._router, tag or str(uuid.uuid4()), ring, prepare)
         params = compact(
             {
@@ -125,7 +135,7 @@ class PlacingCalls(ClientParts):
             raise ValueError("begin() rings one device; dial() rings several")
         check_devices(steps)
         self._router.check_destinations(steps)
-        prepare = None if listen is None else (lambda leg: leg.listen(listen))
+        prepare = _preparing(listen)
         dial = Dial(self._router, tag or str(uuid.uuid4()), ring_time(steps), prepare)
         self._router.add_dial(dial)
         params = {"device": steps[0][0], "tag": dial.tag, "max_duration": max_duration, "region": region,

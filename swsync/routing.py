@@ -108,11 +108,15 @@ class Router:
             if self._calls.get(call.call_id) is call:
                 del self._calls[call.call_id]
                 if not call.is_passed:
-                    self._over[call.call_id] = None
-                    if len(self._over) > REMEMBERED_CALLS:
-                        self._over.popitem(last=False)
+                    self._note_over(call.call_id)
             self.changed.notify_all()
         self.callbacks.forget(call.call_id)
+
+    def _note_over(self, call_id: str) -> None:
+        """Remember that a call is over; requires _lock."""
+        self._over[call_id] = None
+        if len(self._over) > REMEMBERED_CALLS:
+            self._over.popitem(last=False)
 
     def check_destinations(self, devices: Sequence[Any]) -> None:
         """Raise ``ConfigurationError`` for a device that no allowed prefix covers."""
@@ -299,6 +303,9 @@ class Router:
             if call is not None:
                 call._receive(event)
             else:
+                if event.call_id and getattr(event, "call_state", "") == CallState.ENDED:
+                    with self._lock:
+                        self._note_over(event.call_id)  # its offer, if it comes after this, is no news any more
                 logger.debug("nobody is interested in a %s event", event.event_type)
 
     def _route_dial(self, event: RelayEvent, tag: str) -> bool:

@@ -150,6 +150,34 @@ def test_a_hangup_that_finds_no_call_ends_every_wait():
         play.wait(0)
 
 
+@pytest.mark.parametrize(
+    ("verb", "code"), [("play_tts", 410), ("send_digits", 410), ("answer", 404), ("answer", 410), ("pass_", 410)]
+)
+def test_a_verb_that_finds_no_call_ends_every_wait(verb, code):
+    """As a hangup does: a call whose end was never told would count as one of the client's calls for good."""
+    call = make_call()
+    call.session.reply = CallGone(code, "gone")
+
+    with pytest.raises(CallGone):
+        getattr(call, verb)(*{"play_tts": ["hi"], "send_digits": ["1"]}.get(verb, []))
+    call.session.run_timers()
+
+    assert call.wait_for_ended(0).synthetic
+
+
+def test_a_404_of_a_verb_may_be_about_something_else():
+    """A queue that the call is not in, for one: the call goes on."""
+    call = make_call()
+    call.session.reply = CallGone(404, "no such queue")
+
+    with pytest.raises(CallGone):
+        call.queue_leave("sales")
+    call.session.run_timers()
+
+    with pytest.raises(TimeoutError):
+        call.wait_for_ended(0)
+
+
 def test_the_event_of_the_end_may_come_after_the_word_that_the_call_is_gone():
     """It is the end then, with its reason, and comes once."""
     call = make_call()

@@ -308,6 +308,66 @@ def test_a_call_that_ended_before_its_handler(
     assert 2 == client.counters["abandoned"]
 
 
+def test_an_offer_that_its_end_has_overtaken(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """Nobody is given a call that will never end."""
+    server.link.state("c1", "ended", end_reason="cancel")
+    server.link.offer("c1")
+    with pytest.raises(TimeoutError):
+        client.next_call(1)
+    assert [] == client.calls
+
+
+@pytest.mark.parametrize("ending", ["hangup", "gone", "close"])
+def test_a_caller_who_hangs_up_is_no_error_of_the_handler(
+    client: swsync.RelayClient,
+    server: ScriptedServer,
+    clock: VirtualClock,
+    caplog: pytest.LogCaptureFixture,
+    ending: str,
+) -> None:
+    """One quiet line says so, without a traceback; the same for what the handler of a closed client waits for."""
+    caplog.set_level(logging.INFO)
+
+    @client.on_call
+    def handle(call: Call) -> None:
+        call.answer()
+        if ending == "gone":
+            call.wait_for_ended()
+            call.play_tts("Too late")
+        else:
+            call.play_tts("Hello").wait()
+
+    server.link.offer("c1")
+    clock.sleep(1)
+    if ending == "close":
+        client.close()
+    else:
+        server.link.state("c1", "ended", end_reason="hangup")
+    clock.sleep(2)
+    records = [record for record in caplog.records if record.name == "swsync.inbound"]
+    assert [logging.INFO] == [record.levelno for record in records]
+    assert [None] == [record.exc_info for record in records]
+    assert "call c1 was over before its on_call handler was" in records[0].getMessage()
+
+
+def test_an_end_of_another_call_is_an_error_of_the_handler(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The caller is still on the line, and would be talking to nobody: the call is ended, and the log says why."""
+
+    @client.on_call
+    def handle(call: Call) -> None:
+        call.answer()
+        raise CallEnded("busy")
+
+    server.link.offer("c1")
+    clock.sleep(1)
+    assert "the on_call handler of call c1 raised; the call is ended" in caplog.text
+    assert ["c1"] == [params["call_id"] for params in server.params("calling.end")]
+
+
 # Contexts
 
 

@@ -348,9 +348,11 @@ def test_credentials_refused_three_times(server: ScriptedServer, clock: VirtualC
 
     server.answers["signalwire.connect"] = refuse
     client = swsync.RelayClient(**server.settings, connect_timeout=60)
+    began = clock.now()
     with pytest.raises(AuthenticationFailed, match="SIGNALWIRE_API_TOKEN"):
         client.connect()
     assert 3 == len(server.params("signalwire.connect"))
+    assert clock.now() - began <= 3.0  # somebody sits there and waits
     assert client.closed
     with pytest.raises(AuthenticationFailed):
         client.execute("calling.x", {})

@@ -58,6 +58,7 @@ LAYERS = {
     "swsync.masking": 1,
     "swsync.views": 1,  # values in, HTML out: whoever shows itself imports it when it is shown
     "swsync._media": 1,
+    "swsync.callbacks": 0,
     "swsync.errors": 0,
     "swsync.states": 0,
     "swsync.constants": 0,

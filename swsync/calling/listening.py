@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from swsync.callbacks import check_callback
 from swsync.events import RelayEvent
 
-__all__ = ["Listener", "Match", "listen_key", "match_for", "split_listen"]
+__all__ = ["Listener", "Match", "listen_key", "match_for", "read_listeners", "split_listen"]
 
 
 class Match(NamedTuple):
@@ -113,6 +114,20 @@ def listen_key(key: str) -> str:
         if name in _MATCHES:
             return name
     raise ValueError(f"listen: there is no {key!r}; there are {', '.join(sorted(_MATCHES))}")
+
+
+def read_listeners(listen: Mapping[str, Callable[[Any], Any]]) -> dict[str, Callable[[Any], Any]]:
+    """Read the ``listen`` of a call, ``{"on_tap_started": f}``, as listeners by their short names.
+
+    Raises:
+        ValueError: A key that is no listener.
+        TypeError: A value that cannot be called, or no dict at all.
+    """
+    if not isinstance(listen, Mapping):
+        raise TypeError(f"listen is a dict of listeners, not {listen!r}")
+    for key, function in listen.items():
+        check_callback(key, function)
+    return {listen_key(key): function for key, function in listen.items()}
 
 
 def split_listen(listen: Mapping[str, Callable[..., Any]] | None) -> dict[str, Callable[..., Any]]:

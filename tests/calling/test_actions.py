@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_session import FakeSession, make_call, tell, tell_state
 
+from swsync import devices
 from swsync.errors import ActionFailed, CallEnded, CallGone, OutcomeUnknown
 
 LONG = 10.0
@@ -296,6 +297,16 @@ def test_ai_hands_the_call_over_until_it_stops():
     agent.stop()
 
     assert call.is_owned
+
+
+@pytest.mark.parametrize("media", [devices.tts("hi"), {"type": "tts", "params": {"text": "hi"}}, "hi"])
+def test_one_medium_without_its_list_is_explained(media):
+    """A dict is a sequence of its keys too: it must not be sent as such."""
+    call = make_call()
+    for verb in (call.play, lambda media: call.play_and_collect(media, {"digits": {"max": 1}})):
+        with pytest.raises(ValueError, match="is a list"):
+            verb(media)
+    assert [] == call.session.sent
 
 
 def test_a_path_is_explained_before_it_is_played():
