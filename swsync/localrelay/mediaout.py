@@ -363,7 +363,7 @@ class StreamAction(_OverWebSocket):
 
     def press(self, digits: str) -> None:
         """The party pressed keys."""
-        if self._is_told and "inbound" in self.tracks:
+        if self._has_begun and "inbound" in self.tracks:
             for digit in digits:
                 self.send(self._message("dtmf", dtmf={"digit": digit, "duration": DIGIT_MS}))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from array import array
 from typing import Any
 
@@ -25,6 +26,22 @@ def call(wire: Wire, relay: LocalRelay) -> dict[str, Any]:
     """An answered call whose callee begins to speak at once."""
     relay.callee("+12025550100", speech=SPEECH, speaks_after=0.0)
     return wire.dial()
+
+
+def test_a_key_before_the_first_media(wire: Wire, relay: LocalRelay, clock: VirtualClock, call: dict[str, Any]) -> None:
+    """Whoever has read start is told of every key from then on."""
+    with media_server() as media:
+        wire.result("calling.stream", **call, control_id="s", url=f"{media.url}/x", track="inbound_track")
+        deadline = time.monotonic() + 10
+        while not any("start" in message for message in media.messages[1:]):  # virtual time stands still
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        relay.calls[0].press("7")
+        clock.sleep(0.5)
+        wire.result("calling.stream.stop", **call, control_id="s")
+        assert media.ended.wait(10)
+    events = [json.loads(message)["event"] for message in media.messages]
+    assert ["connected", "start", "dtmf", "media"] == events[:4]
 
 
 def test_both_tracks(wire: Wire, relay: LocalRelay, clock: VirtualClock, call: dict[str, Any]) -> None:
