@@ -16,7 +16,7 @@ import pytest
 import swsync
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-PATIENCE = 40.0  # seconds that a program may take for anything on a busy machine
+PATIENCE = 60.0  # seconds that a program may take for anything on a busy machine
 
 
 def eventually(condition: Callable[[], object], what: object = "", patience: float = PATIENCE) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-SETTLE = 5.0  # seconds that a stopped thread or a closed socket may take to go
+SETTLE = 30.0  # seconds that a stopped thread or a closed socket may take to go
 
 # One of each a process, by design: they end with the process, or after their last user has gone.
 PROCESS_THREADS = ("swsync-media", "swsync-wsmedia", "swsync-writer", "pytest_timeout")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE = 20.0  # seconds for it to answer
+PATIENCE = 60.0  # seconds for it to answer
 
 
 def _answers(port: int) -> bool:

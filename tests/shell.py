@@ -18,7 +18,7 @@ from swsync.localrelay import LocalRelay
 COMMAND = [sys.executable, "-m", "swsync"]
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("SIGNALWIRE_", "SWSYNC_"))}
 TO, FROM = "+12025550100", "+12025550199"
-PATIENCE = 45  # seconds after which a process that should have ended is a failure
+PATIENCE = 90  # seconds after which a process that should have ended is a failure
 
 
 def variables(relay: LocalRelay) -> dict[str, str]:

@@ -11,7 +11,7 @@ from swsync.clock import REAL, VirtualClock
 from swsync.errors import CallEnded, CallGone, ConnectionClosed, ConnectionLost, RelayError
 from swsync.states import CallState
 
-LONG = 10.0  # seconds that no test should ever need
+LONG = 60.0  # seconds that no test should ever need
 SHORT = 0.02
 
 

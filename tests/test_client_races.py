@@ -23,7 +23,7 @@ __all__ = ["tiny_switch_interval"]  # a fixture that is always on
 
 OK = {"code": "200", "message": "OK"}
 ROUNDS = 12
-LONG = 20.0
+LONG = 60.0
 
 
 class Exchange(ScriptedServer):

@@ -13,7 +13,7 @@ from swsync.clock import RealClock, VirtualClock
 from swsync.dispatcher import MOST_WAITING, STUCK, Dispatcher
 from swsync.errors import HandlerOverload
 
-WAIT = 10.0
+WAIT = 60.0
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from fake_session import FakeSession, make_call, tell, tell_state
 
 from swsync.errors import CallEnded, CallGone
 
-LONG = 20.0
+LONG = 60.0
 ROUNDS = 60
 
 

@@ -24,7 +24,7 @@ from swsync.memorytransport import memory_pair
 from swsync.protocol import MAX_MESSAGE
 from swsync.transport import WebSocketTransport
 
-WAIT = 10.0
+WAIT = 60.0
 
 CA = trustme.CA()
 

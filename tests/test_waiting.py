@@ -10,7 +10,7 @@ from fake_session import FakeSession, make_call, tell, tell_state
 from swsync.clock import VirtualClock
 from swsync.waiting import FIRST_COMPLETED, FIRST_EXCEPTION, as_completed, wait
 
-LONG = 10.0
+LONG = 60.0
 
 
 def finish(action, state="finished"):

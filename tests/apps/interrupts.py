@@ -1,25 +1,25 @@
-"""Every public wait on the main thread, ended by a real SIGINT while it waits: ``python tests/apps/interrupts.py``.
+"""Every public wait on the main thread, ended by a real SIGINT while it waits.
 
-One line of JSON a wait: what it did (``interrupted``), and how many seconds after the signal. ``test_interrupts.py``
-runs it, and finds out by the signatures whether a wait is missing here.
+``PYTHONPATH=tests python tests/apps/interrupts.py`` prints one line of JSON a wait: what it did (``interrupted``), and
+how many seconds after the signal. ``test_interrupts.py`` runs it, and finds out by the signatures whether a wait is
+missing here.
 """
 
 from __future__ import annotations
 
 import array
 import json
-import os
-import signal
 import socket
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from interrupting import interrupted_when_blocked
 
 import swsync
 from swsync import media
@@ -124,8 +124,8 @@ def long_send(sender: Any) -> Callable[[], None]:
 
 
 def far_mark(stream: media.TwoWayStream) -> Mark:
-    """A mark behind eight seconds of silence."""
-    stream.send(bytes(128_000))
+    """A mark behind forty seconds of silence."""
+    stream.send(bytes(640_000))
     return stream.mark("far")
 
 
@@ -211,45 +211,12 @@ WAITS: dict[tuple[Any, str], Callable[[World], Wait]] = {
     (Mark, "wait"): lambda w: far_mark(w.two_way()).wait,
     (media.RtpSender, "send"): lambda w: long_send(w.sender(0.5)),
     (media.RtpSender, "drain"): lambda w: last(
-        sender := w.sender(60), sender.send(SILENCE * 20, wait=False), sender.drain
+        sender := w.sender(60), sender.send(SILENCE * 40, wait=False), sender.drain
     ),
     (swsync.LocalRelay, "place_call"): lambda w: lambda: w.relay.place_call("nobody", timeout=LONG),
     (swsync.LocalRelay, "wait_for_subscriber"): lambda w: lambda: w.relay.wait_for_subscriber("nobody", LONG),
     (LocalCall, "wait_for"): lambda w: last(w.call, lambda: w.relay.calls[-1].wait_for("ending", timeout=LONG)),
 }
-
-
-def blocked(thread: int, over: threading.Event) -> Iterator[None]:
-    """Go on until a thread stands still in its wait, or a second has passed: some waits look now and then."""
-    before, same = None, 0
-    for _ in range(50):
-        frame = sys._current_frames()[thread]
-        now = (id(frame), frame.f_lasti)
-        before, same = now, same + 1 if now == before else 0
-        if same == 5 or over.is_set():
-            return
-        yield
-
-
-@contextmanager
-def interrupted_when_blocked() -> Iterator[list[float]]:
-    """Send this process a SIGINT, as a terminal does, once the body waits; give the moment."""
-    main, over, moment = threading.get_ident(), threading.Event(), []
-
-    def watch() -> None:
-        for _ in blocked(main, over):
-            time.sleep(0.02)
-        if not over.is_set():
-            moment.append(time.monotonic())
-            os.kill(os.getpid(), signal.SIGINT)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield moment
-    finally:
-        over.set()
-        watcher.join()
 
 
 def try_one(world: World, make: Callable[[World], Wait]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import swsync
 from swsync.batch import Batch, open_ledger
 
 NUMBER = "+12025550148"
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 @pytest.fixture

@@ -49,10 +49,19 @@ def run(batch: Batch) -> tuple[threading.Thread, list[Any]]:
 
 
 def wait_for_dials(relay: swsync.LocalRelay, count: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while dials(relay) < count:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def settled(relay: swsync.LocalRelay) -> int:
+    """How many were dialed, once a second has passed without another."""
+    before = -1
+    while before != dials(relay):
+        before = dials(relay)
+        time.sleep(1.0)
+    return before
 
 
 def test_while_somebody_locks_it_nobody_is_dialed(relay: swsync.LocalRelay, batch: Batch, tmp_path: Path) -> None:
@@ -61,9 +70,8 @@ def test_while_somebody_locks_it_nobody_is_dialed(relay: swsync.LocalRelay, batc
     wait_for_dials(relay, 5)
     other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, timeout=10)
     other.execute("BEGIN IMMEDIATE")
-    time.sleep(0.3)  # the dial whose intent was committed before may still leave
-    before = dials(relay)
-    time.sleep(3.0)
+    before = settled(relay)  # the dial whose turn was committed before may still leave
+    time.sleep(2.0)
     during = dials(relay)
     other.execute("ROLLBACK")
     other.close()
@@ -128,26 +136,27 @@ def test_a_process_that_cannot_write_dials_nobody(limit: str, tmp_path: Path, re
 def test_two_interrupts(relay: swsync.LocalRelay, batch: Batch, tmp_path: Path) -> None:
     """The first lets calls finish, a second ends them; the next run goes on with the rest and rings nobody again."""
     code = (
-        "import worker\n"
+        "import worker\nfrom swsync.batch.runner import Runner\ndrain = Runner.drain\n"
+        "Runner.drain = lambda runner: (drain(runner), print('draining', flush=True))\n"
         f"worker.hang_up = lambda call, row: call.wait_for_ended() and {{}}\n"
         f"worker.work({str(tmp_path / 'ledger.db')!r}, {relay.url!r}, rate=30.0, max_duration=600)\n"
     )
     root = str(Path(swsync.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, str(Path(worker.__file__).parent)])}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=root)
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, cwd=root, stdout=subprocess.PIPE)
     try:
         wait_for_dials(relay, 5)
         process.send_signal(2)
-        time.sleep(0.5)
-        before = dials(relay)
-        time.sleep(0.5)
-        assert before == dials(relay)
+        assert process.stdout is not None
+        assert b"draining\n" == process.stdout.readline()
+        before = settled(relay)
         assert process.poll() is None
         process.send_signal(2)
-        assert 0 == process.wait(20)
+        process.communicate(timeout=60)
+        assert 0 == process.returncode
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
     batch.run()
 
     statuses = batch.status().statuses

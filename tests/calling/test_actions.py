@@ -8,7 +8,7 @@ from fake_session import FakeSession, make_call, tell, tell_state
 from swsync import devices
 from swsync.errors import ActionFailed, CallEnded, CallGone, OutcomeUnknown
 
-LONG = 10.0
+LONG = 60.0
 TTS = {"type": "tts", "params": {"text": "hi"}}
 CONTROLS = {"stop", "pause", "resume", "volume", "start_input_timers"}
 

@@ -333,7 +333,7 @@ def test_waiting_for_more_ends_with_the_call(service, tmp_path, via):
         timer = threading.Timer(0.1, lambda: (tell_state(service.call, "ended"), service.session.run_timers()))
         timer.start()
         capture.wait_duration(60, timeout=20)
-    timer.join(5)
+    timer.join(60)
 
 
 def test_two_captures_do_not_share_a_file(service, tmp_path):

@@ -14,7 +14,7 @@ PEER = {
     "tag": "t",
     "device": {"type": "phone", "params": {"to_number": "+1"}},
 }
-LONG = 10.0
+LONG = 60.0
 
 
 def connect_event(call, state, **params):

@@ -76,7 +76,7 @@ def test_a_waiting_thread_hears_of_it(call):
     report(call, action, "MACHINE")
     report(call, action, "READY")
 
-    thread.join(10)
+    thread.join(60)
     assert [True] == [detection.ready for detection in found]
 
 

@@ -44,7 +44,7 @@ def server():
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-        thread.join(10)
+        thread.join(60)
 
 
 def recorded(url, is_local_host=True):

@@ -8,7 +8,7 @@ from fake_session import FakeReceiver, FakeSession, make_call, tell, tell_state
 from swsync.errors import ActionFailed, ConfigurationError
 
 URL = "wss://example.com/audio"
-LONG = 10.0
+LONG = 60.0
 
 
 @pytest.mark.parametrize("track", ["inbound", "outbound", "both", "inbound_track", "outbound_track", "both_tracks"])

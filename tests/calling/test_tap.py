@@ -11,7 +11,7 @@ from swsync.errors import ActionFailed, CallEnded, ConfigurationError, MediaErro
 
 AUDIO = {"type": "audio", "params": {"direction": "both"}}
 WS = {"type": "ws", "params": {"uri": "wss://example.com/tap/secret", "codec": "PCMU", "rate": 8000}}
-LONG = 10.0
+LONG = 60.0
 
 
 def start(call, **settings):

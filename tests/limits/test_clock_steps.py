@@ -89,10 +89,10 @@ with swsync.LocalRelay(tls=False) as relay, swsync.RelayClient(**relay.settings)
         first = rx.arrival_offset
         tx.send(sound[3200:])
         rx.end()
-        heard = b"".join(bytes(frame.samples) for frame in rx.frames(timeout=5))
+        heard = b"".join(bytes(frame.samples) for frame in rx.frames(timeout=60))
         quality, moved = rx.quality, abs(rx.arrival_offset - first)
     call.hangup()
-    call.wait_for_ended(5)
+    call.wait_for_ended(60)
 print(heard == sound, quality.packets_lost + quality.late + quality.rebased, quality.jitter_ms < 1000, moved < 1)
 print(abs(time.time() - wall - (time.monotonic() - steady)) > 1)  # it was set indeed
 """
@@ -109,7 +109,7 @@ def steps(shim: Path, tmp_path: Path) -> Iterator[dict[str, str]]:
         number = 0
         while not over.wait(0.3):
             number += 1
-            seconds = (3600, -3600, 30, -30, 86400)[number % 5]
+            seconds = (3600, -3600, 30, -30, 86400)[number % 5] + 7 * number  # never the same again
             with path.open("r+b") as file:
                 file.write(struct.pack("q", seconds * 10**9))
 
@@ -124,6 +124,6 @@ def test_a_call_and_its_audio(steps: dict[str, str]) -> None:
     """Waits take as long as they should, every sample arrives, and when packets came is known from a steady clock."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM)],
-        env=steps, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        env=steps, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert (["True 0 True True", "True"], 0) == (done.stdout.splitlines(), done.returncode), done.stderr

@@ -41,7 +41,7 @@ class Wire:
     def __exit__(self, *args: Any) -> None:
         self.close()
 
-    def read(self, timeout: float = 10.0) -> dict[str, Any]:
+    def read(self, timeout: float = 60.0) -> dict[str, Any]:
         """Return the next frame, acknowledged if it is an event."""
         frame: dict[str, Any] = json.loads(self._receive(timeout))
         self.log.append(frame)
@@ -113,7 +113,7 @@ def in_memory(relay: LocalRelay) -> Wire:
     link.connect()
 
     def receive(timeout: float) -> str:
-        text = link.receive(360 * timeout)  # of virtual time, which costs nothing
+        text = link.receive(60 * timeout)  # of virtual time, which costs nothing
         if text is None:
             raise TimeoutError
         return str(text)

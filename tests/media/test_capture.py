@@ -302,7 +302,7 @@ def test_a_real_call_of_two_sides(tmp_path: Path) -> None:
             with media.RtpSender("127.0.0.1", said.port) as one, media.RtpSender("127.0.0.1", heard.port) as two:
                 thread = REAL.start(lambda: two.send(sound), "heard")
                 one.send(sound)
-                thread.join(10)
+                thread.join(60)
             said.end()
             heard.end()
     left, right = channels(tmp_path / "a.wav")

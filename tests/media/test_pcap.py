@@ -125,7 +125,7 @@ def test_a_forward_sends_what_came(tmp_path: Path) -> None:
             tx.pause(0.06, lost=3)
             tx.send(sound[320 * 13 :])
         receiver.end()
-        assert far.wait_audio(10)
+        assert far.wait_audio(60)
         forward.close()
         recording.close()
         far.end()

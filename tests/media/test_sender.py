@@ -23,7 +23,7 @@ def listener() -> Iterator[socket.socket]:
     """A bound UDP socket."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
-        sock.settimeout(5)
+        sock.settimeout(60)
         yield sock
 
 
@@ -130,7 +130,7 @@ def received(listener: socket.socket) -> list[bytes]:
         try:
             got.append(listener.recv(2000))
         except BlockingIOError:
-            listener.settimeout(5)
+            listener.settimeout(60)
             return got
 
 
@@ -278,8 +278,8 @@ def neighbours() -> Iterator[tuple[socket.socket, socket.socket]]:
                 two.bind(("127.0.0.1", one.getsockname()[1] + 1))
             except (OSError, OverflowError):
                 continue
-            one.settimeout(5)
-            two.settimeout(5)
+            one.settimeout(60)
+            two.settimeout(60)
             yield one, two
             return
     pytest.fail("no two free ports beside each other")
@@ -325,7 +325,7 @@ def test_closing_ends_a_wait(listener: socket.socket) -> None:
     thread.start()
     listener.recv(2000)
     tx.close()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert ["the sender is closed"] == [str(error) for error in caught]
 

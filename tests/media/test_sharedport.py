@@ -28,7 +28,7 @@ def sender() -> socket.socket:
 
 
 def wait_for(is_so: Callable[[], bool]) -> bool:
-    deadline = REAL.now() + 10
+    deadline = REAL.now() + 60
     while not is_so() and REAL.now() < deadline:
         REAL.sleep(0.01)
     return is_so()
@@ -86,7 +86,7 @@ def test_a_flood_of_strangers_takes_bounded_memory_and_is_counted() -> None:
             stranger.sendto(numbered(i, ssrc=99), ("127.0.0.1", port.port))
             if i % 40 == 0:
                 sock.sendto(numbered(i // 40), ("127.0.0.1", port.port))
-                REAL.sleep(0.001)
+                assert wait_for(lambda sent=i // 40 + 1: rx.stats.packets == sent)  # or the kernel's buffer overflows
         rx.end()
         assert pcm(*range(50)) == bytes(rx.read(10_000))
         assert port.unmatched + port.kernel_drops >= 2000 - 1024
@@ -113,7 +113,7 @@ def test_several_taps_of_one_source_are_told_apart_by_ssrc() -> None:
             send(sock, port, range(4), 100 + n, n)
             assert wait_for(lambda: port.datagrams == 4 * len(receivers) + 4)  # quicker than the reply
             rx.expect(*sock.getsockname())
-            assert rx.wait_audio(5)
+            assert rx.wait_audio(60)
             receivers.append(rx)
         for i in range(4, 30):
             for n in range(5):
@@ -129,7 +129,7 @@ def test_a_sender_report_goes_to_its_stream() -> None:
     with media.RtpPort() as port, media.RtpReceiver(port=port) as one, sender() as sock:
         one.expect(*sock.getsockname())
         send(sock, port, range(4), 1)
-        assert one.wait_audio(5)
+        assert one.wait_audio(60)
         with media.RtpReceiver(port=port) as two:
             assert two.device
             two.expect(*sock.getsockname())
@@ -152,7 +152,7 @@ def test_what_is_new_of_a_source_is_nobodys_where_two_could_have_it() -> None:
             assert rx.device
             rx.expect(*sock.getsockname())
             send(sock, port, range(4), ssrc)
-            assert rx.wait_audio(5)
+            assert rx.wait_audio(60)
             receivers.append(rx)
         send(sock, port, range(20), 3, shift=50)
         assert wait_for(lambda: port.unmatched == 20)
@@ -164,7 +164,7 @@ def test_one_that_is_alone_may_begin_another_stream() -> None:
     with media.RtpPort() as port, media.RtpReceiver(port=port) as rx, sender() as sock:
         rx.expect(*sock.getsockname())
         send(sock, port, range(4), 1)
-        assert rx.wait_audio(5)
+        assert rx.wait_audio(60)
         REAL.sleep(0.1)  # a stream gives way when it is silent
         send(sock, port, range(10), 2)
         assert wait_for(lambda: rx.ssrc == 2)
@@ -187,7 +187,7 @@ def test_two_that_nothing_tells_apart() -> None:
             two.expect(*sock.getsockname())
         assert three.device
         send(sock, port, range(5), 1)
-        assert one.wait_audio(5)
+        assert one.wait_audio(60)
         with pytest.raises(MediaError, match="whose audio is whose"):
             three.expect(*sock.getsockname())
         assert pcm(*range(5)) == heard(one)
@@ -252,7 +252,7 @@ def test_a_tap_of_a_call_to_a_shared_port() -> None:
         call = client.dial_phone(to="+12025550100", from_number="+12025550199")
         receiver = media.RtpReceiver(port=port, clock=client.clock)
         tap = call.tap_audio(direction="speak", device=receiver)
-        assert receiver.wait_audio(10)
+        assert receiver.wait_audio(60)
         assert tap.source_device["params"]["port"] == (receiver.source or ("", 0))[1]
         tap.stop()
         tap.wait(10)
@@ -269,11 +269,11 @@ def test_two_taps_of_a_relay_that_sends_all_from_one_port(monkeypatch: pytest.Mo
         said, heard_, third = (media.RtpReceiver(port=port, clock=client.clock) for _ in range(3))
         assert third.device  # it may be sent to from now on
         one = call.tap_audio(direction="speak", device=said)
-        assert said.wait_audio(10)
+        assert said.wait_audio(60)
         two = call.tap_audio(direction="listen", device=heard_)
         with pytest.raises(MediaError, match="a port of its own"):
             call.tap_audio(direction="both", device=third)
-        assert heard_.wait_audio(10)
+        assert heard_.wait_audio(60)
         assert one.source_device == two.source_device
         assert said.ssrc != heard_.ssrc
         assert wait_for(lambda: third.ended)

@@ -211,11 +211,11 @@ def test_waiting_ends_with_audio_with_the_end_and_with_time() -> None:
     assert not reader.wait(1, 0.01)
     thread = REAL.start(lambda: (REAL.sleep(0.05), track.append(payload(0), 0.0)), "writer")
     assert reader.wait(160, 10.0)
-    thread.join(5)
+    thread.join(60)
     assert not reader.wait(161, 0.01)
     thread = REAL.start(lambda: (REAL.sleep(0.05), track.end()), "writer")
     assert reader.wait(161, 10.0)
-    thread.join(5)
+    thread.join(60)
 
 
 def test_waiting_for_any_of_two() -> None:
@@ -224,7 +224,7 @@ def test_waiting_for_any_of_two() -> None:
     assert not wait_any([(one, 1), (two, 1)], 0.01)
     thread = REAL.start(lambda: (REAL.sleep(0.05), two.append(payload(0), 0.0)), "writer")
     assert wait_any([(one, 1), (two, 1)], 10.0)
-    thread.join(5)
+    thread.join(60)
 
 
 def test_more_than_eight_waiting_readers_are_refused() -> None:
@@ -234,17 +234,17 @@ def test_more_than_eight_waiting_readers_are_refused() -> None:
 
     def wait() -> None:
         try:
-            track.wait(1, 20.0)
+            track.wait(1, 60.0)
         except MediaError as error:
             refused.append(error)
 
     threads = [REAL.start(wait, f"reader-{i}") for i in range(9)]
-    deadline = REAL.now() + 10
+    deadline = REAL.now() + 60
     while not refused and REAL.now() < deadline:
         REAL.sleep(0.01)
     track.end()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert 1 == len(refused)
 
 
@@ -263,7 +263,7 @@ def test_waiting_in_virtual_time() -> None:
         assert track.reader().wait(160, 7200)
         assert 3600 == pytest.approx(clock.now() - began)
         assert not track.wait(1000, 60)
-        thread.join(5)
+        thread.join(60)
 
 
 @settings(max_examples=60, deadline=None)

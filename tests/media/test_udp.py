@@ -216,7 +216,7 @@ def test_a_receiver_is_told_whom_to_expect() -> None:
     with media.RtpReceiver() as rx, media.RtpSender("127.0.0.1", rx.port) as stranger:
         with media.RtpSender("127.0.0.1", rx.port, codec="PCMU", ssrc=5) as wanted:
             stranger.send(bytes(3200))
-            assert rx.wait_audio(5)
+            assert rx.wait_audio(60)
             rx.expect("127.0.0.9", 9)
             assert (False, None) == (rx.wait_audio(0), rx.source)
             wanted.send(bytes(3200))
@@ -399,7 +399,7 @@ def test_l16_on_a_socket_is_in_network_order_unless_it_is_said_otherwise(options
     data = struct.pack(f"{order}160h", *sound)
     with media.RtpReceiver(codec="L16", payload_type=96, **options) as rx:
         send(rx.port, [packet(i, 160 * i, data, payload_type=96) for i in range(4)])
-        assert sound * 4 == rx.read(640, timeout=10).tolist()
+        assert sound * 4 == rx.read(640, timeout=60).tolist()
 
 
 @settings(max_examples=100, deadline=None)
@@ -465,8 +465,8 @@ def test_frames_come_while_it_is_sent(path: str) -> None:
             rx.end()
 
         thread = REAL.start(talk, "sender")
-        frames = list(rx.frames(timeout=10))
-        thread.join(5)
+        frames = list(rx.frames(timeout=60))
+        thread.join(60)
     assert [2**32 - 800 + 160 * i for i in range(25)] == [frame.timestamp for frame in frames]
     assert pcm(*range(25)) == b"".join(bytes(frame.samples) for frame in frames)
     assert {("audio", "audio")} == {(frame.track, str(frame.state)) for frame in frames}
@@ -510,7 +510,7 @@ def test_a_flood_on_one_port_takes_nothing_from_another() -> None:
             seconds = REAL.now() - began
         stop[0] = True
         print(f"{sent[0] / seconds:,.0f} datagrams a second")
-        thread.join(5)
+        thread.join(60)
         quiet.end()
         heard = bytes(quiet.read(10_000))
     assert media.decode(media.encode(sound, "PCMU"), "PCMU") == heard
@@ -518,12 +518,20 @@ def test_a_flood_on_one_port_takes_nothing_from_another() -> None:
 
 
 def test_the_kernels_receive_time_counts_not_the_ticks() -> None:
-    """Packets that wait for the engine keep the time at which they came: even sending has almost no jitter."""
-    with media.RtpReceiver() as rx, media.RtpSender("127.0.0.1", rx.port, ptime=10) as tx:
-        tx.send(bytes(2 * 4000))
-        rx.end()
-        assert rx.stats.jitter_ms < 2.5  # by ticks of 5 ms it would be near that
-        assert 50 == rx.stats.packets
+    """Packets that wait for the engine keep the time at which they came: there is almost no jitter."""
+    jitters = []
+    for _ in range(10):  # a busy machine may come between what a packet says of its time and its leaving
+        with media.RtpReceiver() as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for i in range(50):
+                REAL.sleep(0.007)
+                moment = int(REAL.now() * 8000) % 2**32
+                sock.sendto(packet(i, moment, payload(i)[:8]), ("127.0.0.1", rx.port))
+            rx.end()
+            assert 50 == rx.stats.packets
+            jitters.append(rx.stats.jitter_ms)
+        if jitters[-1] < 1:
+            break
+    assert min(jitters) < 1, jitters  # by ticks of 5 ms it is more than 2
 
 
 def test_speed_of_the_clock_scales_arrival() -> None:

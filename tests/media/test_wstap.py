@@ -340,8 +340,8 @@ def test_interrupt_while_blocked(wait: str) -> None:
     script = f"""
 from swsync.media import TapReceiver
 with TapReceiver() as rx:
-    print("ready", flush=True)
     try:
+        print("ready", flush=True)
         {wait}
     except KeyboardInterrupt:
         print("interrupted", flush=True)

@@ -9,7 +9,7 @@ import struct
 from types import TracebackType
 from urllib.parse import urlsplit
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, masked: bool = True, reserved: int = 0) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST in place of FIN
-WAIT = 10.0
+WAIT = 60.0
 
 
 class TcpProxy:

@@ -17,7 +17,7 @@ import trustme
 import swsync
 from swsync.errors import ConnectionFailed
 
-WAIT = 10.0
+WAIT = 60.0
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 
 

@@ -105,7 +105,7 @@ def test_an_inbound_program(modules: str, start: Start, audio: Path, kind: Calla
         assert ["ended", "ended"] == program.line()
         _, samples = fetched(url)
         rx.end()
-        tapped = bytes(rx.read(80 * 8000, timeout=5))
+        tapped = bytes(rx.read(80 * 8000, timeout=60))
         assert 0 == program.interrupt()
         assert relay.journal.requests("signalwire.unreceive")
         said, heard = bytes(caller.said), bytes(caller.heard)

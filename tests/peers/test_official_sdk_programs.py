@@ -45,7 +45,7 @@ def coded(samples: array[int]) -> bytes:
 
 AUDIO = noise(1.0, 1)  # what the programs play
 SPEECH = noise(60.0, 2)  # what the party says; longer than its call
-LONGEST = 25.0  # seconds until a program has to print its next line; its own waits are shorter
+LONGEST = 90.0  # seconds until a program has to print its next line; its own waits are shorter
 EDGE = 1600  # octets at each end of a bridge, which begins and ends at an instant that each side sees for itself
 
 
