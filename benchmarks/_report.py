@@ -87,9 +87,22 @@ def draw(lines: Sequence[Line], path: Path) -> None:
     axes.set_yticks(range(len(lines)), [f"{line.what} / {line.peer}"[:90] for line in lines], fontsize=7)
     axes.invert_yaxis()
     axes.set_xscale("log")
+    _plain_ticks(axes)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xlabel("times the target", fontsize=8)
     _save(figure, path)
+
+
+def _plain_ticks(axes: Any) -> None:
+    """0.5, 1, 2 and 5 in place of powers of ten, a few of them."""
+    from matplotlib import ticker
+
+    low, high = axes.get_xlim()
+    steps = (1, 1.2, 1.5, 2, 3, 5, 7) if high / low < 10 else (1, 2, 5) if high / low < 100 else (1,)
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=steps, numticks=20))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
+    axes.tick_params(axis="x", labelsize=8)
 
 
 def draw_curves(lines: Sequence[Line], path: Path) -> None:

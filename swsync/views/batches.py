@@ -22,7 +22,7 @@ def summary_card(summary: Summary, *pictures: Markup) -> Markup:
     facts = [
         ("dials", summary.calls),
         ("minutes of talk", f"{summary.minutes:.1f}"),
-        ("cost", f"{summary.cost:.2f}"),
+        *([("cost", f"{summary.cost:.2f}")] if summary.cost else []),  # nothing, or nobody said what a minute costs
         ("abandoned", f"{100 * summary.abandoned:.1f} % of the people who answered"),
         (
             "next due",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from swsync.views.markup import Markup, card, note, table
+from swsync.views.markup import Markup, breakable, card, note, table
 
 __all__ = ["journal_card", "journal_rows"]
 
@@ -32,7 +32,12 @@ def journal_rows(entries: Sequence[Any]) -> Iterator[dict[str, Any]]:
 def journal_card(entries: Sequence[Any], dropped: int) -> Markup:
     """The last entries of a journal, oldest first."""
     rows = [
-        (f"{row['time']:.3f}", ARROWS.get(row["direction"], "?"), row["name"], row["content"].removeprefix("{}"))
+        (
+            f"{row['time']:.3f}",
+            ARROWS.get(row["direction"], "?"),
+            row["name"],
+            breakable(row["content"].removeprefix("{}")),
+        )
         for row in journal_rows(entries[-SHOWN:])
     ]
     counted = f"{len(entries)} entries" + (f", {dropped} older ones dropped" if dropped else "")

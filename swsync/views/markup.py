@@ -6,7 +6,7 @@ import base64
 import html
 from collections.abc import Iterable, Sequence
 
-__all__ = ["Markup", "badge", "bars", "card", "escape", "image", "note", "player", "table"]
+__all__ = ["Markup", "badge", "bars", "breakable", "card", "escape", "image", "note", "player", "table"]
 
 LONGEST = 300  # characters of one value that are shown
 
@@ -40,6 +40,11 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> Markup:
     return Markup(
         f'<table style="border-collapse:collapse;font-size:13px;margin:6px 0">{top}<tbody>{lines}</tbody></table>'
     )
+
+
+def breakable(text: object) -> Markup:
+    """Text whose long words may be broken, so that a table stays within its card."""
+    return Markup(f'<span style="overflow-wrap:anywhere">{escape(text)}</span>')
 
 
 def badge(text: object, kind: str = "") -> Markup:
