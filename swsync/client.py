@@ -11,7 +11,7 @@ import swsync
 from swsync.callbacks import check_callback
 from swsync.clock import REAL, Clock
 from swsync.closing import Closing
-from swsync.configuration import read_settings
+from swsync.configuration import check_numbers, read_settings
 from swsync.connection import Connection
 from swsync.dispatcher import Dispatcher
 from swsync.inbound import InboundCalls
@@ -90,6 +90,7 @@ class RelayClient(Closing, PlacingCalls, Messaging):
             ca_file=ca_file,
             max_active_calls=max_active_calls,
         )
+        check_numbers(request_timeout, connect_timeout, call_grace, max_callback_threads)
         super().__init__(contexts or [])
         self.project = settings.project
         self.clock: Clock = clock or REAL

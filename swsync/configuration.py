@@ -135,6 +135,20 @@ def _read_ca_file(path: str) -> str:
     return path
 
 
+def check_numbers(request_timeout: float, connect_timeout: float, call_grace: float, max_callback_threads: int) -> None:
+    """Refuse what would only fail, or wait for nothing, on another thread later.
+
+    Raises:
+        ConfigurationError: One is no number of seconds or of threads.
+    """
+    seconds = {"request_timeout": request_timeout, "connect_timeout": connect_timeout, "call_grace": call_grace}
+    for name, value in seconds.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:  # NaN is not
+            raise ConfigurationError(f"{name} must be a number of seconds above zero, not {shown(value)}")
+    if isinstance(max_callback_threads, bool) or not isinstance(max_callback_threads, int) or max_callback_threads < 1:
+        raise ConfigurationError(f"max_callback_threads must be 1 or more, not {shown(max_callback_threads)}")
+
+
 def _read_max_active_calls(value: int | None) -> int:
     if value is None:
         text = os.environ.get("RELAY_MAX_ACTIVE_CALLS", "")

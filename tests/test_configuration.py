@@ -28,6 +28,18 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(variable, raising=False)
 
 
+@pytest.mark.parametrize("value", ["5", float("nan"), 0, -1, True, None], ids=repr)
+@pytest.mark.parametrize("name", ["request_timeout", "connect_timeout", "call_grace", "max_callback_threads"])
+def test_numbers_that_are_none(name: str, value: Any) -> None:
+    """Said by the constructor, and not by a thread that nobody hears."""
+    with pytest.raises(ConfigurationError, match=f"{name} must be"):
+        RelayClient("p", "t", host="h.example.com", **{name: value})
+
+
+def test_times_may_be_without_end() -> None:
+    RelayClient("p", "t", host="h.example.com", request_timeout=float("inf"), call_grace=10**9)
+
+
 def read(**given: Any) -> Any:
     return read_settings(**{**dict.fromkeys(VARIABLES), **given})
 

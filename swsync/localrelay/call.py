@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from swsync.errors import ConfigurationError
+
 from .actor import Actor
 from .audio import RATE, Side, Sound, Source
 from .reactions import Reactions
+from .scenario import check_keys
 from .sound import Spoken, speak
 from .voices import voice_of
 
@@ -108,10 +111,13 @@ class LocalCall:
 
     def press(self, digits: str) -> None:
         """The simulated party presses keys: streams that copy what it says tell of each."""
+        check_keys("keys", digits)
         self._core.loop.ask(self.party_presses, digits)
 
     def say(self, text: str) -> None:
         """The simulated party says something, which whoever collects speech now recognises."""
+        if not isinstance(text, str):
+            raise ConfigurationError(f"what a party says is a text, not {text!r}")
         spoken = Spoken(text, speak(text))  # here, because it takes its time
         self._core.loop.ask(self.party_says, spoken)
 

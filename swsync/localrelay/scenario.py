@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +14,14 @@ from swsync.errors import ConfigurationError
 from .sound import Spoken, load_speech, speak
 from .steps import Step, steps_of
 
-__all__ = ["KINDS", "OUTCOMES", "TABLE", "Behaviour", "behaviour_of", "scripted"]
+__all__ = ["KINDS", "OUTCOMES", "TABLE", "Behaviour", "behaviour_of", "check_keys", "scripted"]
 
 OUTCOMES = ("answers", "busy", "noAnswer", "decline", "not_found", "error")
 KINDS = ("human", "machine", "fax")
 LATEST_WORD = 4.0  # seconds: whoever detects machines gives up at 4.5
 PRESSES = re.compile(r"[0-9#*A-DwW]*\Z", re.ASCII)
+TIMES = ("answers_after", "speaks_after", "beep_after", "presses_after", "replies_after", "hangs_up_after")
+NEVER_NONE = ("answers_after", "replies_after")
 
 
 @attrs.frozen(kw_only=True)
@@ -71,8 +74,9 @@ class Behaviour:
         if self.kind not in KINDS:
             raise ConfigurationError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
         for keys in self.presses:
-            if PRESSES.match(keys) is None:
-                raise ConfigurationError(f"presses must consist of 0-9 # * A-D w W, not {keys!r}")
+            check_keys("presses", keys)
+        for name in TIMES:
+            _check_seconds(name, getattr(self, name))
         if self.greeting is not None and not 0 <= self.greeting <= 600:
             raise ConfigurationError(f"greeting must be from 0 to 600 seconds, not {self.greeting!r}")
 
@@ -83,6 +87,20 @@ class Behaviour:
     def outcome_of(self, ring: int) -> str:
         """Return what comes of their n-th ring, counted from 1."""
         return self.outcomes[(ring - 1) % len(self.outcomes)] if self.outcomes else self.outcome
+
+
+def _check_seconds(name: str, value: Any) -> None:
+    """One NaN among the relay's timers would stop all of them."""
+    if value is None and name not in NEVER_NONE:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}")
+
+
+def check_keys(name: str, keys: Any) -> None:
+    """Refuse what no telephone can press."""
+    if not isinstance(keys, str) or PRESSES.match(keys) is None:
+        raise ConfigurationError(f"{name} must consist of 0-9 # * A-D w W, not {keys!r}")
 
 
 def scripted(

@@ -83,6 +83,8 @@ class LocalRelay(People):
             raise ConfigurationError(f"l16_byteorder must be little or big, not {l16_byteorder!r}")
         if not speed > 0:
             raise ConfigurationError(f"speed must be above zero, not {speed!r}")
+        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+            raise ConfigurationError(f"port must be from 0 to 65535, not {port!r}")
         if not is_loopback(host) and not token:
             raise ConfigurationError(
                 f"listening on {host} lets others in: name a token= (--token), or listen on localhost"

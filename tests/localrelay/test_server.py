@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import ssl
@@ -18,6 +19,7 @@ from websockets.sync.client import connect
 from swsync.clock import VirtualClock
 from swsync.errors import ConfigurationError
 from swsync.localrelay import LocalRelay, listening
+from swsync.localrelay.scenario import TIMES
 
 from .wire import over_socket
 
@@ -73,6 +75,9 @@ def test_a_busy_port() -> None:
         ({"l16_byteorder": "middle"}, "l16_byteorder"),
         ({"host": "no-such-host.invalid", "token": "t"}, "cannot listen"),
         ({"port": 99999}, "99999"),
+        ({"port": -1}, "port"),
+        ({"port": "8443"}, "port"),
+        ({"port": None}, "port"),
     ],
 )
 def test_settings_that_cannot_work(settings: dict[str, Any], text: str) -> None:
@@ -85,6 +90,28 @@ def test_unknown_outcome() -> None:
     """A callee does what exists."""
     with LocalRelay(tls=False) as relay, pytest.raises(ConfigurationError, match="outcome"):
         relay.callee("+1", outcome="explodes")
+
+
+@pytest.mark.parametrize("value", ["2", math.nan, math.inf, -1, True], ids=repr)
+@pytest.mark.parametrize("name", TIMES)
+def test_times_that_are_none(name: str, value: Any) -> None:
+    """Said where they were written: on the relay's thread a NaN would stop the timers of everybody."""
+    with LocalRelay(tls=False) as relay:
+        with pytest.raises(ConfigurationError, match=f"{name} must be a number of seconds"):
+            relay.callee("+12025550123", **{name: value})
+        if name == "hangs_up_after":
+            with pytest.raises(ConfigurationError, match=name):
+                relay.place_call("office", **{name: value})
+
+
+def test_keys_and_words_that_nobody_has() -> None:
+    with LocalRelay(clock=VirtualClock()) as relay:
+        call = relay.place_call("office")
+        for keys in ("x", 5, None):
+            with pytest.raises(ConfigurationError, match="0-9"):
+                call.press(keys)  # type: ignore[arg-type]
+        with pytest.raises(ConfigurationError, match="text"):
+            call.say(None)  # type: ignore[arg-type]
 
 
 def test_close_is_idempotent_and_leaves_nothing() -> None:
