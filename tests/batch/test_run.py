@@ -12,9 +12,18 @@ from typing import Any
 import pytest
 
 import swsync
-from swsync.batch import NO_NOTICE, Batch, Job, OpenTelemetryObserver, PrometheusObserver, announce, survey
+from swsync.batch import (
+    NO_NOTICE,
+    Batch,
+    Job,
+    OpenTelemetryObserver,
+    PrometheusObserver,
+    SqliteLedger,
+    announce,
+    survey,
+)
 from swsync.clock import VirtualClock
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, LedgerError
 
 OPEN: dict[str, Any] = {
     "from_number": "+12025550199",
@@ -502,3 +511,33 @@ def test_settings_that_cannot_work_are_refused_at_once(options: dict[str, Any]) 
     """And not by the first call that comes to use them."""
     with pytest.raises(ConfigurationError):
         Job(**{**OPEN, **options})
+
+
+def test_a_ledger_that_becomes_read_only_ends_the_run_and_nobody_is_rung_twice(
+    relay: swsync.LocalRelay, make: MakeBatch, clock: VirtualClock
+) -> None:
+    """Nobody else is dialed; whom it had dialed is unknown to the next run."""
+    batch = make([f"+1202556{i:04d}" for i in range(30)], lambda call, row: close_the_ledger())
+    ledger = batch.ledger
+    assert isinstance(ledger, SqliteLedger)
+
+    def turn(switch: str) -> None:
+        with ledger._lock:
+            for connection in ledger._connections.values():
+                connection.execute(f"PRAGMA query_only = {switch}")
+
+    def close_the_ledger() -> dict[str, Any]:
+        turn("ON")
+        return {}
+
+    with pytest.raises(LedgerError, match="it must be writable for this user"):
+        batch.run()
+    in_flight = dict(rung(relay))
+    assert 1 <= len(in_flight) <= 10
+    turn("OFF")
+    clock.sleep(ledger.lease_seconds + 1)
+
+    make([], lambda call, row: {}).run()
+
+    assert dict.fromkeys((f"+1202556{i:04d}" for i in range(30)), 1) == rung(relay)
+    assert set(in_flight) == {result.number for result in batch.results("unknown")}
