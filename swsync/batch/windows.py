@@ -14,6 +14,7 @@ from swsync.errors import ConfigurationError
 __all__ = ["Hours", "zone_of"]
 
 STEP = timedelta(minutes=15)  # clock changes happen on such steps
+AHEAD = 16  # days: a clock change may skip the only hours of a week
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -76,12 +77,12 @@ class Hours:
         """The first moment from ``moment`` on at which a call may start.
 
         Raises:
-            ConfigurationError: There is none within nine days: the hours are shorter than the ringing.
+            ConfigurationError: There is none within 16 days: the hours are shorter than the ringing.
         """
         if self.allows(moment, zone, ring):
             return moment
         local = datetime.fromtimestamp(moment, timezone.utc).astimezone(zone)
-        for ahead in range(9):
+        for ahead in range(AHEAD):
             opening = self._opening(local.date() + timedelta(days=ahead), zone)
             for step in range(9):  # an opening in the hour that a clock change skips moves behind it
                 candidate = (opening + step * STEP).timestamp()

@@ -98,3 +98,13 @@ def test_hours_that_are_shorter_than_the_ringing() -> None:
     """Nobody waits for ever for an opening that cannot come."""
     with pytest.raises(ConfigurationError, match="no room"):
         Hours("09:00", "09:01").next_start(0.0, NEW_YORK, 120.0)
+
+
+def test_a_clock_change_may_skip_the_only_hours_of_a_week() -> None:
+    """Two to half past two on Sundays: there is no such time on 29 March 2026 in Berlin. The next Sunday has it."""
+    zone = ZoneInfo("Europe/Berlin")
+    friday = datetime(2026, 3, 27, 15, 39, tzinfo=zone).timestamp()
+
+    found = Hours("02:00", "02:30", ("sun",)).next_start(friday, zone, 30.0)
+
+    assert datetime(2026, 4, 5, 2, 0, tzinfo=zone).timestamp() == found
