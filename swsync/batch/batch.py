@@ -317,10 +317,21 @@ class Batch:
         return self.ledger.retry(self.name, outcomes=outcomes, unknown=unknown)
 
     def export(self, path: str | os.PathLike[str]) -> int:
-        """Write all rows and results, as CSV or, by its name, Parquet; returns how many."""
+        """Write all rows and results, as CSV or, by its name, Parquet; returns how many.
+
+        Raises:
+            ConfigurationError: It cannot be written there; or that is the ledger.
+        """
         from swsync.batch.export import export
 
+        self._spare_ledger(path)
         return export(self.results, path)
+
+    def _spare_ledger(self, path: str | os.PathLike[str]) -> None:
+        """Raise if a file would take the place of the ledger: who was rung would be forgotten, and rung again."""
+        place = os.path.realpath(self.ledger.place)
+        if os.path.realpath(path) in (place, place + "-wal", place + "-shm"):
+            raise ConfigurationError(f"{os.fspath(path)} is the ledger itself: name another file")
 
     def to_pandas(self) -> Any:
         """All rows and results as a ``pandas.DataFrame``."""
@@ -329,7 +340,12 @@ class Batch:
         return to_pandas(self.results())
 
     def report(self, path: str | os.PathLike[str]) -> None:
-        """Write one HTML page with pictures."""
+        """Write one HTML page with pictures.
+
+        Raises:
+            ConfigurationError: It cannot be written there; that is the ledger; or matplotlib is not installed.
+        """
         from swsync.batch.report import write_report
 
+        self._spare_ledger(path)
         write_report(self, path)

@@ -142,6 +142,8 @@ def _advice(text: str) -> str:
         ("readonly", "it must be writable for this user, and so must its directory"),
         ("not a database", "name another file"),
         ("ermission", "it must be readable and writable for this user"),
+        ("Is a directory", "name a file"),
+        ("No such file", "make its directory"),
         ("unable to open", "check that its directory is there and writable"),
     ):
         if words in text:

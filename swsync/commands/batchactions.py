@@ -7,12 +7,15 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import attrs
 
 from swsync.batch import Batch, Job, Summary, announce, open_ledger, record, survey
+from swsync.batch.opening import ADDRESSES
+from swsync.clock import REAL
 from swsync.commands.output import Output
 from swsync.errors import ConfigurationError
 
@@ -69,7 +72,15 @@ def _value(name: str, text: str) -> Any:
         raise ConfigurationError(f'{name} takes JSON, such as 2.5 or {{"busy": 600}}, not {text!r}') from None
 
 
+def _is_there(ledger: str) -> str:
+    """Raise if it is the name of no file: a slip of the pen does not make an empty ledger."""
+    if not ledger.startswith(ADDRESSES) and not Path(ledger).exists():
+        raise ConfigurationError(f"there is no ledger {ledger}: `swsync batch load` makes one")
+    return ledger
+
+
 def _open(arguments: argparse.Namespace, script: Any = None) -> Batch:
+    _is_there(arguments.ledger)
     return Batch(arguments.job, arguments.ledger, script)
 
 
@@ -123,7 +134,7 @@ def _run(arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _status(arguments: argparse.Namespace, output: Output) -> None:
-    with open_ledger(arguments.ledger) as ledger:
+    with open_ledger(_is_there(arguments.ledger)) as ledger:
         for name in [arguments.job] if arguments.job else ledger.jobs():
             _tell(Batch(name, ledger).status(), output)
 
@@ -135,6 +146,9 @@ def _tell(summary: Summary, output: Output) -> None:
         output.say(f"  {count:8}  {name}")
     for name, count in sorted(summary.outcomes.items(), key=lambda item: -item[1]):
         output.say(f"  {count:8}    {name}")
+    if summary.state == "ready" and summary.next_due is not None and summary.next_due > REAL.time():
+        due = datetime.fromtimestamp(summary.next_due, timezone.utc)
+        output.say(f"  the next is due at {due:%Y-%m-%d %H:%M:%S} UTC")
     fields = attrs.asdict(summary)
     fields.pop("progress")
     output.event("status", **fields)
@@ -168,8 +182,9 @@ def _cancel(arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _purge(arguments: argparse.Namespace, output: Output) -> None:
-    with open_ledger(arguments.ledger) as ledger:
-        count, recordings = ledger.purge(_seconds(arguments.older_than))
+    span = _seconds(arguments.older_than)
+    with open_ledger(_is_there(arguments.ledger)) as ledger:
+        count, recordings = ledger.purge(span)
     left = []
     for path in map(Path, recordings):
         try:

@@ -10,6 +10,7 @@ import pytest
 import swsync
 from swsync.batch import Batch
 from swsync.cli import main
+from swsync.clock import REAL
 
 LIST = "number,name,consent,zone\n+12025550148,Ann,yes,UTC\n+12025550141,Bob,yes,UTC\n911,Eve,yes,UTC\n"
 SETTINGS = ["from_number=+12025550199", "prefixes=+1202", "start=00:00", "end=24:00", "rate=20", "opt_out=9"]
@@ -69,9 +70,11 @@ def test_from_a_list_to_results(
         (["load", "calls.db", "j", "list.csv", "--set", "from_number=+12025550199"], "prefixes="),
         (["load", "calls.db", "j", "none.csv", *(f"--set={s}" for s in SETTINGS)], "no file none.csv"),
         (["load", "calls.db", "j", "list.csv", "--set", "spede=2"], "no such setting"),
+        (["load", "none/calls.db", "j", "list.csv"], "make its directory"),
+        (["load", ".", "j", "list.csv"], "name a file"),
         (["run", "calls.db", "j"], "--say"),
         (["run", "calls.db", "j", "--script", "nowhere:f"], "module:function"),
-        (["status", "calls.db", "j"], "there is no job"),
+        (["status", "calls.db"], "there is no ledger calls.db"),
         (["purge", "calls.db", "--older-than", "long"], "90d"),
         (["purge", "calls.db", "--older-than=-1d"], "negative"),
     ],
@@ -96,3 +99,30 @@ def test_a_job_is_changed_by_what_is_named(directory: Path) -> None:
 
     with Batch("j", "calls.db") as batch:
         assert (2, "", "00:00", ("+1202",)) == (batch.job.rate, batch.job.opt_out, batch.job.start, batch.job.prefixes)
+
+
+def test_the_ledger_is_never_written_over(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An export, or a report, with its name would have everybody rung again."""
+    assert 0 == load()
+    (directory / "link.csv").symlink_to("calls.db")
+
+    for words in (["calls.db"], ["./calls.db"], ["calls.db-wal"], ["link.csv"], ["out.csv", "--report", "calls.db"]):
+        assert 1 == main(["batch", "export", "calls.db", "j", *words])
+        assert "is the ledger itself" in capsys.readouterr().err
+
+    assert 0 == main(["batch", "status", "calls.db", "j"])
+    assert "2  pending" in capsys.readouterr().out
+
+
+def test_a_status_says_when_the_next_is_due(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that ends at once has its reasons."""
+    assert 0 == load()
+    with Batch("j", "calls.db") as batch:
+        lease = batch.ledger.join(REAL)
+        rows = batch.ledger.claim("j", lease, 10)
+        batch.ledger.defer(lease, rows, 4_102_444_800.0)
+        batch.ledger.leave(lease)
+
+    assert 0 == main(["batch", "status", "calls.db", "j"])
+
+    assert "the next is due at 2100-01-01 00:00:00 UTC" in capsys.readouterr().out
