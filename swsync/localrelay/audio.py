@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from collections.abc import Callable
 from typing import Protocol
 
 from swsync.media.codec import decode, encode
@@ -117,12 +118,16 @@ class Sound:
 class Side:
     """What one party of a call says, or what it hears, from the answer on.
 
-    Attributes:
-        encoded: Every sample so far, mu-law: the truth of which taps and streams are copies.
+    What taps and streams copy is kept as mu-law, from the sample ``begin`` on; the rest was forgotten.
+
+    Args:
+        kept: Told of every octet that is kept or forgotten.
     """
 
-    def __init__(self) -> None:
-        self.encoded = bytearray()
+    def __init__(self, kept: Callable[[int], object] = lambda count: None) -> None:
+        self.begin = 0
+        self._encoded = bytearray()
+        self._kept = kept
         self._sounds: list[Source] = []
 
     def add(self, sound: Source) -> None:
@@ -130,7 +135,7 @@ class Side:
 
     def render(self, until: int) -> None:
         """Extend the timeline to the sample ``until``."""
-        at = len(self.encoded)
+        first = at = self.begin + len(self._encoded)
         while at < until:
             step = until - at
             sounding: list[Source] = []
@@ -142,9 +147,25 @@ class Side:
                 else:
                     step = min(step, sound.in_one_piece())
                     sounding.append(sound)
-            self.encoded += self._block(sounding, step, at)
+            self._encoded += self._block(sounding, step, at)
             at += step
         self._sounds = [sound for sound in self._sounds if not sound.is_over]
+        if at > first:
+            self._kept(at - first)
+
+    def forget(self, keep: int) -> None:
+        """Keep the newest samples, so many, and forget all before."""
+        count = len(self._encoded) - keep
+        if count > 0:
+            del self._encoded[:count]
+            self.begin += count
+            self._kept(-count)
+
+    def between(self, begin: int, end: int) -> bytes:
+        """Return samples as mu-law; silence where they were forgotten."""
+        if begin < self.begin:
+            return SILENT * (min(end, self.begin) - begin) + bytes(self._encoded[: max(0, end - self.begin)])
+        return bytes(self._encoded[begin - self.begin : end - self.begin])
 
     @staticmethod
     def _block(sounding: list[Source], step: int, at: int) -> bytes:
@@ -156,8 +177,8 @@ class Side:
         return SILENT * step if total is None else encode(total, "PCMU")
 
     def samples(self) -> memoryview:
-        """Return the timeline as int16 samples (format ``h``)."""
-        return memoryview(decode(bytes(self.encoded), "PCMU")).cast("h")
+        """Return what is kept as int16 samples (format ``h``)."""
+        return memoryview(decode(bytes(self._encoded), "PCMU")).cast("h")
 
 
 def both(said: bytes, heard: bytes) -> bytes:

@@ -20,14 +20,15 @@ class Callee:
     Attributes:
         number: Their number or address, as it was dialed.
         behaviour: What they do when it rings.
-        calls: Their calls, oldest first.
+        calls: Their latest calls, oldest first: ten thousand at most.
     """
 
     def __init__(self, number: str, behaviour: Behaviour, speed: float = 1.0) -> None:
         self.number = number
         self._speed = speed
         self.behaviour = behaviour
-        self.calls: list[LocalCall] = []  # appended by the relay's thread only
+        self.calls: list[LocalCall] = []  # changed by the relay's thread only
+        self._forgotten = 0  # calls before those
 
     def __repr__(self) -> str:
         return f"<Callee {self.number} {self.behaviour.outcome} calls={len(self.calls)}>"
@@ -40,7 +41,14 @@ class Callee:
     @property
     def rings(self) -> int:
         """How often their telephone rang."""
-        return len(self.calls)
+        return self._forgotten + len(self.calls)
+
+    def called(self, call: LocalCall, keep: int) -> None:
+        """Note one more call of theirs; on the relay's thread."""
+        self.calls.append(call)
+        if len(self.calls) > keep:
+            self._forgotten += 1
+            del self.calls[0]
 
     @property
     def speech_seconds(self) -> float:

@@ -29,6 +29,7 @@ from .pacing import Pacer
 from .queues import Queues
 from .scenario import behaviour_of
 from .session import Failed, Session
+from .shelf import Shelf
 from .verbs import verbs_of
 from .webhooks import Webhooks, check_webhooks
 
@@ -78,6 +79,7 @@ class Core:
         self.calls: dict[str, LocalCall] = {}  # active ones by call_id
         self.ended: OrderedDict[str, str] = OrderedDict()  # call_id to project
         self.history: deque[LocalCall] = deque(maxlen=REMEMBERED)  # oldest first; appended on the loop's thread only
+        self.shelf = Shelf(self)
         self.callees: dict[str, Callee] = {}  # by number
         self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
         self.offers: dict[str, Offer] = {}  # by call_id
@@ -199,7 +201,7 @@ class Core:
     def add_call(self, call: LocalCall) -> None:
         self.calls[call.call_id] = call
         self.history.append(call)
-        call.callee.calls.append(call)
+        call.callee.called(call, keep=REMEMBERED)
 
     def call_ended(self, call: LocalCall) -> None:
         self.calls.pop(call.call_id, None)

@@ -96,3 +96,26 @@ def test_payloads() -> None:
     double = array("h", payload(mulaw, "L16", 16000, "little"))
     assert pcm == double[::2]
     assert (pcm[0] + pcm[1]) // 2 == double[1]
+
+
+def test_what_a_side_forgets_is_silence() -> None:
+    """The rest stays where it is on the call's clock, and whoever counts is told of each octet."""
+    kept = 0
+
+    def count(octets: int) -> None:
+        nonlocal kept
+        kept += octets
+
+    side = Side(count)
+    side.add(Sound([tone(300)]))
+    side.render(300)
+    everything = side.between(0, 300)
+    side.forget(100)
+    assert (200, 100) == (side.begin, kept)
+    assert b"\xff" * 200 + everything[200:] == side.between(0, 300)
+    assert b"\xff" * 50 == side.between(100, 150)
+    assert everything[250:300] == side.between(250, 300)
+    side.render(400)
+    assert (200, 200) == (kept, len(side.samples()))
+    side.forget(500)
+    assert 200 == kept
