@@ -17,7 +17,7 @@ from swsync.batch import Batch, Job, Summary, announce, open_ledger, record, sur
 from swsync.batch.opening import ADDRESSES
 from swsync.clock import REAL
 from swsync.commands.output import Output
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, shown
 
 __all__ = ["run"]
 
@@ -56,6 +56,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         if not found:
             raise ConfigurationError(f"--set takes name=value, not {assignment!r}")
         options[name] = _value(name, value)
+    known = [field.name for field in attrs.fields(Job)]
+    unknown = ", ".join(sorted(set(options) - set(known)))
+    if unknown:
+        raise ConfigurationError(f"a job has no such setting: {shown(unknown)}; it has {', '.join(known)}")
     return options
 
 
@@ -86,14 +90,14 @@ def _open(arguments: argparse.Namespace, script: Any = None) -> Batch:
 
 def _load(arguments: argparse.Namespace, output: Output) -> None:
     options = _options(arguments)
+    with open_ledger(arguments.ledger) as ledger:
+        known = ledger.jobs().get(arguments.job)
+    if known is not None and options and not arguments.job_file:
+        options = {**known["settings"], **options}  # what is not named stays as it was
     try:
-        with open_ledger(arguments.ledger) as ledger:
-            known = ledger.jobs().get(arguments.job)
-        if known is not None and options and not arguments.job_file:
-            options = {**known["settings"], **options}  # what is not named stays as it was
         batch = Batch(arguments.job, arguments.ledger, **options)
     except TypeError as error:
-        raise ConfigurationError(f"a job has no such setting: {error}") from None
+        raise ConfigurationError(f"a setting that the job needs is missing: {error}") from None
     with batch:
         loaded = batch.load(arguments.file)
         output.say(f"{loaded.added} rows added, {loaded.duplicates} were there already.")
@@ -135,13 +139,17 @@ def _run(arguments: argparse.Namespace, output: Output) -> None:
 
 def _status(arguments: argparse.Namespace, output: Output) -> None:
     with open_ledger(_is_there(arguments.ledger)) as ledger:
-        for name in [arguments.job] if arguments.job else ledger.jobs():
+        names = [arguments.job] if arguments.job else list(ledger.jobs())
+        if not names:
+            output.say("There is no job in it.")
+        for name in names:
             _tell(Batch(name, ledger).status(), output)
 
 
 def _tell(summary: Summary, output: Output) -> None:
     state = summary.state + (f": {summary.reason}" if summary.reason else "")
-    output.say(f"{summary.job} ({state}), {summary.calls} dials, {summary.minutes:.1f} min, cost {summary.cost:.2f}")
+    cost = f", cost {summary.cost:.2f}" if summary.cost else ""  # nothing, or nobody said what a minute costs
+    output.say(f"{summary.job} ({state}), {summary.calls} dials, {summary.minutes:.1f} min{cost}")
     for name, count in summary.statuses.items():
         output.say(f"  {count:8}  {name}")
     for name, count in sorted(summary.outcomes.items(), key=lambda item: -item[1]):

@@ -23,7 +23,7 @@ swsync completion zsh > "${fpath[1]}/_swsync"
 swsync completion fish > ~/.config/fish/completions/swsync.fish
 source <(swsync completion bash)      only for the shell that runs
 """
-FILES = ("FILE", "WAV", "DIR", "PCAP", "HTML", "JSON", "ledger", "file")  # what a value that is a path is called
+FILES = ("FILE", "WAV", "DIR", "PCAP", "HTML", "JSON", "LEDGER")  # what a value that is a path is called
 
 
 def add(command: argparse.ArgumentParser) -> None:

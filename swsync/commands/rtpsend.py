@@ -43,10 +43,12 @@ def run(arguments: argparse.Namespace, output: Output) -> int:
         rtcp=rtcp,
     )
     with gentle(output), sender:
+        blocks = _blocks(arguments, sender)  # a file that cannot be read is told of before anything else
         output.say(f"Sending {arguments.file} as {sender.codec} to {host} port {port}, SSRC {sender.ssrc:#010x}.")
         output.event("sending", file=arguments.file, to=[host, port], codec=sender.codec, ssrc=sender.ssrc)
         try:
-            for _ in range(arguments.repeat):
+            _send(sender, blocks, output)
+            for _ in range(1, arguments.repeat):
                 _send(sender, _blocks(arguments, sender), output)
             if arguments.digits:
                 sender.send_digits(arguments.digits)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import swsync
-from swsync.batch import Batch
+from swsync.batch import Batch, open_ledger
 from swsync.cli import main
 from swsync.clock import REAL
 
@@ -75,6 +75,7 @@ def test_from_a_list_to_results(
         (["run", "calls.db", "j"], "--say"),
         (["run", "calls.db", "j", "--script", "nowhere:f"], "module:function"),
         (["status", "calls.db"], "there is no ledger calls.db"),
+        (["load", "calls.db", "j", "list.csv", "--set", "rate=2"], "from_number"),
         (["purge", "calls.db", "--older-than", "long"], "90d"),
         (["purge", "calls.db", "--older-than=-1d"], "negative"),
     ],
@@ -126,3 +127,11 @@ def test_a_status_says_when_the_next_is_due(directory: Path, capsys: pytest.Capt
     assert 0 == main(["batch", "status", "calls.db", "j"])
 
     assert "the next is due at 2100-01-01 00:00:00 UTC" in capsys.readouterr().out
+
+
+def test_a_ledger_without_a_job_says_so(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing printed would be taken for nothing done."""
+    with open_ledger("calls.db"):
+        pass
+    assert 0 == main(["batch", "status", "calls.db"])
+    assert "There is no job in it." in capsys.readouterr().out
