@@ -305,7 +305,7 @@ class Connection(Requesting):
             self._is_connected = True
             self._changed.notify_all()
         for request in waiting:
-            self._send(transport, request.text)  # if the link breaks here, serve() finds out: it was up
+            self._send(transport, request)  # if the link breaks here, serve() finds out: it was up
 
     def _lose(self) -> None:
         with self._changed:

@@ -109,7 +109,15 @@ class ConnectionClosed(SwsyncError):
 
 
 class ConnectionLost(ConnectionClosed):
-    """The link broke. The client makes another; what was under way tells its own end."""
+    """The link broke. The client makes another; what was under way tells its own end.
+
+    Attributes:
+        may_have_left: Whether something of what was to be sent may have left.
+    """
+
+    def __init__(self, *args: object, may_have_left: bool = True) -> None:
+        super().__init__(*args)
+        self.may_have_left = may_have_left
 
 
 class ProtocolError(SwsyncError):

@@ -27,7 +27,7 @@ class MemoryTransport:
     def send(self, text: str) -> None:
         with self._changed:
             if self._ended:
-                raise ConnectionLost(f"the link is broken: {self._ended}")
+                raise ConnectionLost(f"the link is broken: {self._ended}", may_have_left=False)
             peer = self._peer
         if peer is not None:
             peer._arrive(text)

@@ -174,6 +174,12 @@ class PendingRequests:
             request.writes += self._link is not None
             return self._link
 
+    def not_written(self, request: Request) -> None:
+        """The link had ended before it could be written: it waits for the next one, if nobody has settled it yet."""
+        with self._lock:
+            if request.id in self._table:
+                request.writes -= 1
+
     def owed(self, method: str) -> list[Request]:
         """Requests of a method that nobody waits for and that are still to be answered."""
         with self._lock:

@@ -72,7 +72,11 @@ class Requesting:
         """Send a request and return at once; ``give_up`` ends the wait for it."""
         self.check_process()
         request = Request(self.clock, method, self.session.request(method, params), idempotent, changed)
-        self._send(self.pending.add(request), request.text)
+        try:
+            self._send(self.pending.add(request), request)
+        except BaseException:  # Ctrl-C: nobody will wait for it
+            self.give_up(request)
+            raise
         return request
 
     def give_up(self, request: Request) -> Exception | None:
@@ -86,21 +90,21 @@ class Requesting:
         self.check_process()  # what a child writes ends its parent's TLS session
         request = Request(self.clock, method, self.session.request(method, params), idempotent=True)
         with contextlib.suppress(ConnectionClosed, RelayError):
-            self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request.text)
+            self._send(self.pending.add(request, expires=self.clock.now() + self._call_grace), request)
         return request
 
     def repeat(self, request: Request) -> None:
         """Send an idempotent request again that has no reply, if there is a link now."""
-        self._send(self.pending.write_again(request), request.text)
+        self._send(self.pending.write_again(request), request)
 
     def owed(self, method: str) -> dict[str, Request]:
         """What is still to be answered of a method that concerns calls, and nobody waits for, by the id of the call."""
         return {json.loads(r.text)["params"].get("call_id", r.id): r for r in self.pending.owed(method)}
 
-    @staticmethod
-    def _send(transport: Transport | None, text: str) -> None:
+    def _send(self, transport: Transport | None, request: Request) -> None:
         if transport is not None:
             try:
-                transport.send(text)
-            except ConnectionLost:
-                pass  # the I/O thread will find that out, and decides about every request at once
+                transport.send(request.text)
+            except ConnectionLost as lost:  # the I/O thread will find that out, and decides about every request at once
+                if not lost.may_have_left:
+                    self.pending.not_written(request)

@@ -124,11 +124,11 @@ class WebSocketTransport:
 
     def send(self, text: str) -> None:
         assert self._wire is not None
-        self._wire.put(text)
+        self._wire.outgoing.put(text)
 
     def send_later(self, text: str) -> None:
         assert self._wire is not None
-        self._wire.put_later(text)
+        self._wire.outgoing.put_later(text)
 
     def wake(self) -> None:
         if self._wire is not None:
@@ -136,18 +136,18 @@ class WebSocketTransport:
 
     def abort(self) -> None:
         if self._wire is not None:
-            self._wire.break_off("it was ended here")
+            self._wire.outgoing.break_off("it was ended here")
 
     def close(self) -> None:
         """Send a close frame if that can be done at once, then close the socket. The reading thread calls this."""
         if self._wire is None:
             return
-        self._wire.patience = 0.2
+        self._wire.outgoing.patience = 0.2
         with contextlib.suppress(ConnectionLost, websocket.WebSocketException, OSError):
             if not self._has_ended:
                 self._ws.send_close()
-            self._wire.go_on_writing()
-        self._wire.break_off("it was closed here")
+            self._wire.outgoing.go_on()
+        self._wire.outgoing.break_off("it was closed here")
         self._wire.close()
 
     def receive(self, timeout: float) -> str | None:
@@ -157,7 +157,7 @@ class WebSocketTransport:
             text = self._take(wire)
             if text is not None:
                 return text
-            wire.go_on_writing()
+            wire.outgoing.go_on()
             if timeout <= 0:
                 return None
             if not wire.fill(timeout / self._speed):
@@ -223,7 +223,7 @@ class WebSocketTransport:
 
     def _refuse(self, reason: str) -> ConnectionLost:
         assert self._wire is not None
-        self._wire.break_off(reason)
+        self._wire.outgoing.break_off(reason)
         return ConnectionLost(reason)
 
 

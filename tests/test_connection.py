@@ -271,6 +271,16 @@ def test_a_request_while_disconnected_waits_for_the_link(
     assert [{"a": 1}] == server.params("calling.x")
 
 
+def test_a_request_waits_for_the_next_link_if_this_one_has_broken_unseen(
+    client: swsync.RelayClient, server: ScriptedServer
+) -> None:
+    """Nothing of it can have left, so that it is sent; its outcome is not unknown."""
+    server.link.end()  # virtual time stands still: the thread that reads has seen nothing of it
+    assert client.is_connected
+    assert OK == client.execute("calling.x", {"a": 1})
+    assert [{"a": 1}] == server.params("calling.x")
+
+
 def test_a_request_that_was_never_written_times_out_and_never_is(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:

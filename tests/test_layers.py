@@ -46,6 +46,7 @@ LAYERS = {
     "swsync.transport": 2,
     "swsync.wirelog": 2,
     "swsync.wire": 2,
+    "swsync.outgoing": 2,
     "swsync.media": 2,
     "swsync.media.codec": 1,
     "swsync.media.digits": 1,

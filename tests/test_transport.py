@@ -349,7 +349,7 @@ def test_a_peer_that_reads_nothing_breaks_the_link() -> None:
 
     with raw_peer(script) as port, connected(port) as transport:
         assert transport._wire is not None
-        transport._wire.patience = 0.1
+        transport._wire.outgoing.patience = 0.1
         for _ in range(20):
             transport.send("x" * 1_000_000)
         with pytest.raises(ConnectionLost, match="taken nothing"):

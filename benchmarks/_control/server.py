@@ -247,6 +247,7 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     listener = socket.create_server(("localhost", 0))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # for what it accepts, as any server of RELAY
 
     def handle(sock: socket.socket) -> None:
         with context.wrap_socket(sock, server_side=True) as secured:

@@ -74,6 +74,8 @@ class Listener:
             raise MediaError(f"cannot receive media: {error.strerror or error}") from error
         try:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # For what it accepts, too: what is played into a call leaves at once.
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.socket.bind(where)
             self.socket.listen(512)
             self.socket.setblocking(False)

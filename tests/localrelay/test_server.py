@@ -114,6 +114,15 @@ def test_keys_and_words_that_nobody_has() -> None:
             call.say(None)  # type: ignore[arg-type]
 
 
+def test_what_it_accepts_answers_at_once() -> None:
+    """Without TCP_NODELAY each of two replies in a row would wait for an acknowledgement, which takes 40 ms."""
+    with listening.bind("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as client:
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert client.getpeername() == accepted.getsockname()
+
+
 def test_close_is_idempotent_and_leaves_nothing() -> None:
     """With clients, a call and a half-open socket; no thread is left, and what was recorded can still be read."""
     relay = LocalRelay(speed=10)

@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 from wsclient import TIMEOUT, RawClient, frame, request
 
 from swsync.errors import ConfigurationError, MediaError
-from swsync.media import wsconnection, wsendpoint
+from swsync.media import wsconnection, wsendpoint, wslistener
 from swsync.media.wsattach import attach
 from swsync.media.wsconnection import Connection
 from swsync.media.wsdeframe import Refusal
@@ -125,6 +125,16 @@ def test_messages_arrive(place: Place) -> None:
     assert place.guest.wait(lambda: place.guest.reasons)
     assert ["text", b"binary"] == place.guest.messages
     assert ["closed (1000)"] == place.guest.reasons
+
+
+def test_what_is_sent_to_a_peer_leaves_at_once() -> None:
+    """Without TCP_NODELAY a second small message waits up to 40 ms, which are two frames of audio."""
+    listener = wslistener.Listener((socket.AF_INET, ("127.0.0.1", 0)), None)
+    with listener.socket, socket.create_connection(("127.0.0.1", listener.port)):
+        listener.socket.setblocking(True)
+        accepted, _ = listener.socket.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_other_paths_are_refused(place: Place) -> None:

@@ -131,13 +131,15 @@ def test_interrupting_the_kernel_ends_any_wait_and_the_client_goes_on(kernel: An
     manager, client = kernel
     assert ("answered\n", "") == run(client, START)
     for name, wait in WAITS.items():
-        waiting = client.execute(f"print('waits for {name}', flush=True)\n{wait}")
+        # Otherwise a kernel drops what is sent within a tenth of a second after an error: a person is slower.
+        waiting = client.execute(f"print('waits for {name}', flush=True)\n{wait}", stop_on_error=False)
         until_told(client, f"waits for {name}")
         manager.interrupt_kernel()
         while (reply := client.get_shell_msg(timeout=PATIENCE))["parent_header"]["msg_id"] != waiting:
             pass
         assert (name, "KeyboardInterrupt") == (name, reply["content"].get("ename"))
-        assert (f"{name} True answered\n", "") == run(client, f"print({name!r}, client.is_connected, call.state)")
+        # A write over TLS that is stopped in the midst costs the link; whoever asks for the next thing waits for it.
+        assert (f"{name} answered\n", "") == run(client, f"call.user_event(event='x'); print({name!r}, call.state)")
     more = "call.play_silence(0.1).wait(10).state"
     assert ("finished ended\n", "") == run(
         client, f"a = {more}; call.hangup(); print(a, call.wait_for_ended(10).call_state)"

@@ -1,0 +1,220 @@
+"""What is written, by whom, and what is left when a writer is stopped in the midst of it."""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+import trustme
+
+from swsync import outgoing
+from swsync.errors import ConnectionLost
+from swsync.outgoing import Outgoing
+
+MOST_STEPS = 5000
+
+
+def unmasked(data: bytes) -> list[str]:
+    """The text messages of whole frames of less than 126 octets. Fails on anything else."""
+    found = []
+    while data:
+        assert (0x81, True) == (data[0], 0x80 < data[1] < 0x80 + 126)
+        length, mask = data[1] & 0x7F, data[2:6]
+        found.append(bytes(octet ^ mask[i % 4] for i, octet in enumerate(data[6 : 6 + length])).decode())
+        assert length == len(data[6 : 6 + length])
+        data = data[6 + length :]
+    return found
+
+
+class Pipe:
+    """A link whose other end is read to its end."""
+
+    def __init__(self, ours: Any, theirs: Any, is_tls: bool) -> None:
+        self.ours, self.theirs = ours, theirs
+        self.woken = 0
+        ours.setblocking(False)
+        self.outgoing = Outgoing(ours, threading.Lock() if is_tls else None, self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def read(self) -> bytes:
+        """Say that this was all, and return what came."""
+        socket.socket.shutdown(self.ours, socket.SHUT_WR)
+        data = b""
+        with contextlib.suppress(ssl.SSLEOFError):  # no goodbye of TLS
+            while block := self.theirs.recv(65536):
+                data += block
+        return data
+
+    def close(self) -> None:
+        self.ours.close()
+        self.theirs.close()
+
+
+def plain() -> Pipe:
+    return Pipe(*socket.socketpair(), is_tls=False)
+
+
+@pytest.fixture(scope="module")
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    authority = trustme.CA()
+    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(server)
+    authority.configure_trust(client)
+    return server, client
+
+
+def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Pipe:
+    ours, theirs = socket.socketpair()
+    made: list[ssl.SSLSocket] = []
+    accepting = threading.Thread(target=lambda: made.append(contexts[0].wrap_socket(theirs, server_side=True)))
+    accepting.start()
+    client = contexts[1].wrap_socket(ours, server_hostname="localhost")
+    accepting.join()
+    return Pipe(client, made[0], is_tls=True)
+
+
+def test_what_waits_leaves_in_one_write() -> None:
+    pipe = plain()
+    for text in ("one", "two"):
+        pipe.outgoing.put_later(text)
+    pipe.outgoing.put("three")
+    assert b"" == pipe.theirs.recv(0)
+    pipe.outgoing.go_on()
+    assert ["one", "two", "three"] == unmasked(pipe.read())
+    pipe.close()
+
+
+def test_the_reader_goes_on_where_the_other_side_took_no_more() -> None:
+    pipe = plain()
+    pipe.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    frame = b"x" * 400_000
+    pipe.outgoing.put(frame)
+    pipe.outgoing.put("after")
+    assert pipe.woken
+    got = bytearray()
+    reading = threading.Thread(target=lambda: got.extend(iter_until(pipe.theirs)))
+    reading.start()
+    pipe.outgoing.go_on()
+    pipe.ours.shutdown(socket.SHUT_WR)
+    reading.join()
+    assert frame == bytes(got[: len(frame)])
+    assert ["after"] == unmasked(bytes(got[len(frame) :]))
+    pipe.close()
+
+
+def iter_until(sock: socket.socket) -> Iterator[int]:
+    while block := sock.recv(65536):
+        yield from block
+
+
+def test_nothing_of_a_message_leaves_after_the_link_broke() -> None:
+    pipe = plain()
+    pipe.outgoing.break_off("the test")
+    with pytest.raises(ConnectionLost, match="the test") as lost:
+        pipe.outgoing.put("never")
+    assert lost.value.may_have_left is False
+    assert b"" == pipe.theirs.recv(100)
+    pipe.close()
+
+
+def test_a_write_that_fails_may_have_left() -> None:
+    pipe = plain()
+    pipe.theirs.close()
+    with pytest.raises(ConnectionLost) as lost:
+        pipe.outgoing.put("perhaps")
+    assert lost.value.may_have_left is True
+    assert pipe.outgoing.broken
+    pipe.close()
+
+
+# A sender that is stopped: KeyboardInterrupt before the nth instruction of outgoing.py.
+
+
+class Stop:
+    """Raises ``KeyboardInterrupt`` once, before the nth instruction of the module."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+        self.outgoing: Outgoing | None = None
+
+    def trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
+        if frame.f_code.co_filename != outgoing.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode" and not self.is_leaving(frame):
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self.trace
+
+    def is_leaving(self, frame: FrameType) -> bool:
+        """Whether it is about to give a lock back, or has just taken it: the interpreter hears no signal there."""
+        assert self.outgoing is not None
+        locks = (self.outgoing._lock, self.outgoing._tls)
+        line = linecache.getline(outgoing.__file__, frame.f_lineno).strip()
+        return line.startswith("with ") and any(lock is not None and lock.locked() for lock in locks)
+
+
+def stopped_at(step: int, pipe: Pipe) -> bool:
+    """Send three messages, and be stopped at that step of the second; the reader goes on. False if there is no step."""
+    stop = Stop(step)
+    stop.outgoing = pipe.outgoing
+    pipe.outgoing.put("first")
+    before = sys.gettrace()
+    sys.settrace(stop.trace)
+    try:
+        pipe.outgoing.put("second")
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    pipe.outgoing.go_on()
+    with contextlib.suppress(ConnectionLost):
+        pipe.outgoing.put("third")
+    return stop.left <= 0
+
+
+def test_a_sender_may_be_stopped_at_any_step() -> None:
+    """The link stays: what it had begun is sent once and whole, or not at all if it was not queued."""
+    outcomes = set()
+    for step in range(1, MOST_STEPS):
+        pipe = plain()
+        was_stopped = stopped_at(step, pipe)
+        assert ("", 0) == (pipe.outgoing.broken, pipe.outgoing._writer)
+        outcomes.add(tuple(unmasked(pipe.read())))
+        pipe.close()
+        if not was_stopped:
+            break
+    else:
+        pytest.fail("it never came to an end")
+    assert step > 100
+    assert {("first", "third"), ("first", "second", "third")} == outcomes
+
+
+def test_over_tls_a_sender_may_be_stopped_at_any_step(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """As above, but the link may be given up: nobody can say then how much OpenSSL has taken."""
+    outcomes = set()
+    for step in range(1, MOST_STEPS):
+        pipe = secured(contexts)
+        was_stopped = stopped_at(step, pipe)
+        got = unmasked(pipe.read())
+        if pipe.outgoing.broken:
+            assert got in (["first"], ["first", "second"])
+        else:
+            outcomes.add(tuple(got))
+        pipe.close()
+        if not was_stopped:
+            break
+    else:
+        pytest.fail("it never came to an end")
+    assert {("first", "third"), ("first", "second", "third")} == outcomes
