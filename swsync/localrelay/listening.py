@@ -38,7 +38,7 @@ def bind(host: str, port: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # For what it accepts, too: a second small reply waits up to 40 ms for the first one's acknowledgement otherwise.
+        # For what it accepts, too: without it a second small reply waits up to 40 ms for an acknowledgement.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.bind(address)
         sock.listen(512)
