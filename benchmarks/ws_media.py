@@ -44,10 +44,11 @@ class _Socket:
         self.taken = ffi.new("sw_ws_taken *")
         self.memory = ffi.new("uint8_t[]", lib.sw_ws_octets())
         self.c = ffi.cast("sw_ws *", self.memory)
+        self.track = Track("inbound", buffer=5.0)
+        self.reader = self.track.reader()
 
     def begin(self) -> None:
-        """A new stream."""
-        self.track = Track("inbound", buffer=5.0)
+        """A new stream in the ring of the one before: its memory is there, as that of every stream is in the end."""
         lib.sw_ws_init(self.c, lib.sw_ws_octets(), lib.SW_WS_STREAM, 65536)
         lib.sw_ws_lane(self.c, 0, self.track._c, 8000, lib.SW_CODEC_PCMU)
         lib.sw_ws_start(self.c, b"S", 1)
@@ -61,8 +62,8 @@ class _Socket:
         lib.sw_ws_take(self.c, self.input, len(self.joined), 1, self.taken)
 
     def samples(self) -> bytes:
-        """What has been placed."""
-        return bytes(self.track.reader().take(BATCH * FRAME).samples)
+        """What has been placed since this was last asked."""
+        return bytes(self.reader.take(BATCH * FRAME).samples)
 
 
 def _messages(rounds: int) -> Iterator[Line]:

@@ -452,6 +452,25 @@ def test_base64_garbage(text: bytes) -> None:
     assert expected == decode(text)
 
 
+@pytest.mark.parametrize("path", [lib.SW_CPU_PLAIN, lib.SW_CPU_AUTO])
+def test_base64_of_every_octet_at_every_place(path: int) -> None:
+    """All 256, in the blocks that are decoded at once and in what is left of them, plainly and by the best way here."""
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    text = bytearray(alphabet * 2 + alphabet[:24])
+    lib.sw_cpu_select(path)
+    try:
+        for place in range(len(text)):
+            before = text[place]
+            for octet in range(256):
+                text[place] = octet
+                is_end = octet == ord("=") and place == len(text) - 1
+                is_right = octet in alphabet or (is_end and not alphabet.index(text[-2]) & 3)
+                assert decode(bytes(text)) == (base64.b64decode(text) if is_right else None), (place, octet)
+            text[place] = before
+    finally:
+        lib.sw_cpu_select(lib.SW_CPU_AUTO)
+
+
 def test_frames_of_each_length() -> None:
     """The three forms of a length, up to the longest that is taken, and one octet more."""
     for size in (0, 1, 125, 126, 127, 16383, 16384, 16385):
