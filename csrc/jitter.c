@@ -15,6 +15,8 @@
 #define BLOCK 2048 /* samples decoded at a time, on the stack */
 #define NANO SW_NANO
 #define MILLI INT64_C(1000000)
+#define LINE 64       /* octets that a cache takes at a time */
+#define FORESEEN 640  /* octets of samples: 20 ms at 16 kHz */
 
 static void count(sw_track *t, int counter, uint64_t by)
 {
@@ -227,6 +229,16 @@ static int64_t settle(sw_track *t, int64_t position, int64_t arrival, int order,
         return rebase(t, position, arrival);
     }
     return position;
+}
+
+void sw_track_foresee(const sw_track *t)
+{
+    uint64_t at = (uint64_t)sw_track_load(&t->head) & t->ring.mask;
+    const unsigned char *pcm = t->ring.pcm + 2 * at;
+    __builtin_prefetch(&t->ring.marks[(at >> 6) * 2], 1);
+    __builtin_prefetch(&t->lateness[atomic_load_explicit(&t->noted, memory_order_relaxed) % SW_TRACK_NOTES], 1);
+    for (int64_t octets = 0; octets < 2 * t->last_count && octets < FORESEEN; octets += LINE)
+        __builtin_prefetch(pcm + octets, 1);
 }
 
 int sw_track_put(sw_track *t, const uint8_t *payload, size_t octets, int64_t position, int64_t arrival, int order)

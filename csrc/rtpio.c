@@ -15,6 +15,8 @@
 
 #define EVENTS 256
 #define IDLE_TICKS 100    /* ticks without a packet before the engine sleeps until one comes */
+#define STEPS 3           /* sockets ahead for which the cache is asked, each step of sw_socket_foresee for one of them */
+#define PATIENCE 6        /* rounds without a packet after which a socket is looked at: longer than most packets last */
 #define STEP (NANO / 20)  /* by which the wall clock does not move against the monotonic one unless it is set */
 #define SLEW 1000         /* at least this many times as long it takes to slew it by as much */
 
@@ -106,24 +108,54 @@ static void look_at_alarms(sw_engine *e)
 
 void sw_engine_see_to_touched(sw_engine *e)
 {
+    if (e->touched)
+        atomic_thread_fence(memory_order_seq_cst);
     while (e->touched) {
         sw_socket *s = e->touched;
         e->touched = s->next_touched;
         s->is_touched = 0;
-        sw_track_wake(s->track);
+        sw_track_wake_due(s->track);
         see_to_alarm(e, s);
         e->has_news |= sw_rx_news(s->rx);
     }
 }
 
+void sw_engine_look_again(sw_engine *e, sw_socket *s, unsigned rounds)
+{
+    sw_socket **at = &e->looks[(e->round + rounds) % SW_ENGINE_ROUNDS];
+    if (s->at_look) {
+        *s->at_look = s->next_look;
+        if (s->next_look)
+            s->next_look->at_look = s->at_look;
+        s->at_look = NULL;
+    }
+    if (!rounds)
+        return;
+    s->next_look = *at;
+    s->at_look = at;
+    if (*at)
+        (*at)->at_look = &s->next_look;
+    *at = s;
+}
+
+/* epoll tells once of what has come to a socket, and not whether all of that was taken. */
+static void note_packets(sw_engine *e, sw_socket *s, int there_are_more)
+{
+    s->heard = there_are_more ? e->round - PATIENCE : e->round;
+    if (there_are_more || !s->at_look)
+        sw_engine_look_again(e, s, there_are_more ? 1 : PATIENCE);
+}
+
 static int64_t drain(sw_engine *e, sw_socket *s, int is_rtcp)
 {
-    int limit = s->share ? e->budget + 4 * sw_share_members(s->share) : e->budget;
-    int64_t packets = is_rtcp ? sw_socket_drain_rtcp(e, s) : sw_socket_drain(e, s, limit);
-    see_to_alarm(e, s);
-    sw_engine_see_to_touched(e);
-    if (s->rx)
-        e->has_news |= sw_rx_news(s->rx);
+    int limit = s->share ? e->budget + 4 * sw_share_members(s->share) : e->budget, packets;
+    if (is_rtcp)
+        return sw_socket_drain_rtcp(e, s);
+    packets = sw_socket_drain(e, s, limit);
+    if (s->share)
+        see_to_alarm(e, s);
+    else if (packets && !e->portable)
+        note_packets(e, s, packets >= limit);
     return packets;
 }
 
@@ -132,8 +164,48 @@ static int64_t drain_polled(sw_engine *e)
     int64_t packets = 0;
     for (sw_socket *s = e->sockets; s; s = s->next)
         packets += drain(e, s, 0) + drain(e, s, 1);
+    sw_engine_see_to_touched(e);
     return packets;
 }
+
+#if HAVE_BATCHES
+static sw_socket *socket_of(const struct epoll_event *event)
+{
+    return (sw_socket *)(uintptr_t)(event->data.u64 & ~UINT64_C(1));
+}
+
+static int64_t drain_ready(sw_engine *e, const struct epoll_event *events, int n)
+{
+    int64_t packets = 0;
+    for (int i = -STEPS; i < n; i++) {
+        for (int step = 0; step < STEPS; step++) {
+            int ahead = i + STEPS - step;
+            if (ahead >= 0 && ahead < n)
+                sw_socket_foresee(socket_of(&events[ahead]), step);
+        }
+        if (i >= 0)
+            packets += drain(e, socket_of(&events[i]), events[i].data.u64 & 1);
+    }
+    sw_engine_see_to_touched(e);
+    return packets;
+}
+#endif
+
+#if HAVE_BATCHES
+/* Those that have had something, and nothing since: there may be more, of which epoll does not tell again. */
+static int64_t look_again(sw_engine *e)
+{
+    int64_t packets = 0;
+    for (sw_socket *s; (s = e->looks[e->round % SW_ENGINE_ROUNDS]);) {
+        uint64_t silent = e->round - s->heard;
+        sw_engine_look_again(e, s, silent < PATIENCE ? PATIENCE - (unsigned)silent : 0);
+        if (silent >= PATIENCE)
+            packets += drain(e, s, 0);
+    }
+    sw_engine_see_to_touched(e);
+    return packets;
+}
+#endif
 
 /* Every socket that has something gets its budget once. */
 static int64_t drain_all(sw_engine *e)
@@ -144,12 +216,13 @@ static int64_t drain_all(sw_engine *e)
         return drain_polled(e);
 #if HAVE_BATCHES
     struct epoll_event events[EVENTS];
+    e->round++;
     while (n == EVENTS && seen < 2 * e->count) {
         n = epoll_wait(e->epoll, events, EVENTS, 0);
-        for (int i = 0; i < n; i++)
-            packets += drain(e, (sw_socket *)(uintptr_t)(events[i].data.u64 & ~UINT64_C(1)), events[i].data.u64 & 1);
+        packets += drain_ready(e, events, n);
         seen += n;
     }
+    packets += look_again(e);
 #else
     (void)seen;
     (void)n;

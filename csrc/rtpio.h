@@ -21,6 +21,7 @@
 #define CONTROL 128       /* octets of ancillary data for each */
 #define POLLED 1024       /* descriptors a call of poll() */
 #define NANO INT64_C(1000000000)
+#define SW_ENGINE_ROUNDS 8 /* more than the rounds after which a socket is looked at again */
 
 struct sw_socket {
     /* Set before sw_engine_open, constant afterwards. */
@@ -31,18 +32,20 @@ struct sw_socket {
     sw_share *share;        /* of a port that many receivers share; it has no rx and no track then */
     struct sw_socket *port; /* the port that this one is a receiver of; it has no descriptor then */
 
+    /* The engine's own. What every packet touches is in front, as in sw_rx. */
+    int is_open, is_timed, is_touched, is_awaited;
+    struct sw_socket *next_touched; /* of those that have had something in this round */
+    struct sw_socket *next_timed;   /* of those that want sw_rx_tick */
+    struct sw_socket *next_look, **at_look; /* of those that are looked at again in the same round; at_look: NULL in none */
+    uint64_t heard;                         /* the last round in which it had something */
+    struct sw_socket *next, *previous;
+    int64_t opened;
+    sw_address source; /* whose datagrams it gets from its port, once it has joined */
+
     _Atomic int32_t wish, queued, done;
     _Atomic int32_t joined; /* SW_JOIN_... */
     _Atomic int64_t asked;  /* when somebody first may have known of it, on the engine's clock; 0: not yet */
     struct sw_socket *next_queued; /* belongs to whoever set `queued` until the engine takes the stack */
-
-    /* The engine's own. */
-    struct sw_socket *next, *previous;
-    struct sw_socket *next_timed; /* of those that want sw_rx_tick */
-    struct sw_socket *next_touched; /* receivers of a port that have had something in this tick */
-    int is_open, is_timed, is_touched, is_awaited;
-    int64_t opened;
-    sw_address source; /* whose datagrams it gets from its port, once it has joined */
 };
 
 struct sw_engine {
@@ -57,6 +60,8 @@ struct sw_engine {
     /* The engine's own. */
     sw_socket *sockets, *timed, *touched;
     int count, epoll, has_news;
+    uint64_t round;                     /* how often all sockets have been drained */
+    sw_socket *looks[SW_ENGINE_ROUNDS]; /* by the round in which they are looked at again, modulo */
     int64_t now, to_monotonic; /* of this tick: CLOCK_MONOTONIC, and what makes CLOCK_REALTIME it */
     int64_t stamped_from;      /* from when the kernel's times can be told in CLOCK_MONOTONIC: the wall clock was set */
     struct pollfd polled[POLLED + 1];
@@ -82,8 +87,10 @@ static inline int64_t sw_socket_time(const sw_socket *s, int64_t nanoseconds)
     return s->speed == 1.0 ? nanoseconds : (int64_t)((double)nanoseconds * s->speed);
 }
 
-/* rtpshare.c: give a datagram to its receiver, or hold it (NULL). Whether anything is held. */
+/* rtpshare.c: give a datagram to its receiver, or hold it (NULL). Have the cache look for whom that may be, the first
+   time; then say it (NULL: not that easily). Whether anything is held. */
 sw_socket *sw_share_take(sw_share *share, const void *datagram, size_t octets, int64_t arrival, const sw_address *from);
+const sw_socket *sw_share_foresee(const sw_share *share, const sw_address *from, int is_first);
 int sw_share_holds(const sw_share *share);
 int sw_share_members(const sw_share *share);
 void sw_share_drops(sw_share *share, uint32_t total);
@@ -99,21 +106,29 @@ void sw_share_await(sw_share *share, int by);
 int sw_share_join(sw_share *share, sw_socket *member, const sw_address *from, int64_t asked);
 void sw_share_leave(sw_share *share, const sw_socket *member, const sw_address *from);
 
+/* sw_track_wake, after a sequentially consistent fence: one is enough for many tracks. */
+void sw_track_wake_due(sw_track *track);
+
 /* Write to a descriptor whose reading end somebody waits for. */
 void sw_ring_bell(int fd);
 
 /* Where the datagrams of the engine's calls go; once before the first. */
 void sw_socket_prepare(sw_engine *e);
 
-/* A receiver of a shared port has had something: it is looked after when the port is drained. NULL: nobody has. */
+/* A receiver has had something: it is looked after once all that came with it has been taken. NULL: nobody has. */
 void sw_socket_touch(sw_engine *e, sw_socket *member);
 
 /* rtpwishes.c: open and end the sockets whose wish has changed. And end one: what the kernel still holds is taken first. */
 void sw_engine_take_wishes(sw_engine *e);
 void sw_engine_let_go(sw_engine *e, sw_socket *s);
 
-/* rtpio.c: look after the receivers of shared ports that have had something. */
+/* rtpio.c: look after the receivers that have had something. And look at a socket again after so many rounds; 0: not. */
 void sw_engine_see_to_touched(sw_engine *e);
+void sw_engine_look_again(sw_engine *e, sw_socket *s, unsigned rounds);
+
+/* The cache has nothing of a receiver that others came after. Ask for what its next packet touches, in three steps, each
+   of which has to be there for the next: the socket, what it points to, and what that points to. */
+void sw_socket_foresee(const sw_socket *s, int step);
 
 /* Take up to about `limit` datagrams of audio; some of RTCP. They return how many it was. */
 int sw_socket_drain(sw_engine *e, sw_socket *s, int limit);

@@ -5,6 +5,7 @@
 #include "rx.h"
 
 #define HEADER 12       /* octets of a packet's fixed part */
+#define LINE 64         /* octets that a cache takes at a time */
 #define PLAIN 0x80      /* its first octet: version 2, no padding, no extension, no CSRC */
 #define GRACE (SW_RX_NANO / 2)       /* a goodbye is believed when nothing has followed it for so long */
 #define STRAGGLERS (SW_RX_NANO / 10) /* for so long after it, what follows was only slower */
@@ -290,10 +291,31 @@ static inline void take(sw_rx *rx, const void *datagram, size_t octets, int64_t 
 {
     sw_rx_count(rx, SW_RX_DATAGRAMS, 1);
     sw_rx_attend(rx);
-    if (is_plain_next(rx, datagram, octets, from))
+    rx->was_next = is_plain_next(rx, datagram, octets, from);
+    if (rx->was_next)
         accept_next(rx, datagram, octets, arrival);
     else
         consider(rx, datagram, octets, arrival, from);
+}
+
+void sw_rx_foresee(const sw_rx *rx)
+{
+    const unsigned char *hot = (const unsigned char *)rx, *track = (const unsigned char *)rx->track;
+    for (size_t at = 0; at < offsetof(sw_rx, seen); at += LINE)
+        __builtin_prefetch(hot + at, 1);
+    for (size_t at = 0; at < offsetof(sw_track, start); at += LINE)
+        __builtin_prefetch(track + at, 1);
+}
+
+void sw_rx_foresee_track(const sw_rx *rx)
+{
+    __builtin_prefetch(&rx->seen[(uint64_t)(rx->highest + 1) % SW_RX_SEEN / 64], 1);
+    sw_track_foresee(rx->track);
+}
+
+int sw_rx_is_bunched(const sw_rx *rx, int64_t within)
+{
+    return !rx->was_next || sw_track_is_bunched(rx->track, within);
 }
 
 void sw_rx_datagram(sw_rx *rx, const void *datagram, size_t octets, int64_t arrival, const sw_address *from)

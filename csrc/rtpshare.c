@@ -214,6 +214,15 @@ sw_socket *sw_share_take(sw_share *s, const void *datagram, size_t octets, int64
     return at->member;
 }
 
+const sw_socket *sw_share_foresee(const sw_share *s, const sw_address *from, int is_first)
+{
+    const slot *at = &s->slots[hash(from) & s->mask];
+    if (!is_first)
+        return is_at(at, from) ? at->member : NULL;
+    __builtin_prefetch(at);
+    return NULL;
+}
+
 /* ---- who comes and goes ----------------------------------------------------------------------------------- */
 
 /* Forget those that have gone, once they fill the table: what is found by passing them is put anew. */

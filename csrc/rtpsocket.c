@@ -10,8 +10,14 @@
 #include <unistd.h>
 
 #include "rtpio.h"
+#include "rx.h"
+#if HAVE_BATCHES
+#include <sys/syscall.h>
+#endif
 
 enum { OF_AUDIO, OF_RTCP };
+
+#define STEPS 4 /* datagrams ahead for which the cache is asked: sw_share_foresee, and what sw_socket_foresee does in three */
 
 #define REPORTS 16 /* datagrams of RTCP that one socket may have of one tick */
 #define LONGEST (600 * NANO) /* that a datagram may have waited: the process was stopped */
@@ -26,12 +32,18 @@ void sw_ring_bell(int fd)
     (void)written;
 }
 
-void sw_track_wake(sw_track *track)
+void sw_track_wake_due(sw_track *track)
 {
     int32_t fds[8];
     int due = sw_track_due(track, fds, 8);
     for (int i = 0; i < due; i++)
         sw_ring_bell(fds[i]);
+}
+
+void sw_track_wake(sw_track *track)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    sw_track_wake_due(track);
 }
 
 /* ---- one datagram ----------------------------------------------------------------------------------------- */
@@ -151,6 +163,18 @@ static int receive_plain(sw_engine *e, sw_socket *s, int fd, int limit, int what
     return n;
 }
 
+void sw_socket_foresee(const sw_socket *s, int step)
+{
+    if (step == 0) {
+        __builtin_prefetch(s, 1);
+        __builtin_prefetch((const unsigned char *)s + 64, 1);
+    } else if (s->rx && step == 1) {
+        sw_rx_foresee(s->rx);
+    } else if (s->rx) {
+        sw_rx_foresee_track(s->rx);
+    }
+}
+
 #if HAVE_BATCHES
 static int64_t take_batched(sw_engine *e, sw_socket *s, int i, size_t octets)
 {
@@ -160,6 +184,28 @@ static int64_t take_batched(sw_engine *e, sw_socket *s, int i, size_t octets)
     header->msg_controllen = CONTROL;
     header->msg_flags = 0;
     return came;
+}
+
+/* The same for a datagram of a port that many receivers share: first of all, whose it is. */
+static void foresee_shared(const sw_engine *e, const sw_share *share, int i, int step)
+{
+    const sw_socket *member;
+    sw_address from;
+    read_address(&e->names[i], &from);
+    member = sw_share_foresee(share, &from, step == 0);
+    if (member)
+        sw_socket_foresee(member, step - 1);
+}
+
+static void take_all(sw_engine *e, sw_socket *s, int n)
+{
+    for (int i = s->share ? -STEPS : 0; i < n; i++) {
+        for (int step = 0; step < STEPS && s->share; step++)
+            if (i + STEPS - step >= 0 && i + STEPS - step < n)
+                foresee_shared(e, s->share, i + STEPS - step, step);
+        if (i >= 0)
+            (void)take_batched(e, s, i, e->messages[i].msg_len);
+    }
 }
 
 static int receive_batch(sw_engine *e, sw_socket *s, int limit)
@@ -173,8 +219,7 @@ static int receive_batch(sw_engine *e, sw_socket *s, int limit)
             total++; /* as above; the budget ends what repeats */
             continue;
         }
-        for (int i = 0; i < n; i++)
-            (void)take_batched(e, s, i, e->messages[i].msg_len);
+        take_all(e, s, n);
         total += n;
         if (n < BATCH)
             break;
@@ -182,16 +227,18 @@ static int receive_batch(sw_engine *e, sw_socket *s, int limit)
     return total;
 }
 
-/* A stream at its pace has one datagram: take that, and do not pay for asking whether there is another. If it has
-   waited for longer than a tick there may be more behind it; if not, but there is, epoll says so at the next tick. */
+/* A stream at its pace has one datagram: take that, and do not pay for asking whether there is another, unless it has
+   waited for longer than a tick, or another one's time has come. What is there all the same is found with the next one,
+   or when the socket is looked at again. The system call itself: recvmsg() is a point at which threads may be
+   cancelled, which costs two locked instructions. */
 static int receive_paced(sw_engine *e, sw_socket *s, int limit)
 {
-    ssize_t octets = recvmsg(s->fd, &e->messages[0].msg_hdr, MSG_DONTWAIT);
-    if (octets < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : 1; /* an error is cleared by being read */
-    if (take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick)
+    long octets = syscall(SYS_recvmsg, s->fd, &e->messages[0].msg_hdr, MSG_DONTWAIT);
+    if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return 0;
+    if (octets >= 0 && take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick && !sw_rx_is_bunched(s->rx, e->tick))
         return 1;
-    return 1 + receive_batch(e, s, limit - 1);
+    return 1 + receive_batch(e, s, limit - 1); /* an error is cleared by being read */
 }
 #endif
 
@@ -218,14 +265,17 @@ int sw_socket_drain(sw_engine *e, sw_socket *s, int limit)
 #else
     n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
 #endif
-    if (n && s->track)
-        sw_track_wake(s->track);
+    if (n && s->rx)
+        sw_socket_touch(e, s);
     return n;
 }
 
 int sw_socket_drain_rtcp(sw_engine *e, sw_socket *s)
 {
-    return s->rtcp_fd < 0 ? 0 : receive_plain(e, s, s->rtcp_fd, REPORTS, OF_RTCP);
+    int n = s->rtcp_fd < 0 ? 0 : receive_plain(e, s, s->rtcp_fd, REPORTS, OF_RTCP);
+    if (n)
+        sw_socket_touch(e, s);
+    return n;
 }
 
 /* ---- from other threads ----------------------------------------------------------------------------------- */

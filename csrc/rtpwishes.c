@@ -16,10 +16,12 @@ enum { WANT_NOTHING, WANT_OPEN, WANT_END };
 /* ---- sockets that come and go ----------------------------------------------------------------------------- */
 
 #if HAVE_BATCHES
-/* What epoll gives back: the socket, and in the lowest bit whether it is its RTCP descriptor. */
+/* What epoll gives back: the socket, and in the lowest bit whether it is its RTCP descriptor. It tells of a stream's
+   packets once (EPOLLET): else it looks at each socket again, after it was read, only to find that nothing is left. */
 static void watch(sw_engine *e, sw_socket *s, int fd, int is_rtcp)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = (uint64_t)(uintptr_t)s | (uint64_t)is_rtcp}};
+    struct epoll_event event = {.events = is_rtcp || s->share ? EPOLLIN : EPOLLIN | EPOLLET,
+                                .data = {.u64 = (uint64_t)(uintptr_t)s | (uint64_t)is_rtcp}};
     if (fd >= 0)
         (void)epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event);
 }
@@ -115,6 +117,7 @@ void sw_engine_let_go(sw_engine *e, sw_socket *s)
             e->sockets = s->next;
         e->count--;
         s->is_open = 0;
+        sw_engine_look_again(e, s, 0);
     }
     if (s->port)
         leave_port(e, s);

@@ -51,57 +51,65 @@ typedef struct {
     uint32_t told[SW_DTMF_TOLD], told_count;
 } sw_dtmf;
 
+/* What every packet touches comes first: a packet finds none of it in the cache that other receivers went through. */
 struct sw_rx {
     /* Set before the first packet. */
     sw_track *track;
     sw_queue *queue; /* for payloads that are decoded elsewhere; then nobody here writes to the track */
     int rate;
-    int has_filter, prefix, roaming;
-    sw_address filter;
 
-    /* From sw_rx_expect to the receiving thread: an address as in `where`, and how far it has come. */
-    _Atomic uint64_t told[3];
-    _Atomic uint32_t tidings;
-    uint32_t refused[SW_RX_SSRCS]; /* set before the first packet */
-    int refusals;
-    _Atomic uint32_t had[SW_RX_SSRCS]; /* the last SSRCs that were believed, in a ring */
-    _Atomic uint32_t beliefs;
+    _Atomic uint32_t tidings; /* from sw_rx_expect to the receiving thread: how far `told` has come */
 
     /* The receiving thread's own. */
     int payload_type, wide; /* of the audio that comes now; wide: two octets a sample */
     int has_current;
     int has_clock;         /* a packet of the current stream has been placed: ext_ts is its clock */
+    int was_next;          /* the last datagram was the plain next packet */
+    int in_noise;          /* what was placed last was comfort noise */
+    int has_news;          /* something waits for sw_rx_events or sw_queue_take, or the track has ended */
+    int has_transit;
+    uint32_t transit;
+    uint32_t step; /* timestamp units from the packet before the last to the last one */
+    uint32_t ssrc;
+    sw_address from;
+    int64_t base, highest; /* extended sequence numbers */
+    uint64_t expected_before;
+    int64_t ext_ts;        /* extended timestamp of the highest */
+    int64_t last_arrival;  /* of the current stream */
+    int64_t left_at;       /* when the sender said goodbye; 0 if it has not */
+    uint64_t jitter16;     /* interarrival jitter in timestamp units, times 16 as in A.8 */
+    sw_dtmf dtmf;
+
+    _Atomic uint64_t counters[SW_RX_COUNTERS]; /* read by all */
+
+    /* The receiving thread's own. */
+    uint64_t seen[SW_RX_SEEN / 64];
+    int64_t floor;         /* of sequence numbers; below it the clock was another one */
+    int64_t first_arrival; /* of the current stream */
     int has_expected, has_met; /* met: the expected address itself has been believed */
     sw_address expected;
     int64_t yields_until; /* another port of the expected address may turn out to be a stranger until then */
-    sw_address from;
-    uint32_t ssrc;
-    int64_t base, highest, floor; /* extended sequence numbers; below floor the clock was another one */
-    uint64_t expected_before;
-    int64_t ext_ts; /* extended timestamp of the highest */
-    int64_t first_arrival, last_arrival; /* of the current stream */
-    uint32_t transit;
-    int has_transit;
-    uint32_t step;     /* timestamp units from the packet before the last to the last one */
-    uint64_t jitter16; /* interarrival jitter in timestamp units, times 16 as in A.8 */
 
-    /* Read by all. What every packet touches comes first, on one page of memory if can be. */
-    _Atomic uint64_t counters[SW_RX_COUNTERS];
-    _Atomic uint64_t where[3]; /* the current source: 16 octets of address, then family, port */
+    /* Set before the first packet. */
+    int has_filter, prefix, roaming;
+    sw_address filter;
+    uint8_t kinds[128]; /* SW_PAYLOAD_... by payload type */
+    uint32_t refused[SW_RX_SSRCS];
+    int refusals;
 
-    /* The receiving thread's own, but for payload_types. */
-    uint64_t seen[SW_RX_SEEN / 64];
-    uint8_t kinds[128]; /* SW_PAYLOAD_... by payload type; set before the first packet */
+    /* Read by all, but for `told`, which is the one who tells' until `tidings` says so: addresses in three words, 16
+       octets of address, then family, port. */
+    _Atomic uint64_t told[3], where[3]; /* whom to expect; the current source */
+    _Atomic uint32_t had[SW_RX_SSRCS];  /* the last SSRCs that were believed, in a ring */
+    _Atomic uint32_t beliefs;
     _Atomic uint64_t payload_types[128];
-    int in_noise;    /* what was placed last was comfort noise */
-    int has_news;    /* something waits for sw_rx_events or sw_queue_take, or the track has ended */
-    sw_dtmf dtmf;
     sw_telephone_event events[SW_RX_EVENTS_KEPT]; /* a ring; between events_taken and events_put the reader's */
     _Atomic uint32_t events_put, events_taken;
-    int64_t left_at; /* when the sender said goodbye; 0 if it has not */
-    sw_early_report early;
     _Atomic uint64_t reporting; /* odd while the reports are written: readers try again */
     _Atomic uint64_t reports[2 * SW_REPORT_WORDS]; /* the first and the last sw_sender_report of this clock */
+
+    /* The receiving thread's own. */
+    sw_early_report early;
     sw_candidate candidates[SW_RX_CANDIDATES];
 };
 
@@ -151,7 +159,13 @@ static inline int64_t sw_rx_position(const sw_rx *rx, int64_t timestamp)
     return rx->queue ? timestamp : sw_track_place_of(rx->track, timestamp);
 }
 
-/* rtprx.c */
+/* rtprx.c. Ask the cache for what the next packet touches here; and for what that leads to. */
+void sw_rx_foresee(const sw_rx *rx);
+void sw_rx_foresee_track(const sw_rx *rx);
+
+/* Whether more may have come within so many nanoseconds of the last datagram than its own time is for. */
+int sw_rx_is_bunched(const sw_rx *rx, int64_t within);
+
 void sw_rx_count_type(sw_rx *rx, uint8_t payload_type);
 void sw_rx_accept(sw_rx *rx, const sw_rtp_packet *p, const uint8_t *datagram, int64_t arrival, int restart);
 

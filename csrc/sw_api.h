@@ -344,9 +344,6 @@ void sw_track_unlisten(sw_track *track, int slot);
 /* Ask to be woken once, when head has reached `want` or the track has ended. 1: that is so already. */
 int sw_track_arm(sw_track *track, int slot, int64_t want);
 
-/* The descriptors of those who are due, who are thereby disarmed. Up to `room` of them; returns how many. */
-int sw_track_due(sw_track *track, int32_t *fds, int room);
-
 /* ---- plc.c: what was lost goes on as it was before (ITU-T G.711 Appendix I) -------------------------------- */
 
 /* The concealment of one reader of one stream. Only the functions write it; it has no pointers and may be copied. */

@@ -118,9 +118,7 @@ int sw_track_arm(sw_track *t, int slot, int64_t want)
 
 int sw_track_due(sw_track *t, int32_t *fds, int room)
 {
-    int due = 0, slots;
-    atomic_thread_fence(memory_order_seq_cst);
-    slots = atomic_load_explicit(&t->listening, memory_order_relaxed) ? SW_TRACK_SLOTS : 0;
+    int due = 0, slots = atomic_load_explicit(&t->listening, memory_order_relaxed) ? SW_TRACK_SLOTS : 0;
     for (int slot = 0; slot < slots && due < room; slot++) {
         sw_listener *l = &t->listeners[slot];
         int32_t armed = SW_LISTENER_ARMED;

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
 
 import pytest
-from rtppackets import payload
+from rtppackets import numbered, payload
 
 from swsync import media
 from swsync.clock import REAL
@@ -41,6 +42,21 @@ def test_it_sleeps_while_nothing_comes_and_wakes_for_the_first_packet() -> None:
         tx.send(bytes(2 * 1600))
         assert rx.wait_audio(60)
         assert len(engine.tick_lateness()) > before
+
+
+@pytest.mark.parametrize("behind", [1, 3, engine.BUDGET + 10])
+def test_what_comes_right_behind_the_last_packet_is_taken(behind: int) -> None:
+    """A stream at its pace is read a packet at a time; what else is there is found though nothing follows it."""
+    with media.RtpReceiver(source="127.0.0.1") as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for i in range(10):
+            sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+            REAL.sleep(0.02)
+        for _ in range(1 + behind):
+            sock.sendto(numbered(10), ("127.0.0.1", rx.port))
+        deadline = REAL.now() + 10
+        while (stats := rx.stats).packets < 11 + behind and REAL.now() < deadline:
+            REAL.sleep(0.005)
+        assert (11 + behind, behind) == (stats.packets, stats.duplicate)
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
