@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from swsync.clock import Clock, Thread
+from swsync.errors import ConnectionClosed
 from swsync.memorynet import net_of
 
 from . import schema
@@ -94,6 +95,7 @@ class Core:
         self.tap_header = "json"
         self.l16_byteorder = "little"
         self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)
+        self.is_shut = False
         self._connections_made = 0
         self._has_warned = False
         self._workers: list[Thread] = []
@@ -113,6 +115,11 @@ class Core:
 
     def record(self, session: int, direction: str, frame: Any = None, text: str = "") -> None:
         self.journal.record(self.elapsed(), session, direction, frame, text)
+
+    def check_open(self) -> None:
+        """Raise ``ConnectionClosed`` if the relay is closed: what began now would never go on. Any thread."""
+        if self.is_shut:
+            raise ConnectionClosed("the local relay is closed; make a new one")
 
     def note(self, text: str) -> None:
         """Write into the journal what the relay decided on its own."""
@@ -251,6 +258,7 @@ class Core:
 
     def shut_down(self) -> None:
         """End what runs, and close every link."""
+        self.is_shut = True
         for call in list(self.calls.values()):
             call.end("hangup")
         self.webhooks.close()

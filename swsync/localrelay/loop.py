@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -114,6 +115,8 @@ class Loop:
 
     def call_at(self, when: float, function: Callable[..., object], *args: Any) -> Timer:
         """Run it at ``when`` of the clock; the loop's thread only. Equal times run in the order of the calls."""
+        if math.isnan(when):  # one NaN would put the others out of order
+            raise ValueError(f"{when!r} is no time at which anything could happen")
         timer = Timer(when, function, args)
         heapq.heappush(self._timers, (when, next(self._order), timer))
         return timer

@@ -150,6 +150,7 @@ class People:
 
         Raises:
             TimeoutError: No client listened on the context in time; the caller has hung up.
+            ConnectionClosed: The relay is closed.
         """
         behaviour = scripted(
             answers_after=0.0,
@@ -165,6 +166,7 @@ class People:
             script=script,
         )
         ends = (from_, to)
+        self._core.check_open()
         call = self._core.loop.ask(self._place, behaviour, ends, context, rings_for, project)
         if timeout is not None and not self._core.wait(lambda: call.state != "created", timeout):
             call.hang_up("cancel")
@@ -218,6 +220,7 @@ class People:
             if left > 1 and every:
                 self._core.loop.call_later(every, place, left - 1)
 
+        self._core.check_open()
         self._core.loop.ask(self._core.loop.call_later, after, place, int(times))
 
     def load(self, path: str | os.PathLike[str]) -> None:
@@ -261,6 +264,7 @@ class People:
             "media": list(media),
             "tags": list(tags),
         }
+        self._core.check_open()
         return self._core.loop.ask(self._core.messages.place, project, params)
 
     @property

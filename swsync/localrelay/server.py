@@ -239,6 +239,7 @@ class LocalRelay(People):
         file = pathlib.Path(path)
         if not file.is_file():
             raise ConfigurationError(f"there is no file {os.fspath(path)} to serve")
+        self._core.check_open()
         return self._net.serve_file(file.resolve())
 
     # The end
@@ -259,7 +260,11 @@ class LocalRelay(People):
             if self._directory is not None:
                 shutil.rmtree(self._directory, ignore_errors=True)
 
+    def __repr__(self) -> str:
+        return f"<LocalRelay {self.url}{' closed' if self._is_closed else ''}>"
+
     def __enter__(self) -> LocalRelay:
+        self._core.check_open()
         return self
 
     def __exit__(

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+import swsync
 from swsync.clock import VirtualClock
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, ConnectionClosed
 from swsync.localrelay import LocalRelay, listening
 from swsync.localrelay.scenario import TIMES
 
@@ -102,6 +103,34 @@ def test_times_that_are_none(name: str, value: Any) -> None:
         if name == "hangs_up_after":
             with pytest.raises(ConfigurationError, match=name):
                 relay.place_call("office", **{name: value})
+
+
+def test_a_time_that_is_none() -> None:
+    """It is refused, and everybody else's time goes on."""
+    clock = VirtualClock()
+    with clock.thread(), LocalRelay(clock=clock) as relay, swsync.RelayClient(**relay.settings) as client:
+        with pytest.raises(ValueError, match="no time"):
+            relay.schedule_call("office", after=math.nan)
+        client.dial_phone("+12025550145", "+12025550199", timeout=5).hangup()
+
+
+def test_a_closed_relay_begins_nothing() -> None:
+    """A call that is placed there would wait for ever."""
+    relay = LocalRelay(clock=VirtualClock())
+    assert "<LocalRelay memory://relay>" == repr(relay)
+    with relay:
+        call = relay.place_call("office")
+    assert "<LocalRelay memory://relay closed>" == repr(relay)
+    for begin in (
+        relay.__enter__,
+        lambda: relay.place_call("office"),
+        lambda: relay.schedule_call("office", after=1),
+        lambda: relay.place_message("office", "Hello"),
+        lambda: relay.serve(__file__),
+    ):
+        with pytest.raises(ConnectionClosed, match="make a new one"):
+            begin()
+    assert [call] == relay.calls
 
 
 def test_keys_and_words_that_nobody_has() -> None:
