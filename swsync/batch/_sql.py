@@ -143,7 +143,7 @@ class SqlLedger(Ledger):
         examples: list[str] = []
         for chunk in _chunks(rows, CHUNK):
             with self.transaction() as tx:
-                self._job(tx, job)
+                _check_not_cancelled(job, self._job(tx, job)[0])
                 self.lock_key(tx, f"load {job}")  # two lists with the same numbers, in another order
                 for row in chunk:
                     if self._add(tx, job, row):
@@ -179,8 +179,7 @@ class SqlLedger(Ledger):
     def _set_state(self, job: str, state: str, reason: str, before: str) -> None:
         with self.transaction() as tx:
             found = self._job(tx, job, self.for_update)
-            if found[0] == "cancelled":
-                raise ConfigurationError(f"job {job!r} was cancelled; load its rows into a job of another name")
+            _check_not_cancelled(job, found[0])
             tx.execute(
                 "UPDATE jobs SET state = ?, reason = ? WHERE job = ? AND state = ?", (state, reason, job, before)
             )
@@ -578,6 +577,11 @@ class SqlLedger(Ledger):
 
     def wipe(self) -> None:
         """Leave nothing of what was deleted in the database's files."""
+
+
+def _check_not_cancelled(job: str, state: str) -> None:
+    if state == "cancelled":
+        raise ConfigurationError(f"job {job!r} was cancelled; load its rows into a job of another name")
 
 
 def _refusal(state: str, calls: int, seconds: float, cost: float, limits: Limits) -> Refused | None:

@@ -101,6 +101,8 @@ class Batch:
         observers: Sequence[Observer] = (),
         **options: Any,
     ) -> None:
+        if script is not None and not callable(script):
+            raise ConfigurationError(f"a script is a function script(call, row), not {script!r:.80}")
         if not name or not name.isprintable():
             raise ConfigurationError(f"a job needs a printable name, not {name!r}")
         self.name = name
@@ -176,14 +178,14 @@ class Batch:
         """Never dial these, in any job of this ledger; returns how many are new.
 
         Raises:
-            ValueError: One of them is no number: nothing is added, as it would be dialed all the same.
+            ConfigurationError: One of them is no number: nothing is added, as it would be dialed all the same.
         """
         from swsync.batch.numbers import as_e164
 
         found = [as_e164(number, self.job.region, ("+",)) for number in numbers]
         if not all(number.e164 for number in found):
             bad = sum(not number.e164 for number in found)
-            raise ValueError(f"{bad} of {len(found)} entries of the do-not-call list are no telephone numbers")
+            raise ConfigurationError(f"{bad} of {len(found)} entries of the do-not-call list are no telephone numbers")
         return self.ledger.add_do_not_call([number.e164 for number in found], reason)
 
     # During

@@ -77,6 +77,8 @@ def export(results: Callable[[], Iterable[Result]], path: str | os.PathLike[str]
         ConfigurationError: The file cannot be written.
     """
     file = Path(path)
+    if file.is_dir() or not file.name:
+        raise ConfigurationError(f"{file} is a directory: name a file")
     part = file.with_name(file.name + ".part")
     columns = _columns(results())
     lines = _lines(results(), columns)

@@ -163,6 +163,8 @@ def _tell(summary: Summary, output: Output) -> None:
 
 
 def _retry(arguments: argparse.Namespace, output: Output) -> None:
+    if not arguments.outcome and not arguments.unknown:
+        raise ConfigurationError("say which rows: --outcome busy, or --unknown for those that may have been rung")
     with _open(arguments) as batch:
         again, held = batch.retry(*(arguments.outcome or ()), unknown=arguments.unknown)
     output.say(f"{again} rows will be dialed once more.")

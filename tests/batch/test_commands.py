@@ -135,3 +135,21 @@ def test_a_ledger_without_a_job_says_so(directory: Path, capsys: pytest.CaptureF
         pass
     assert 0 == main(["batch", "status", "calls.db"])
     assert "There is no job in it." in capsys.readouterr().out
+
+
+def test_what_a_job_cannot_do_is_a_sentence(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same, of a ledger that is there."""
+    assert 0 == load()
+    for words, sentence in (
+        (["export", "calls.db", "j", "."], "is a directory"),
+        (["retry", "calls.db", "j"], "--outcome busy"),
+        (["do-not-call", "calls.db", "j", "911"], "no telephone numbers"),
+        (["run", "calls.db", "j", "--script", "os:path"], "a script is a function"),
+    ):
+        assert 1 == main(["batch", *words])
+        errors = capsys.readouterr().err
+        assert sentence in errors
+        assert "Traceback" not in errors
+    assert 0 == main(["batch", "cancel", "calls.db", "j"])
+    assert 1 == main(["batch", "load", "calls.db", "j", "list.csv"])
+    assert "was cancelled" in capsys.readouterr().err
