@@ -269,6 +269,6 @@ class Dispatcher:
                 lane.since = self._clock.now()
             try:
                 function(*args)
-            except Exception:
+            except (Exception, SystemExit):  # sys.exit() in a callback ends no thread of ours
                 self.counters["failed"] += 1
                 logger.exception("a callback raised: %s", getattr(lane.running, "__qualname__", lane.running))

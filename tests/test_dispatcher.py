@@ -68,12 +68,15 @@ def test_a_slow_key_does_not_delay_another(dispatcher: Dispatcher) -> None:
     release.set()
 
 
-def test_an_exception_is_logged_and_the_next_one_runs(dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [RuntimeError("mine"), SystemExit("mine")])
+def test_an_exception_is_logged_and_the_next_one_runs(
+    dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
     """User mistakes cost one callback."""
     ran = threading.Event()
 
     def fail() -> None:
-        raise RuntimeError("mine")
+        raise error
 
     dispatcher.submit("k", fail)
     dispatcher.submit("k", ran.set)

@@ -26,6 +26,7 @@ __all__ = ["ArraySink", "CallbackSink", "FileSink", "Sinks"]
 logger = logging.getLogger(__name__)
 
 THREAD_NAME = "swsync-sink"
+FAILURES = (Exception, SystemExit)  # a sink may be the user's own: whatever it raises, the others go on
 PATIENCE = 5.0  # seconds that the end waits for a callback or a pipe to take what is left
 
 
@@ -80,7 +81,7 @@ class _OwnThread(Sink):
         self._changed = REAL.condition()
         self._queue: collections.deque[bytes] = collections.deque()  # guarded by _changed, as all below
         self._queued = 0  # octets
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._has_begun = self._is_ending = self._is_over = False
 
     def take(self, samples: bytes) -> None:
@@ -122,7 +123,7 @@ class _OwnThread(Sink):
                 data = self._queue.popleft()
             try:
                 self.take(data)
-            except Exception as error:
+            except FAILURES as error:
                 logger.exception("%r has failed", self)
                 with self._changed:
                     self._error, self._is_over = error, True
@@ -257,8 +258,8 @@ class Sinks:
                 if not self._has_begun:
                     sink.begin(self.rate, self._channels)
                 sink.write(samples)
-            except MediaError as error:
-                self._fail(sink, error)
+            except FAILURES as error:
+                self._fail(sink, _failure(sink, error))
         self._has_begun = True
         if len(self._failed) < len(self._sinks):
             self.frames += len(samples) // self._channels
@@ -273,8 +274,8 @@ class Sinks:
             self._failed[sink] = error
         try:
             sink.close()
-        except MediaError as another:
-            logger.debug("%s", another)
+        except FAILURES as another:
+            logger.debug("%s", _failure(sink, another))
 
     def close(self) -> None:
         """Finish all of them; a file without samples takes nobody's place.
@@ -288,10 +289,10 @@ class Sinks:
                     sink.discard()
                 else:
                     sink.close()
-            except MediaError as error:
+            except FAILURES as error:
                 if sink not in self._failed:
-                    logger.error("%s", error)
-                    self._failed[sink] = error
+                    self._failed[sink] = _failure(sink, error)
+                    logger.error("%s", self._failed[sink])
         if self._failed:
             raise next(iter(self._failed.values()))
 
@@ -300,8 +301,16 @@ class Sinks:
         for sink in self._sinks:
             try:
                 sink.discard()
-            except MediaError as error:
-                logger.debug("%s", error)
+            except FAILURES as error:
+                logger.debug("%s", _failure(sink, error))
+
+
+def _failure(sink: Sink, error: BaseException) -> MediaError:
+    """What a sink of the user's raised, as what a sink may raise."""
+    if isinstance(error, MediaError):
+        return error
+    logger.debug("%r has failed", sink, exc_info=error)
+    return MediaError(f"{sink!r} has failed: {type(error).__name__}: {error}")
 
 
 def _sink(target: Any, channels: int) -> Sink:

@@ -148,8 +148,12 @@ def test_a_function_that_raises_or_is_slow(tmp_path: Path) -> None:
     def fail(samples: memoryview) -> None:
         raise ValueError("no more")
 
-    with pytest.raises(MediaError, match="no more"):
-        record([fail, tmp_path / "a.wav"], SOUND * 20)
+    def leave(samples: memoryview) -> None:
+        raise SystemExit("no more")
+
+    for function in (leave, fail):
+        with pytest.raises(MediaError, match="no more"):
+            record([function, tmp_path / "a.wav"], SOUND * 20)
     assert SOUND * 20 == soundfile.read(tmp_path / "a.wav", dtype="int16")[0].tobytes()
 
     gate, taken = threading.Event(), []
@@ -206,3 +210,27 @@ def test_several_at_once(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError):
             record(nothing, SOUND)
     assert not list(tmp_path.glob("c.wav*"))
+
+
+class Broken(media.Sink):
+    """A sink of the user's that fails in one of its methods."""
+
+    def __init__(self, method: str, error: BaseException) -> None:
+        def fail(*_: object) -> None:
+            raise error
+
+        setattr(self, method, fail)
+
+    def write(self, samples: object) -> None:
+        """Take them."""
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), SystemExit("mine")])
+@pytest.mark.parametrize("method", ["begin", "write", "close"])
+def test_a_sink_that_raises_anything_spoils_no_other(method: str, error: BaseException, tmp_path: Path) -> None:
+    """The file beside it is whole and has its name, and what happened is told as MediaError."""
+    with pytest.raises(MediaError, match=r"Broken.*mine"):
+        record([Broken(method, error), tmp_path / "a.wav"], SOUND * 20)
+
+    assert SOUND * 20 == soundfile.read(tmp_path / "a.wav", dtype="int16")[0].tobytes()
+    assert ["a.wav"] == [path.name for path in tmp_path.iterdir()]

@@ -495,3 +495,23 @@ def test_recordings(tmp_path: Path) -> None:
             samples = memoryview(file.readframes(9999)).cast("h").tolist()
         assert expected == list(zip(samples[::2], samples[1::2], strict=True))
     assert ("stream", 0.1) == (recording.alignment.source, recording.alignment.offset)
+
+
+def test_a_callback_that_calls_sys_exit_ends_nothing_but_itself(caplog: pytest.LogCaptureFixture) -> None:
+    """The next key is told."""
+    got: list[str] = []
+    done = threading.Event()
+
+    def note(message: DtmfMessage) -> None:
+        got.append(message.digit)
+        if message.digit == "1":
+            raise SystemExit(1)
+        done.set()
+
+    with StreamReceiver(on_dtmf=note) as rx, service(rx) as far:
+        far.start()
+        for digit in "12":
+            far.send("dtmf", dtmf={"digit": digit, "duration": 100})
+        assert done.wait(TIMEOUT)
+    assert ["1", "2"] == got
+    assert "a callback of a media stream has raised" in caplog.text
