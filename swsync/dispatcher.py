@@ -269,6 +269,6 @@ class Dispatcher:
                 lane.since = self._clock.now()
             try:
                 function(*args)
-            except (Exception, SystemExit):  # sys.exit() in a callback ends no thread of ours
+            except BaseException:  # sys.exit() too: with the worker the other callbacks of this key would be lost
                 self.counters["failed"] += 1
                 logger.exception("a callback raised: %s", getattr(lane.running, "__qualname__", lane.running))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import threading
@@ -83,6 +84,25 @@ def test_an_exception_is_logged_and_the_next_one_runs(
     assert ran.wait(WAIT)
     assert "fail" in caplog.text
     assert "mine" in caplog.text
+    assert 1 == dispatcher.counters["failed"]
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), asyncio.CancelledError()], ids=repr
+)
+def test_a_callback_that_means_to_end_more_than_itself(
+    dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
+    """sys.exit() in a callback ends neither the worker nor what comes after it."""
+    ran = threading.Event()
+
+    def leave() -> None:
+        raise error
+
+    dispatcher.submit("k", leave)
+    dispatcher.submit("k", ran.set)
+    assert ran.wait(WAIT)
+    assert "a callback raised: " in caplog.text
     assert 1 == dispatcher.counters["failed"]
 
 

@@ -50,5 +50,5 @@ class CallbackQueue:
                 function, argument = self._queue.popleft()
             try:
                 function(argument)
-            except (Exception, SystemExit):  # sys.exit() in it ends no thread of ours
+            except BaseException:  # sys.exit() too: nobody would call the next one
                 logger.exception("a callback of a media stream has raised")
