@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from swsync.clock import Clock, Condition
 from swsync.connection import Connection
 from swsync.dispatcher import Dispatcher
-from swsync.errors import CallEnded, ConfigurationError, HandlerOverload, ProtocolError
+from swsync.errors import CallEnded, ConfigurationError, HandlerOverload, ProtocolError, RelayError
 from swsync.states import CallState
 from swsync.timers import Timer
 
@@ -31,6 +31,7 @@ __all__ = ["Router"]
 logger = logging.getLogger(__name__)
 
 REMEMBERED_CALLS = 4096  # ids of calls that are over, so that a late second offer is not taken for a new call
+MOST_MESSAGES = 20_000  # sent, without an end: not every network tells of a delivery
 EARLY_EVENTS = 256  # of messages whose reply, with their id, has not come yet
 
 
@@ -235,6 +236,11 @@ class Router:
         with self.changed:
             self._messages[message.message_id] = message
             early = self._early.pop(message.message_id, [])
+            oldest = next(iter(self._messages)) if len(self._messages) > MOST_MESSAGES else None
+            forgotten = None if oldest is None else self._messages.pop(oldest)
+        if forgotten is not None:
+            logger.warning("message %s is followed no longer: %d newer ones have no end yet", oldest, MOST_MESSAGES)
+            forgotten._abandon(lambda: RelayError(-1, "it had no end when too many others had none", "messaging.send"))
         for event in early:
             self._message_state(message, event)
 

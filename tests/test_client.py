@@ -21,7 +21,7 @@ import pytest
 import trustme
 from scripted_server import SILENT, Link, Refusal, ScriptedServer, on_socket
 from test_connection import Background
-from test_dialing import answer, on_dial
+from test_dialing import FROM, TO, answer, on_dial
 
 import swsync
 from swsync.call import Call
@@ -518,6 +518,27 @@ def test_a_call_whose_project_is_not_told_is_of_this_one(client: swsync.RelayCli
     server.link.offer("c2", project_id="another")
 
     assert [client.project, "another"] == [client.next_call(5).project_id for _ in range(2)]
+
+
+def test_messages_without_an_end_are_not_kept_for_ever(
+    client: swsync.RelayClient,
+    server: ScriptedServer,
+    clock: VirtualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not every network tells of a delivery: the oldest is given up, whoever waits for it is told, and the log too."""
+    monkeypatch.setattr("swsync.routing.MOST_MESSAGES", 2)
+    numbers = iter("1234")
+    server.answers["messaging.send"] = lambda link, frame: {"code": "200", "message_id": f"m{next(numbers)}"}
+    sent = [client.send_message(to_number=TO, from_number=FROM, body="x") for _ in range(4)]
+    for message in sent[:2]:
+        with pytest.raises(RelayError, match="no end"):
+            message.wait(0)
+    assert "message m1 is followed no longer" in caplog.text
+    for message in sent[2:]:
+        server.link.event("messaging.state", message_id=message.message_id, message_state="delivered")
+        assert "delivered" == message.wait(5).message_state  # type: ignore[attr-defined]
 
 
 def test_empty_fields_of_a_message_are_not_sent(client: swsync.RelayClient, server: ScriptedServer) -> None:
