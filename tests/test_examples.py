@@ -54,7 +54,7 @@ def run(name: str, environment: dict[str, str], directory: Path) -> str:
         cwd=directory,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert (0, "") == (done.returncode, done.stderr)
@@ -149,10 +149,10 @@ def test_inbound_tap(relay: swsync.LocalRelay, tmp_path: Path) -> None:
         kill.start()
         try:
             call = relay.place_call(context="default")
-            assert call.wait_for("ended", timeout=40)
+            assert call.wait_for("ended", timeout=120)
             samples = receiver.read(8000)
             program.send_signal(signal.SIGINT)
-            printed, errors = program.communicate(timeout=20)
+            printed, errors = program.communicate(timeout=60)
         finally:
             kill.cancel()
             kill.join()

@@ -60,11 +60,11 @@ def test_both_sides_are_recorded_bit_for_bit_and_aligned(
 ) -> None:
     """Left is what the callee said, right is what she heard, each sample equal, and at most 20 ms apart."""
     path = tmp_path / "call.wav"
-    call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
+    call = client.dial_phone(to=TO, from_number=FROM, timeout=60)
     with call.capture(path, via=via) as capture:
-        call.play_tts("Hello, this is a reminder.").wait(timeout=30)
+        call.play_tts("Hello, this is a reminder.").wait(timeout=60)
     call.hangup()
-    call.wait_for_ended(timeout=5)
+    call.wait_for_ended(timeout=60)
     left, right = channels(path)
     callee = relay.callees[TO]
     said, heard = array.array("h", bytes(callee.said)), array.array("h", bytes(callee.heard))
@@ -94,9 +94,9 @@ def test_a_call_that_ends_in_the_middle_leaves_a_valid_file(
     """The callee hangs up while being recorded: the capture ends, and the WAV holds what came before."""
     relay.callee(TO, hangs_up_after=1.5)
     path = tmp_path / "call.wav"
-    call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
+    call = client.dial_phone(to=TO, from_number=FROM, timeout=60)
     with call.capture(path, via=via):
-        call.wait_for_ended(timeout=10)
+        call.wait_for_ended(timeout=60)
     left, right = channels(path)
     assert len(left) == len(right) > RATE // 2
     assert not path.with_name("call.wav.part").exists()
@@ -107,9 +107,9 @@ def test_an_error_in_the_users_code_is_his_own_and_leaves_a_valid_file(
 ) -> None:
     """What the user raises inside ``with`` comes out of it unchanged, with the WAV closed."""
     path = tmp_path / "call.wav"
-    call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
+    call = client.dial_phone(to=TO, from_number=FROM, timeout=60)
     with pytest.raises(ZeroDivisionError), call.capture(path, via="rtp") as capture:
-        capture.wait_duration(0.5, timeout=10)
+        capture.wait_duration(0.5, timeout=60)
         _ = 1 // 0
     left, _ = channels(path)
     assert len(left) >= RATE // 2
@@ -120,9 +120,9 @@ def test_a_link_that_breaks_in_the_middle_leaves_a_valid_file(tmp_path: Path) ->
     """The relay goes away while a call is recorded: the capture ends within its bound, and the WAV is valid."""
     path = tmp_path / "call.wav"
     with swsync.LocalRelay() as relay, swsync.RelayClient(**relay.settings) as client:
-        call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
+        call = client.dial_phone(to=TO, from_number=FROM, timeout=60)
         with call.capture(path, via="rtp") as capture:
-            capture.wait_duration(0.5, timeout=10)
+            capture.wait_duration(0.5, timeout=60)
             relay.close()
         client.close(timeout=2)
     left, _ = channels(path)
@@ -133,7 +133,7 @@ def test_an_unwritable_file_is_refused_before_anything_is_tapped(
     client: swsync.RelayClient, relay: swsync.LocalRelay, tmp_path: Path
 ) -> None:
     """A directory that does not exist is named in one sentence, and no tap was started."""
-    call = client.dial_phone(to=TO, from_number=FROM, timeout=30)
+    call = client.dial_phone(to=TO, from_number=FROM, timeout=60)
     with pytest.raises(MediaError, match="no-such-directory"), call.capture(tmp_path / "no-such-directory" / "c.wav"):
         pytest.fail("the capture started")
     assert "calling.stream" not in relay.journal.methods()

@@ -107,10 +107,10 @@ def test_sockets(pytester: pytest.Pytester) -> None:
                 assert client.next_call(timeout=5)
             assert type(local_relay.clock) is RealClock and "local" in relay_environment["SIGNALWIRE_SPACE"]
 
-        @pytest.mark.local_relay(speed=20)
+        @pytest.mark.local_relay(speed=2)
         def test_speed(relay_client, relay_clock):
             relay_client.dial_phone(to="+12025550100", from_number="+12025550199")
-            assert relay_clock.speed == 20
+            assert relay_clock.speed == 2
 
         def test_option(local_relay, pytestconfig):
             assert local_relay.is_virtual != pytestconfig.getoption("--relay-sockets")

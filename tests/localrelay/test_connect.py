@@ -61,11 +61,11 @@ def test_each_hears_the_other(wire: Wire, relay: LocalRelay, clock: VirtualClock
 def test_on_a_real_clock(real_wire: Wire, real_relay: LocalRelay) -> None:
     """Answers fall between two samples there: nothing is lost or doubled all the same."""
     for number, speech in ((ANN, ANN_SAYS), (BOB, BOB_SAYS)):
-        real_relay.callee(number, speech=speech, speaks_after=10.0)  # a second of real time
+        real_relay.callee(number, speech=speech, speaks_after=30.0)  # three seconds of real time
     connect(real_wire, real_wire.dial(ANN))
     first, second = real_relay.calls
     real_wire.result("calling.play", call_id=second.call_id, node_id=second.node_id, control_id="p",
-                     play=[{"type": "silence", "params": {"duration": 14}}])  # fmt: skip
+                     play=[{"type": "silence", "params": {"duration": 34}}])  # fmt: skip
     real_wire.event("calling.call.play", state="finished")
     assert codec(BOB_SAYS) in bytes(first.heard)
     assert codec(ANN_SAYS) in bytes(second.heard)

@@ -18,6 +18,7 @@ from swsync.localrelay.credit import WINDOW, Credit, credit_to
 from .receivers import udp_receiver
 
 TO, FROM = "+12025550123", "+12025550199"
+LONG = 1200.0  # a minute of a busy machine in the fastest relay here
 
 
 class Slow:
@@ -71,10 +72,10 @@ def test_speed_twenty_loses_nothing(tmp_path: Path, via: str) -> None:
     noise = random.Random(via).randbytes(2 * 8000 * 60)
     with swsync.LocalRelay(speed=20, tls=False) as relay:
         relay.callee(TO, speech=noise, speaks_after=0.0)
-        with swsync.RelayClient(**relay.settings, request_timeout=200.0) as client:
-            call = client.dial_phone(to=TO, from_number=FROM, dial_timeout=200)
-            with call.capture(tmp_path / "a.wav", via=via, timeout=200) as capture:
-                capture.wait_duration(30, timeout=600)
+        with swsync.RelayClient(**relay.settings, connect_timeout=LONG, request_timeout=LONG) as client:
+            call = client.dial_phone(to=TO, from_number=FROM, dial_timeout=LONG)
+            with call.capture(tmp_path / "a.wav", via=via, timeout=LONG) as capture:
+                capture.wait_duration(30, timeout=LONG)
             call.hangup()
         said = bytes(relay.calls[0].said)
     with wave.open(str(tmp_path / "a.wav"), "rb") as file:
@@ -90,13 +91,13 @@ def test_others_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
         caplog.at_level(logging.WARNING, "swsync.localrelay"),
         udp_receiver() as sock,
         swsync.LocalRelay(speed=4, tls=False) as relay,
-        swsync.RelayClient(**relay.settings) as client,
+        swsync.RelayClient(**relay.settings, connect_timeout=LONG, request_timeout=LONG) as client,
     ):
         host, port = sock.getsockname()
         call = client.dial_phone(to=TO, from_number=FROM)
         for _ in range(2):
             tap = call.tap_audio(direction="both", device={"type": "rtp", "params": {"addr": host, "port": port}})
-            tap.wait_started(20)
+            tap.wait_started(LONG)
         call.hangup()
         assert 1 == len([note for note in relay.journal.notes() if "may get lost" in note])
     assert 1 == caplog.text.count("may get lost")

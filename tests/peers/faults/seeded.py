@@ -25,6 +25,7 @@ import attrs
 import swsync
 from swsync.localrelay import Fault, LocalRelay
 from tests.peers.faults.document import replace
+from tests.peers.faults.running import settle
 from tests.peers.official_sdk import installed_version, official_python
 
 __all__ = ["BEGIN", "CLIENTS", "KINDS", "Frame", "Run", "draw", "frames_of", "run", "table"]
@@ -36,7 +37,6 @@ KINDS = ("drop", "duplicate", "delay", "reorder", "cut_before", "cut_after", "tr
 WORST = ("did not run", "hangs", "twice", "lost", "says why", "fine")
 NUMBER = "+12025550100"
 LIMIT = 60.0  # seconds; the limits of all steps together are less
-SETTLE = 1.5  # seconds in which what a program sent last is done
 AT_ONCE = 6  # programs; most of the time all of them wait
 
 Frame = tuple[str, str, int]  # side, name, the how manieth
@@ -113,7 +113,7 @@ def _run(relay: LocalRelay, python: str, client: str, way: str) -> Run:
     was_killed = not timer.is_alive()
     timer.cancel()
     timer.join()
-    time.sleep(SETTLE)
+    settle(lambda: sum(call.state != "ended" for call in relay.calls))
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     return _judged(relay, client, lines, was_killed)
 

@@ -19,7 +19,7 @@ __all__ = ["FAULTS", "Outcome", "Service", "Step"]
 
 Verdict = Literal["fine", "says why", "lost", "twice", "stalls", "hangs"]
 AUTHENTICATION_FAILED = -32002
-QUICK = 1.0  # seconds that anything may take which nothing should hold up
+QUICK = 2.0  # seconds that anything may take which nothing should hold up
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Service(ScriptedServer):
         for timer in self._timers:
             timer.cancel()
         for timer in self._timers:
-            timer.join(5)
+            timer.join(60)
 
     # What RELAY does.
 

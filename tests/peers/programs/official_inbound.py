@@ -21,18 +21,18 @@ async def handle_message(message):
 async def handle_call(call):
     await call.answer()
     asked = await call.prompt_tts("Press one to leave a message.", {"digits": {"max": 1}})
-    event = await asked.wait(timeout=20)
+    event = await asked.wait(timeout=60)
     tell("digits", event.params["result"]["params"]["digits"])
     recording = await call.record(
         audio={"format": "wav", "terminators": "#", "initial_timeout": 0, "end_silence_timeout": 0}
     )
     playing = await call.play_audio(os.environ["AUDIO_URL"])
-    event = await playing.wait(timeout=20)
+    event = await playing.wait(timeout=60)
     tell("played", event.params["state"])
-    event = await recording.wait(timeout=20)
+    event = await recording.wait(timeout=60)
     tell("recorded", event.params["state"], event.params["url"], event.params["duration"])
     await call.hangup()
-    event = await call.wait_for_ended(timeout=10)
+    event = await call.wait_for_ended(timeout=60)
     tell("ended", event.params["end_reason"])
 
 

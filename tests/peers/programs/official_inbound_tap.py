@@ -24,10 +24,10 @@ async def handle_call(call):
     playing = await call.play([{"type": "tts", "params": {"text": "This call is monitored. Goodbye."}}])
     await playing.wait(timeout=60)
     await action.stop()
-    event = await action.wait(timeout=5)
+    event = await action.wait(timeout=60)
     print("stopped", event.params["state"], flush=True)
     await call.hangup()
-    await call.wait_for_ended(timeout=5)
+    await call.wait_for_ended(timeout=60)
     print("ended", call.state, flush=True)
 
 

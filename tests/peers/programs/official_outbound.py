@@ -29,19 +29,19 @@ async def stream_and_record(call):
         audio={"format": "wav", "stereo": True, "direction": "both", "initial_timeout": 0, "end_silence_timeout": 0}
     )
     playing = await call.play_audio(os.environ["AUDIO_URL"])
-    event = await playing.wait(timeout=20)
+    event = await playing.wait(timeout=60)
     tell("played", event.params["state"])
     await recording.stop()
-    event = await recording.wait(timeout=10)
+    event = await recording.wait(timeout=60)
     tell("recorded", event.params["state"], event.params["url"], event.params["duration"])
     await streaming.stop()
-    event = await streaming.wait(timeout=10)
+    event = await streaming.wait(timeout=60)
     tell("streamed", event.params["state"])
 
 
 async def ask(call):
     collecting = await call.collect(digits={"max": 5, "terminators": "#"})
-    event = await collecting.wait(timeout=20)
+    event = await collecting.wait(timeout=60)
     tell("digits", event.params["result"]["params"])
 
 
@@ -61,23 +61,23 @@ async def main():
         await ask(call)
         await connect(call)
         await call.hangup()
-        event = await call.wait_for_ended(timeout=10)
+        event = await call.wait_for_ended(timeout=60)
         tell("ended", event.params["end_reason"])
 
         call = await client.dial([[phone(MACHINE)]], dial_timeout=20)
         detecting = await call.detect_answering_machine()
-        event = await detecting.wait(timeout=20)
+        event = await detecting.wait(timeout=60)
         tell("detected", event.params["detect"])
         await call.hangup()
 
         call = await client.dial([[phone(FAX)]], dial_timeout=20)
         receiving = await call.receive_fax()
-        event = await receiving.wait(timeout=20)
+        event = await receiving.wait(timeout=60)
         tell("fax", event.params["fax"]["params"]["document"], event.params["fax"]["params"]["pages"])
         await call.hangup()
 
         message = await client.send_message(to_number=ANN, from_number="+12025550199", body="Hello")
-        await message.wait(timeout=10)
+        await message.wait(timeout=60)
         tell("message", message.state)
 
 

@@ -25,13 +25,13 @@ async def handle_call(call):
     for number in range(3):
         asked = await call.collect(digits={"max": 5, "terminators": "#"}, initial_timeout=300.0)
         tell("asked", number)
-        event = await asked.wait(timeout=20)
+        event = await asked.wait(timeout=60)
         digits = event.params["result"]["params"]["digits"]
         tell("digits", digits)
         if digits == "0":
             break
     await call.hangup()
-    event = await call.wait_for_ended(timeout=10)
+    event = await call.wait_for_ended(timeout=60)
     tell("ended", event.params["end_reason"])
 
 
