@@ -45,6 +45,7 @@ struct sw_socket {
     _Atomic int32_t wish, queued, done;
     _Atomic int32_t joined; /* SW_JOIN_... */
     _Atomic int64_t asked;  /* when somebody first may have known of it, on the engine's clock; 0: not yet */
+    _Atomic int32_t reckoned; /* whether the engine knows of `asked` */
     struct sw_socket *next_queued; /* belongs to whoever set `queued` until the engine takes the stack */
 };
 

@@ -347,6 +347,11 @@ void sw_socket_ask(sw_socket *s)
     (void)atomic_compare_exchange_strong(&s->asked, &not_yet, sw_read_clock(CLOCK_MONOTONIC));
 }
 
+int sw_socket_reckoned(const sw_socket *s)
+{
+    return atomic_load_explicit(&s->reckoned, memory_order_acquire) || sw_socket_joined(s) != SW_JOIN_WAITS;
+}
+
 int sw_socket_joined(const sw_socket *s)
 {
     return atomic_load_explicit(&s->joined, memory_order_acquire);

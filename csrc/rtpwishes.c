@@ -48,6 +48,7 @@ static void join_port(sw_socket *s)
     if (!s->port || atomic_load_explicit(&s->joined, memory_order_relaxed) != SW_JOIN_WAITS)
         return;
     await_source(s, asked != 0);
+    atomic_store_explicit(&s->reckoned, asked != 0, memory_order_release);
     if (!sw_rx_expected(s->rx, &s->source))
         return;
     await_source(s, 0);

@@ -658,6 +658,9 @@ int sw_socket_init_member(void *memory, size_t octets, sw_socket *port, sw_rx *r
    that it is so from when it was opened. Then sw_engine_attend. Any thread; the first time counts. */
 void sw_socket_ask(sw_socket *member);
 
+/* Whether the engine reckons with that, or has no need to any more. Any thread. */
+int sw_socket_reckoned(const sw_socket *member);
+
 enum {
     SW_JOIN_FULL = -2,  /* there are as many receivers as there may be */
     SW_JOIN_DOUBT = -1, /* another one expects the same address, and its stream began later than this one was asked for */

@@ -185,9 +185,14 @@ class MemberLine:
             pump.subscribe(self._stream.fetch)
 
     def ask(self) -> None:
-        """From now on somebody may know the address, and send."""
+        """From now on somebody may know the address, and send.
+
+        Returns when the engine reckons with it: what is sent then is held for this receiver, and not taken for another
+        stream of one that is there already.
+        """
         lib.sw_socket_ask(self._link.c)
-        engine.attend(self._link)
+        if not lib.sw_socket_reckoned(self._link.c):
+            engine.attend(self._link, lambda: lib.sw_socket_reckoned(self._link.c))
 
     def attend(self) -> None:
         """Take up what the stream was told to expect.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from rtppackets import numbered, packet, payload, pcm, sender_report
+from swsync._media import lib
 
 import swsync
 from swsync import media
@@ -122,6 +123,20 @@ def test_several_taps_of_one_source_are_told_apart_by_ssrc() -> None:
             assert b"".join(pcm(i + n) for i in range(30)) == heard(rx)
             assert (30, 0, {}) == (rx.stats.packets, rx.stats.lost, dict(rx.stats.rejected))
         assert (0, 0) == (port.unmatched, port.refused)
+
+
+def test_who_has_the_device_is_awaited() -> None:
+    """The engine knows of it first: what is sent at once is never taken for another stream of somebody who is there."""
+    with media.RtpPort() as port:
+        receivers = [media.RtpReceiver(port=port, buffer=1.0) for _ in range(50)]
+        links = [receiver._line._link.c for receiver in receivers]
+        for link, receiver in zip(links, receivers, strict=True):
+            assert not lib.sw_socket_reckoned(link)
+            assert receiver.device
+            assert lib.sw_socket_reckoned(link)
+        receivers[0].expect("127.0.0.1", 4000)
+        assert receivers[0].device
+        assert lib.sw_socket_reckoned(links[0])
 
 
 def test_a_sender_report_goes_to_its_stream() -> None:
