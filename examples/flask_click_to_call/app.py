@@ -41,10 +41,17 @@ app.config.update(
 calls_per_user = RateLimit(3, 60)
 sign_ins_per_address = RateLimit(10, 60)  # behind a proxy: werkzeug.middleware.proxy_fix tells who asks
 
-LOGIN = """<form method="post"><input type="hidden" name="csrf" value="{{ csrf }}">
-<input name="user"><input name="password" type="password"><button>Sign in</button></form>"""
-PAGE = """<form method="post" action="/calls"><input type="hidden" name="csrf" value="{{ csrf }}">
-<input name="number" placeholder="+12025550100"><button>Call</button></form>
+LOGIN = """<!doctype html><title>Sign in</title>
+<form method="post"><input type="hidden" name="csrf" value="{{ csrf }}">
+<label>Name <input name="user" autocomplete="username"></label>
+<label>Password <input name="password" type="password" autocomplete="current-password"></label>
+<button>Sign in</button></form>"""
+PAGE = """<!doctype html><title>Click to call</title>
+<form method="post" action="/calls"><input type="hidden" name="csrf" value="{{ csrf }}">
+<label>Number <input name="number" type="tel" placeholder="+12025550100"></label> <button>Call</button></form>
+<ul>{% for call_id, state in calls %}
+<li><a href="/calls/{{ call_id }}">{{ call_id }}</a> {{ state }}</li>{% endfor %}</ul>
+<p><a href="/">Look again</a></p>
 <form method="post" action="/logout"><input type="hidden" name="csrf" value="{{ csrf }}">
 <button>Sign out</button></form>"""
 
@@ -86,7 +93,8 @@ def sign_out():
 @app.get("/")
 @signed_in
 def page():
-    return render_template_string(PAGE, csrf=csrf_token())
+    known = [(call_id, calls.state(call_id)) for call_id in session.get("calls", [])]
+    return render_template_string(PAGE, csrf=csrf_token(), calls=known)
 
 
 @app.post("/calls")
@@ -106,6 +114,8 @@ def call():
         abort(503, "too many calls at once")
     app.logger.warning("%s has begun call %s", session["user"], call_id)  # who, not whom: numbers are no log's business
     session["calls"] = [*session.get("calls", [])[-9:], call_id]
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":  # a person
+        return redirect("/", 303)
     return {"id": call_id}, 202
 
 

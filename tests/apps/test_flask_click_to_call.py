@@ -30,12 +30,13 @@ ANN, CUSTOMER = "+12025550110", "+12025550120"
 class Browser:
     """Keeps cookies, fills in forms."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, accept: str = "*/*") -> None:
         self.url = url
         self.cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
         )
+        self._opener.addheaders = [("Accept", accept)]
 
     def ask(self, path: str, form: dict[str, str] | None = None) -> tuple[int, str]:
         """The status and the text of an answer."""
@@ -102,6 +103,16 @@ def test_flask_click_to_call(relay: swsync.LocalRelay, app: Callable[..., Progra
     assert [ANN, CUSTOMER] == [call.callee.number for call in relay.calls]
     eventually(lambda: '"ended"' in browser.ask(f"/calls/{call_id}")[1], "ended")
     assert ["ended", "ended"] == [call.state for call in relay.calls]
+
+
+def test_a_person_sees_a_page(relay: swsync.LocalRelay, app: Callable[..., Program]) -> None:
+    """A browser is taken back to the page, where the call is; a program gets JSON."""
+    relay.callee(CUSTOMER, hangs_up_after=1)
+    browser = Browser(app().url, "text/html,application/xhtml+xml,*/*;q=0.8")
+    browser.sign_in()
+    status, text = browser.call(CUSTOMER)
+    assert (200, 1) == (status, text.count('<li><a href="/calls/'))
+    eventually(lambda: "</a> ended</li>" in browser.ask("/")[1], "ended")
 
 
 def test_who_does_not_get_in(relay: swsync.LocalRelay, app: Callable[..., Program]) -> None:
