@@ -382,14 +382,22 @@ class Runner:
 
     def _wait_turn(self, lease: Lease, intent: Intent) -> bool:
         """Wait for the turn, and let the next intent in; False if nothing may be sent any more."""
+        since = self._clock.now()
         try:
             may = bool(self._keep(lambda: self._pacer.wait_turn(lease))) and not (self._stopping or self._is_halted)
+            if may and self._clock.now() - since > LOOK:
+                may = self._keep(lambda: self._is_still_wanted(intent.row))
             return may and not self._guard.judge(intent.row.zone, self._ledger.now()).until
         finally:
             with self._changed:
                 self._at_gate = False
                 self._dialed += 1
                 self._changed.notify_all()
+
+    def _is_still_wanted(self, row: Row) -> bool:
+        """Whether nobody has changed their mind since the intent; at a slow rate that may be long ago."""
+        is_ready = self._ledger.jobs()[self._name]["state"] == JobState.READY
+        return is_ready and not self._ledger.is_do_not_call(row.number)
 
     def _keep(self, operation: Callable[[], Any]) -> Any:
         """Run a ledger operation until the ledger takes it, it is fenced, or nobody waits any more."""

@@ -541,3 +541,30 @@ def test_a_ledger_that_becomes_read_only_ends_the_run_and_nobody_is_rung_twice(
 
     assert dict.fromkeys((f"+1202556{i:04d}" for i in range(30)), 1) == rung(relay)
     assert set(in_flight) == {result.number for result in batch.results("unknown")}
+
+
+def test_who_opts_out_while_a_dial_waits_for_its_turn_is_not_rung(relay: swsync.LocalRelay, make: MakeBatch) -> None:
+    """At six calls a minute the next one waits for ten seconds; the list is looked at once more then."""
+
+    def opt_out_for_the_other(call: swsync.Call, row: Any) -> dict[str, Any]:
+        batch.do_not_call(["+12025550160"])
+        return {}
+
+    batch = make(["+12025550148", "+12025550160"], opt_out_for_the_other, rate=0.1)
+    summary = batch.run()
+
+    assert {"+12025550148": 1} == rung(relay)
+    assert ({"answered": 1, "do_not_call": 1}, 1) == (summary.outcomes, summary.calls)
+
+
+def test_a_job_that_is_cancelled_while_a_dial_waits_for_its_turn_dials_nobody(
+    relay: swsync.LocalRelay, make: MakeBatch
+) -> None:
+    """The one that waits is spared like the others."""
+    batch = make(
+        ["+12025550148", "+12025550160", "+12025550161"], lambda call, row: {"spared": batch.cancel()}, rate=0.1
+    )
+    summary = batch.run()
+
+    assert {"+12025550148": 1} == rung(relay)
+    assert {"cancelled": 2, "done": 1} == summary.statuses
