@@ -257,6 +257,8 @@ class Batch:
     def _runner(self, kind: type[AnyRunner], client: RelayClient) -> AnyRunner:
         if self._script is None:
             raise ConfigurationError(NO_SCRIPT)
+        if getattr(self._script, "needs_recordings", False) and not self.job.recordings:
+            raise ConfigurationError("what they say would not be kept: name recordings= and recording_notice=")
         _check_recordings(self.job.recordings)
         return kind(
             self.ledger, self.name, job=self.job, script=self._script, client=client, connect=self._client,

@@ -49,6 +49,12 @@ def _columns(*texts: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _said(*texts: str) -> None:
+    """Raise if there is nothing to say: people would be rung to hear nothing."""
+    if not texts or not all(text.strip() for text in texts):
+        raise ConfigurationError("there is nothing to say on a call: give a text, or the address of an audio file")
+
+
 def _is_address(text: str) -> bool:
     return text.startswith(("http://", "https://"))
 
@@ -65,6 +71,7 @@ class _Announce:
     asks_for_digits = False
 
     def __init__(self, text: str, voicemail: str | None, detect: bool) -> None:
+        _said(text)
         self._text = text
         self._voicemail = text if voicemail is None else voicemail
         self._detect = detect
@@ -94,6 +101,7 @@ class _Survey:
     asks_for_digits = True
 
     def __init__(self, questions: Mapping[str, str], thanks: str, digits: Mapping[str, Any], tries: int) -> None:
+        _said(*questions.values())
         self._questions = dict(questions)
         self._thanks = thanks
         self._digits = dict(digits)
@@ -119,8 +127,10 @@ class _Survey:
 
 class _Record:
     asks_for_digits = False
+    needs_recordings = True
 
     def __init__(self, text: str, seconds: float) -> None:
+        _said(text)
         self._text = text
         self._seconds = seconds
         self.needs_columns = _columns(text)

@@ -20,6 +20,7 @@ from swsync.batch import (
     PrometheusObserver,
     SqliteLedger,
     announce,
+    record,
     survey,
 )
 from swsync.clock import VirtualClock
@@ -479,6 +480,9 @@ def test_nobody_is_rung_for_a_text_that_cannot_be_said(relay: swsync.LocalRelay,
     assert "no column 'nam'" in summary.reason
     with pytest.raises(ConfigurationError, match="brace"):
         announce("Hello {name")
+    for empty in (lambda: announce(" "), lambda: survey({}), lambda: survey({"q": ""}), lambda: record("")):
+        with pytest.raises(ConfigurationError, match="nothing to say"):
+            empty()
 
 
 def test_nobody_is_rung_for_a_recording_that_cannot_be_written(
@@ -489,6 +493,8 @@ def test_nobody_is_rung_for_a_recording_that_cannot_be_written(
 
     with pytest.raises(ConfigurationError, match="is no directory"):
         batch.run()
+    with pytest.raises(ConfigurationError, match="would not be kept"):
+        make(["+12025550148"], record("Speak now."), name="k").run()
 
     assert not rung(relay)
 
