@@ -7,7 +7,7 @@ keeps its order by sequence number, decodes it and keeps the samples.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from benchmarks._children import ask, start
 from benchmarks._measure import Line, Unequal
@@ -20,10 +20,7 @@ BUSY = 4  # Python threads that never rest
 
 def run(rounds: int) -> Iterator[Line]:
     """Our receivers against a selectors loop and asyncio datagrams, in turn; then the engine's ticks."""
-    figures: dict[str, list[float]] = {"swsync": [], "selectors": [], "asyncio": []}
-    for _ in range(rounds):
-        for kind, values in figures.items():
-            values.append(_cpu(kind))
+    figures = _in_turn(rounds, _cpu)
     note = f"{1e6 * sorted(figures['swsync'])[rounds // 2]:.2f} us a packet"
     for peer, name, target in (
         ("selectors", "selectors + struct + audioop", 0.40),
@@ -41,15 +38,21 @@ def run(rounds: int) -> Iterator[Line]:
 
 def _shared(rounds: int) -> Iterator[Line]:
     """The same taps on one port, told apart by their source."""
-    figures: dict[str, list[float]] = {"swsync": [], "selectors": [], "asyncio": []}
-    for _ in range(rounds):
-        for kind, values in figures.items():
-            values.append(_cpu_shared(kind))
+    figures = _in_turn(rounds, _cpu_shared)
     note = f"{1e6 * sorted(figures['swsync'])[rounds // 2]:.2f} us a packet"
     for peer, target in (("selectors", 0.30), ("asyncio", 0.07)):
         ratios = tuple(ours / theirs for ours, theirs in zip(figures["swsync"], figures[peer], strict=True))
         what, name = f"{TAPS} RTP taps on one shared port, CPU per packet", f"{peer} + struct + audioop"
         yield Line(what, name, target, ratios, at_most=True, note=note)
+
+
+def _in_turn(rounds: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
+    """What each way of receiving takes, one after the other, so often."""
+    figures: dict[str, list[float]] = {"swsync": [], "selectors": [], "asyncio": []}
+    for _ in range(rounds):
+        for kind, values in figures.items():
+            values.append(measure(kind))
+    return figures
 
 
 def _cpu_shared(kind: str) -> float:

@@ -8,7 +8,9 @@ from typing import Any
 
 import postgres
 import pytest
+import worker
 
+import swsync
 from swsync.batch import Job, open_ledger
 from swsync.batch.ledger import Ledger, NewRow
 from swsync.clock import VirtualClock
@@ -27,6 +29,13 @@ OPEN: dict[str, Any] = {
 @pytest.fixture
 def clock() -> VirtualClock:
     return VirtualClock()
+
+
+@pytest.fixture
+def relay() -> Iterator[swsync.LocalRelay]:
+    """A relay on a socket, in the fast time of ``worker.py``."""
+    with swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
+        yield relay
 
 
 @pytest.fixture(scope="session")

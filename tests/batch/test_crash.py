@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ from swsync.batch import Batch, open_ledger
 
 NUMBER = "+12025550148"
 DEADLINE = 60.0
-
-
-@pytest.fixture
-def relay() -> Iterator[swsync.LocalRelay]:
-    with swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
-        yield relay
 
 
 def load(place: str, relay: swsync.LocalRelay, lease: float = 60.0) -> Batch:

@@ -24,12 +24,6 @@ ROWS = 60
 
 
 @pytest.fixture
-def relay() -> Iterator[swsync.LocalRelay]:
-    with swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
-        yield relay
-
-
-@pytest.fixture
 def batch(relay: swsync.LocalRelay, tmp_path: Path) -> Iterator[Batch]:
     with SqliteLedger(tmp_path / "ledger.db") as ledger:
         batch = Batch("j", ledger, worker.hang_up, settings=worker.settings(relay.url), **{**worker.OPEN, "rate": 30.0})

@@ -22,12 +22,6 @@ ROWS = 30
 
 
 @pytest.fixture
-def relay() -> Iterator[swsync.LocalRelay]:
-    with swsync.LocalRelay(speed=worker.SPEED, tls=False) as relay:
-        yield relay
-
-
-@pytest.fixture
 def batch(place: str, relay: swsync.LocalRelay) -> Iterator[Batch]:
     with open_ledger(place) as ledger:
         batch = Batch("j", ledger, worker.hang_up, settings=worker.settings(relay.url), **worker.OPEN)

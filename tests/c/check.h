@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CHECK(condition)                                                          \
     do {                                                                          \
@@ -18,6 +19,15 @@ static inline void *exactly(size_t octets)
 {
     void *memory = malloc(octets > 0 ? octets : 1);
     CHECK(memory != NULL);
+    return memory;
+}
+
+/* Zeros of so many octets at least, aligned as the objects of swsync are. */
+static inline void *zeroed(size_t octets)
+{
+    void *memory = aligned_alloc(64, (octets + 63) & ~(size_t)63);
+    CHECK(memory != NULL);
+    memset(memory, 0, (octets + 63) & ~(size_t)63);
     return memory;
 }
 

@@ -8,14 +8,6 @@ enum { RATE = 8000, PACKET = 160, PACKETS = 4000, LOSE = 17, READERS = 3 };
 
 static const int64_t TICK = INT64_C(20000000);
 
-static void *zeroed(size_t octets)
-{
-    void *memory = aligned_alloc(64, (octets + 63) & ~(size_t)63);
-    CHECK(memory != NULL);
-    memset(memory, 0, (octets + 63) & ~(size_t)63);
-    return memory;
-}
-
 static sw_track *new_track(uint64_t capacity)
 {
     void *memory = zeroed(sw_track_octets(capacity));

@@ -14,14 +14,6 @@ enum { RATE = 8000, FRAME = 160, SLOTS = 16, OUTLETS = 20, PACKETS = 150 };
 
 static const int64_t TICK = INT64_C(20000000), SECOND = INT64_C(1000000000);
 
-static void *zeroed(size_t octets)
-{
-    void *memory = aligned_alloc(64, (octets + 63) & ~(size_t)63);
-    CHECK(memory != NULL);
-    memset(memory, 0, (octets + 63) & ~(size_t)63);
-    return memory;
-}
-
 static sw_tx *new_tx(uint32_t slots, uint32_t payload)
 {
     sw_tx_config config = {.slots = slots, .payload_octets = payload, .clock_rate = RATE, .ssrc = 0xdeadbeef,

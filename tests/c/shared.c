@@ -26,14 +26,6 @@ typedef struct {
     sw_socket *socket;
 } tap;
 
-static void *zeroed(size_t octets)
-{
-    void *memory = aligned_alloc(64, (octets + 63) & ~(size_t)63);
-    CHECK(memory != NULL);
-    memset(memory, 0, (octets + 63) & ~(size_t)63);
-    return memory;
-}
-
 static void rest(void)
 {
     (void)nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);

@@ -18,14 +18,6 @@
 
 enum { RATE = 8000, PACKET = 160, CAPACITY = 1 << 16 };
 
-static void *zeroed(size_t octets)
-{
-    void *memory = aligned_alloc(64, (octets + 63) & ~(size_t)63);
-    CHECK(memory != NULL);
-    memset(memory, 0, (octets + 63) & ~(size_t)63);
-    return memory;
-}
-
 static void rest(void)
 {
     (void)nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);

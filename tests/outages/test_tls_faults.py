@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import socket
 import ssl
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,9 +30,8 @@ def authority() -> trustme.CA:
 
 
 @contextmanager
-def tls_server(context: ssl.SSLContext) -> Iterator[tuple[int, list[bytes]]]:
-    """A server that shakes hands and keeps what it is then sent; gives its port and that list."""
-    got: list[bytes] = []
+def serving(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that does this with one connection after the other; gives its port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -40,18 +40,14 @@ def tls_server(context: ssl.SSLContext) -> Iterator[tuple[int, list[bytes]]]:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            with sock:
+            with sock, contextlib.suppress(OSError):
                 sock.settimeout(WAIT)
-                try:
-                    with context.wrap_socket(sock, server_side=True) as secure:
-                        got.append(secure.recv(4096))
-                except OSError:
-                    pass
+                answer(sock)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
-        yield listener.getsockname()[1], got
+        yield listener.getsockname()[1]
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
@@ -66,7 +62,13 @@ def context_with(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 def refusal(context: ssl.SSLContext, ca_file: Path | None, timeout: float = WAIT) -> str:
     """What a client says of that server, which must have got no credentials."""
-    with tls_server(context) as (port, got):
+    got: list[bytes] = []
+
+    def shake_hands(sock: socket.socket) -> None:
+        with context.wrap_socket(sock, server_side=True) as secure:
+            got.append(secure.recv(4096))
+
+    with serving(shake_hands) as port:
         client = swsync.RelayClient(
             project="p", token="secret", host=f"localhost:{port}", ca_file=str(ca_file) if ca_file else None
         )
@@ -127,27 +129,12 @@ def test_an_old_protocol(authority: trustme.CA, ca_file: Path) -> None:
 
 def test_a_server_that_speaks_no_tls(ca_file: Path) -> None:
     """Plain text where TLS belongs is told apart from silence."""
-    listener = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
-            try:
-                sock, _ = listener.accept()
-            except OSError:
-                return
-            with sock:
-                sock.recv(4096)
-                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    def refuse(sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        client = swsync.RelayClient(
-            project="p", token="secret", host=f"localhost:{listener.getsockname()[1]}", ca_file=str(ca_file)
-        )
+    with serving(refuse) as port:
+        client = swsync.RelayClient(project="p", token="secret", host=f"localhost:{port}", ca_file=str(ca_file))
         with pytest.raises(ConnectionFailed, match=r"(?i)ssl|tls"):
             client.connect(TRIES)
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(WAIT)

@@ -157,19 +157,26 @@ class Guest:
         self.is_over.set()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_media_endpoint(case: Case) -> None:
-    """As a server: what it takes, answers and closes with, without an exception."""
+@contextlib.contextmanager
+def endpoint() -> Iterator[tuple[Guest, str]]:
+    """A place at our media endpoint, and its URL."""
     guest = Guest()
     attachment = attach(guest, ("/secret",), "127.0.0.1", 0, None)
     try:
-        peer = upgraded(f"ws://127.0.0.1:{attachment.port}/secret")
+        yield guest, f"ws://127.0.0.1:{attachment.port}/secret"
+    finally:
+        attachment.close()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_media_endpoint(case: Case) -> None:
+    """As a server: what it takes, answers and closes with, without an exception."""
+    with endpoint() as (guest, url):
+        peer = upgraded(url)
         with peer.socket:
             peer.send(case)
             pongs, code, messages = outcome(peer)
         assert guest.is_over.wait(WAIT)
-    finally:
-        attachment.close()
     close = OF_SERVERS.get(case.name, case.close)
     assert ([*case.messages], [*case.pongs], close, 0) == (guest.messages, pongs, code, messages)
 
@@ -270,17 +277,13 @@ def test_the_transport(case: Case) -> None:
 
 def test_a_mask_where_none_belongs(relay: LocalRelay) -> None:
     """RFC 6455 section 5.1: a client that does not mask is closed with 1002; a server that does is left."""
-    guest = Guest()
-    attachment = attach(guest, ("/secret",), "127.0.0.1", 0, None)
-    try:
-        for url in (f"ws://127.0.0.1:{attachment.port}/secret", relay.url):
-            peer = upgraded(url)
+    with endpoint() as (guest, url):
+        for place in (url, relay.url):
+            peer = upgraded(place)
             with peer.socket:
                 peer.socket.sendall(Frame(TEXT, b"bare").wire(masked=False))
                 assert ([], VIOLATION, 0) == outcome(peer)
         assert [] == guest.messages
-    finally:
-        attachment.close()
     masked = Frame(TEXT, b"masked").wire(masked=True)
     with a_server(lambda peer: peer.socket.sendall(masked)) as transport, pytest.raises(ConnectionLost, match="masked"):
         transport.receive(WAIT)
@@ -289,32 +292,24 @@ def test_a_mask_where_none_belongs(relay: LocalRelay) -> None:
 @pytest.mark.parametrize("wide", [2, 8])
 def test_a_length_in_more_octets_than_it_needs(wide: int) -> None:
     """RFC 6455 section 5.2 asks senders for the shortest form; receivers here take the others too."""
-    guest = Guest()
-    attachment = attach(guest, ("/secret",), "127.0.0.1", 0, None)
-    try:
-        peer = upgraded(f"ws://127.0.0.1:{attachment.port}/secret")
+    with endpoint() as (guest, url):
+        peer = upgraded(url)
         with peer.socket:
             peer.socket.sendall(Frame(TEXT, b"wide", wide=wide).wire(True) + Frame(PING, LAST).wire(True))
             assert ([], None, 0) == outcome(peer)
-    finally:
-        attachment.close()
     assert ["wide"] == guest.messages
 
 
 def test_the_sum_of_fragments_is_limited(relay: LocalRelay) -> None:
     """What is too large as one message is too large in pieces."""
     pieces = [Frame(BINARY, b"x" * (1 << 20), fin=False)] + [Frame(0, b"x" * (1 << 20), fin=False)] * 10
-    guest = Guest()
-    attachment = attach(guest, ("/secret",), "127.0.0.1", 0, None)
-    try:
-        for url in (f"ws://127.0.0.1:{attachment.port}/secret", relay.url):
-            peer = upgraded(url)
+    with endpoint() as (guest, url):
+        for place in (url, relay.url):
+            peer = upgraded(place)
             with peer.socket:
                 peer.send(Case("pieces", pieces, close=TOO_BIG))
                 assert outcome(peer)[1] in (TOO_BIG, None)  # None: reset, because there was more to read
         assert [] == guest.messages
-    finally:
-        attachment.close()
 
 
 def test_the_families_are_all_here() -> None:

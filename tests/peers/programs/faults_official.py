@@ -4,40 +4,28 @@ The settings come from the environment. Each step is reported as a line of JSON 
 """
 
 import asyncio
-import json
 import sys
 import threading
 import time
 
+from reporting import report, reported
 from signalwire.relay import RelayClient
 
 DEVICES = [[{"type": "phone", "params": {"to_number": "+12025550100", "from_number": "+12025550199", "timeout": 30}}]]
 TTS = {"type": "tts", "params": {"text": "This is a reminder."}}
 
 
-def report(**facts):
-    print(json.dumps(facts), flush=True)
-
-
 async def attempt(step, function, *args, **kwargs):
-    report(begins=step)
-    try:
+    with reported(step) as outcome:
         result = await function(*args, **kwargs)
-    except Exception as error:
-        report(step=step, error=type(error).__name__, text=str(error))
-        return None
-    report(step=step, result=str(getattr(result, "params", {}).get("state", "") or ""))
-    return result
+        outcome["result"] = str(getattr(result, "params", {}).get("state", "") or "")
+        return result
 
 
 def attempt_plainly(step, function):
-    report(begins=step)
-    try:
+    with reported(step) as outcome:
         function()
-    except Exception as error:
-        report(step=step, error=type(error).__name__, text=str(error))
-    else:
-        report(step=step, result="")
+        outcome["result"] = ""
 
 
 async def a1():

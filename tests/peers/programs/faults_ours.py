@@ -4,10 +4,11 @@ The settings come from the environment. Each step is reported as a line of JSON 
 """
 
 import asyncio
-import json
 import sys
 import threading
 import time
+
+from reporting import report, reported
 
 from swsync import RelayClient
 
@@ -15,19 +16,11 @@ DEVICES = [[{"type": "phone", "params": {"to_number": "+12025550100", "from_numb
 TTS = {"type": "tts", "params": {"text": "This is a reminder."}}
 
 
-def report(**facts):
-    print(json.dumps(facts), flush=True)
-
-
 def attempt(step, function, *args, **kwargs):
-    report(begins=step)
-    try:
+    with reported(step) as outcome:
         result = function(*args, **kwargs)
-    except Exception as error:
-        report(step=step, error=type(error).__name__, text=str(error))
-        return None
-    report(step=step, result=str(getattr(result, "state", "") or ""))
-    return result
+        outcome["result"] = str(getattr(result, "state", "") or "")
+        return result
 
 
 def a1():

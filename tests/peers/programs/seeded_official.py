@@ -4,30 +4,20 @@
 """
 
 import asyncio
-import json
 import socket
 import sys
 
 import signalwire.relay.client as sdk
+from reporting import reported
 from signalwire.relay import RelayClient
 
 sdk._EXECUTE_TIMEOUT, sdk._CHECK_PING_DELAY, sdk._CLIENT_PING_INTERVAL = 3.0, 5.0, 3.0
 PHONE = {"type": "phone", "params": {"to_number": "+12025550100", "from_number": "+12025550199", "timeout": 20}}
 
 
-def report(**facts):
-    print(json.dumps(facts), flush=True)
-
-
 async def attempt(step, function, *args, **kwargs):
-    report(begins=step)
-    try:
-        result = await function(*args, **kwargs)
-    except Exception as error:
-        report(step=step, error=type(error).__name__, text=str(error))
-        return None
-    report(step=step)
-    return result
+    with reported(step):
+        return await function(*args, **kwargs)
 
 
 async def act(name, start, *args, stop=False, **kwargs):

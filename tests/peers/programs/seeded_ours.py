@@ -3,10 +3,11 @@
 ``with`` or ``run`` is how it connects. Each step is reported as a line of JSON before and after it blocks.
 """
 
-import json
 import socket
 import sys
 import time
+
+from reporting import reported
 
 from swsync import RelayClient, link
 
@@ -14,19 +15,9 @@ link.PING_INTERVAL = 3.0
 PHONE = {"type": "phone", "params": {"to_number": "+12025550100", "from_number": "+12025550199", "timeout": 20}}
 
 
-def report(**facts):
-    print(json.dumps(facts), flush=True)
-
-
 def attempt(step, function, *args, **kwargs):
-    report(begins=step)
-    try:
-        result = function(*args, **kwargs)
-    except Exception as error:
-        report(step=step, error=type(error).__name__, text=str(error))
-        return None
-    report(step=step)
-    return result
+    with reported(step):
+        return function(*args, **kwargs)
 
 
 def act(name, start, *args, stop=False, **kwargs):
