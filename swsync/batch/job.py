@@ -10,7 +10,7 @@ import attrs
 
 from swsync.batch.ledger import Limits
 from swsync.batch.numbers import E164, check_prefixes, check_region
-from swsync.batch.windows import DAYS, Hours
+from swsync.batch.windows import DAYS, Hours, zone_of
 from swsync.errors import ConfigurationError
 
 __all__ = ["NO_NOTICE", "Job"]
@@ -122,6 +122,10 @@ class Job:
             raise ConfigurationError(
                 "name the column that says who agreed to be called (consent=), or who answers for calling without one "
                 "(consent_waived_by='Jane Doe')"
+            )
+        if self.default_zone and zone_of(self.default_zone) is None:
+            raise ConfigurationError(
+                f"default_zone is an IANA zone, such as 'Europe/Berlin', not {self.default_zone!r}"
             )
         self.hours.next_start(0.0, timezone.utc, self.ring_timeout)  # raises if they leave no room
 

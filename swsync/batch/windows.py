@@ -15,6 +15,7 @@ __all__ = ["Hours", "zone_of"]
 
 STEP = timedelta(minutes=15)  # clock changes happen on such steps
 AHEAD = 16  # days: a clock change may skip the only hours of a week
+NO_PLACE = ("Factory", "localtime", "posixrules")  # files beside the zones that say nothing of where somebody is
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -26,6 +27,8 @@ class _Span(NamedTuple):
 @functools.lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo | None:
     """The IANA time zone of that name, or None if this machine knows none."""
+    if name in NO_PLACE or name.startswith(("right/", "posix/")):
+        return None
     try:
         return ZoneInfo(name) if name else None
     except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError only on paper: it comes with bad names too

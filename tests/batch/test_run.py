@@ -508,6 +508,7 @@ def test_nobody_is_rung_for_a_recording_that_cannot_be_written(
         {"wait": "900"},
         {"wait": float("nan")},
         {"region": "USA"},
+        {"default_zone": "Europe/Berln"},
         {"from_number": 12025550199},
         {"start": 9},
         {"opt_out": None},

@@ -81,7 +81,21 @@ def test_every_next_start_is_allowed_and_none_is_missed_by_more_than_a_step(mome
     assert start == moment or not hours.allows(start - 60, zone, RING)
 
 
-@pytest.mark.parametrize("name", ["", "Mars/Olympus", "../../etc/passwd", "/etc/localtime", "America", "\0", "x" * 300])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "Mars/Olympus",
+        "../../etc/passwd",
+        "/etc/localtime",
+        "America",
+        "\0",
+        "x" * 300,
+        "localtime",
+        "Factory",
+        "right/UTC",
+    ],
+)
 def test_an_unknown_zone_is_none(name: str) -> None:
     """So the row is not dialed."""
     assert zone_of(name) is None
