@@ -141,12 +141,14 @@ class SqlLedger(Ledger):
     def load(self, job: str, rows: Iterable[NewRow]) -> Loaded:
         added = duplicates = 0
         examples: list[str] = []
+        with self.transaction() as tx:
+            last = tx.execute("SELECT COALESCE(MAX(id), 0) FROM rows").fetchone()[0]
         for chunk in _chunks(rows, CHUNK):
             with self.transaction() as tx:
                 _check_not_cancelled(job, self._job(tx, job)[0])
                 self.lock_key(tx, f"load {job}")  # two lists with the same numbers, in another order
                 for row in chunk:
-                    if self._add(tx, job, row):
+                    if self._add(tx, job, row, last):
                         added += 1
                     else:
                         duplicates += 1
@@ -154,13 +156,17 @@ class SqlLedger(Ledger):
                             examples.append(row.number)
         return Loaded(added=added, duplicates=duplicates, examples=tuple(examples))
 
-    def _add(self, tx: Transaction, job: str, row: NewRow) -> bool:
+    def _add(self, tx: Transaction, job: str, row: NewRow, last: int) -> bool:
+        """Add a row, or take up one up to ``last``, of an earlier load, that had to be skipped; False if neither."""
         status, outcome = (Status.SKIPPED, row.skip) if row.skip else (Status.PENDING, "")
         values = (job, self._key(row.number), row.number, row.zone, _json(row.data), str(status), outcome, self.now())
         done = tx.execute(
             "INSERT INTO rows (job, key, number, zone, data, status, outcome, changed) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, key) DO NOTHING",
-            values,
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (job, key) DO UPDATE SET status = excluded.status, "
+            "outcome = '', zone = excluded.zone, data = excluded.data, changed = excluded.changed "
+            "WHERE excluded.status = 'pending' AND rows.status = 'skipped' AND rows.attempts = 0 "
+            "AND rows.outcome <> 'do_not_call' AND rows.number <> '' AND rows.id <= ?",
+            (*values, last),
         )
         return bool(done.rowcount == 1)
 

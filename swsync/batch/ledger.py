@@ -260,7 +260,10 @@ class Ledger(ABC):
 
     @abstractmethod
     def load(self, job: str, rows: Iterable[NewRow]) -> Loaded:
-        """Add rows. The key is (job, number): what is there already stays as it is and is counted."""
+        """Add rows. The key is (job, number): what is there already stays as it is and is counted.
+
+        Only a row that an earlier load had to skip, and this one has not, is taken up.
+        """
 
     @abstractmethod
     def pause(self, job: str, reason: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import attrs
 import pytest
 
 from swsync.batch import SqliteLedger, open_ledger
@@ -379,3 +380,24 @@ def test_a_ledger_of_another_version_is_a_sentence(version: int, words: str, tmp
 
     with pytest.raises(ConfigurationError, match=words):
         SqliteLedger(tmp_path / "l.db")
+
+
+def test_who_was_skipped_is_taken_up_by_a_later_list_that_allows_it(
+    ledger: Ledger, fill: Fill, clock: VirtualClock
+) -> None:
+    """A consent that came later, a prefix that was forgotten; but the first line of a list holds, and a purge too."""
+    number = "+12025560001"
+    refused, allowed = NewRow(number=number, skip="no_consent"), NewRow(number=number, data={"n": "2"}, zone="UTC")
+    assert (1, 1) == attrs.astuple(ledger.load("j", [refused, allowed]))[:2]
+    assert 0 == ledger.load("j", [refused]).added
+
+    assert (1, 1) == attrs.astuple(ledger.load("j", [allowed, allowed]))[:2]
+
+    (row,) = ledger.rows("j")
+    assert ("pending", "", {"n": "2"}, "UTC") == (row["status"], row["outcome"], row["data"], row["zone"])
+    lease = ledger.join(clock)
+    ledger.skip(lease, ledger.claim("j", lease, 1)[0], "do_not_call")
+    assert 0 == ledger.load("j", [allowed]).added
+    clock.sleep(1)
+    ledger.purge(0.5)
+    assert 0 == ledger.load("j", [allowed]).added
