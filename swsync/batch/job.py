@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from datetime import timezone
 from typing import Any
 
@@ -21,8 +22,18 @@ NO_NOTICE = "none"
 
 
 def _positive(instance: Any, attribute: Any, value: Any) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
         raise ConfigurationError(f"{attribute.name} must be a number above zero, not {value!r}")
+
+
+def _cap(instance: Any, attribute: Any, value: Any) -> None:
+    if value is not None:
+        _positive(instance, attribute, value)
+
+
+def _words(instance: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str):
+        raise ConfigurationError(f"{attribute.name} must be text, not {value!r}")
 
 
 def _waits(instance: Any, attribute: Any, value: Any) -> None:
@@ -38,8 +49,15 @@ def _span(instance: Any, attribute: Any, value: Any) -> None:
         raise ConfigurationError(f"{attribute.name} must be a number of seconds, not {value!r}")
 
 
+def _path(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 def _tuple(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(each, str) for each in found):
+        raise ConfigurationError(f"prefixes and days are lists of text, not {value!r}")
+    return found
 
 
 @attrs.frozen(kw_only=True)
@@ -76,14 +94,14 @@ class Job:
         wait: Seconds that ``run`` waits for rows that are not due yet before it ends.
     """
 
-    from_number: str
+    from_number: str = attrs.field(validator=_words)
     prefixes: tuple[str, ...] = attrs.field(default=(), converter=_tuple)
     region: str | None = attrs.field(default=None, converter=check_region)
-    number: str = "number"
-    zone: str = "zone"
-    default_zone: str = ""
-    consent: str = "consent"
-    consent_waived_by: str = ""
+    number: str = attrs.field(default="number", validator=_words)
+    zone: str = attrs.field(default="zone", validator=_words)
+    default_zone: str = attrs.field(default="", validator=_words)
+    consent: str = attrs.field(default="consent", validator=_words)
+    consent_waived_by: str = attrs.field(default="", validator=_words)
     start: str = "09:00"
     end: str = "20:00"
     days: tuple[str, ...] = attrs.field(default=DAYS, converter=_tuple)
@@ -95,24 +113,24 @@ class Job:
     attempt_window: float = attrs.field(default=86_400.0, validator=_positive)
     max_attempts: int = attrs.field(default=3, validator=_positive)
     retry: Mapping[str, float] = attrs.field(factory=dict, validator=_waits)
-    max_calls: int | None = attrs.field(default=None, validator=_positive)
-    max_minutes: float | None = attrs.field(default=None, validator=_positive)
-    max_cost: float | None = attrs.field(default=None, validator=_positive)
-    cost_per_minute: float | None = attrs.field(default=None, validator=_positive)
-    opt_out: str = "9"
-    recordings: str = ""
-    recording_notice: str = ""
+    max_calls: int | None = attrs.field(default=None, validator=_cap)
+    max_minutes: float | None = attrs.field(default=None, validator=_cap)
+    max_cost: float | None = attrs.field(default=None, validator=_cap)
+    cost_per_minute: float | None = attrs.field(default=None, validator=_cap)
+    opt_out: str = attrs.field(default="9", validator=_words)
+    recordings: str = attrs.field(default="", converter=_path, validator=_words)
+    recording_notice: str = attrs.field(default="", validator=_words)
     wait: float = attrs.field(default=900.0, validator=_span)
 
     def __attrs_post_init__(self) -> None:
         check_prefixes(self.prefixes)
-        if not isinstance(self.from_number, str) or not E164.fullmatch(self.from_number):
+        if not E164.fullmatch(self.from_number):
             raise ConfigurationError(f"from_number must be E.164, such as +12025550199, not {self.from_number!r}")
         if self.ring_timeout < SHORTEST_RING:
             raise ConfigurationError(f"ring_timeout must be {SHORTEST_RING} s at least: people need time to answer")
         if self.max_cost is not None and self.cost_per_minute is None:
             raise ConfigurationError("max_cost needs cost_per_minute: what you pay for a minute")
-        if not isinstance(self.opt_out, str) or len(self.opt_out) > 1 or self.opt_out not in "0123456789*#":
+        if len(self.opt_out) > 1 or self.opt_out not in "0123456789*#":
             raise ConfigurationError(f"opt_out must be one key, or '' for none, not {self.opt_out!r}")
         if self.recordings and not self.recording_notice:
             raise ConfigurationError(

@@ -512,6 +512,11 @@ def test_nobody_is_rung_for_a_recording_that_cannot_be_written(
         {"from_number": 12025550199},
         {"start": 9},
         {"opt_out": None},
+        {"rate": None},
+        {"prefixes": 1202},
+        {"days": [1]},
+        {"number": ["phone"]},
+        {"default_zone": 5},
     ],
 )
 def test_settings_that_cannot_work_are_refused_at_once(options: dict[str, Any]) -> None:
