@@ -117,15 +117,21 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
         self._waiters: tuple[Any, ...] = ()  # a held lock for each thread that waits; belongs to this lock
 
     def wait(self, timeout: float | None = None) -> bool:
+        if not self._is_owned():
+            raise RuntimeError("cannot wait for a condition that this thread does not hold")
         waiter = threading.Lock()
         waiter.acquire()
         self._waiters += (waiter,)
-        depth = self._release_save()  # raises if nobody holds it
+        depth = None
         notified = False
         try:
+            depth = self._release_save()
             notified = waiter.acquire(True, -1 if timeout is None else _seconds(timeout / self._speed))
         finally:
-            self._acquire_restore(depth)
+            if depth is not None:
+                self._acquire_restore(depth)
+            elif not self._is_owned():  # Ctrl-C came in the moment between its release and the word of it
+                self.acquire()
             if not notified:
                 self._waiters = tuple(other for other in self._waiters if other is not waiter)
         return notified

@@ -39,6 +39,7 @@ class Closing(TakingCalls):
         self._is_terminated = False  # the main thread's: SIGTERM came to another greenlet than that of run()
         # Guarded by _lock.
         self._is_closing = False
+        self._has_left_calls = False  # close() has done what it does about them
         self._at_exit: Callable[[], None] | None = None
         self._closer = 0  # the thread that ends the calls of a client that closes; a late look does no harm
 
@@ -69,22 +70,7 @@ class Closing(TakingCalls):
         except ConnectionClosed:
             return  # the parent's link is not ours to close
         deadline = self.clock.now() + timeout
-        with self._lock:
-            first, self._is_closing = not self._is_closing, True
-            if first:
-                self._closer = threading.get_ident()
-        if first:
-            try:
-                self._inbound.close()
-                self._end_calls(deadline, calls == "end")
-            finally:
-                self._closer = 0
-                with self._router.changed:
-                    self._router.changed.notify_all()
-        elif self._closer != threading.get_ident():  # it is this thread in a signal handler
-            # The link is still needed by the thread that ends the calls.
-            with self._router.changed:
-                self._router.changed.wait_for(lambda: not self._closer, timeout)
+        first = self._leave_calls(deadline, timeout, calls == "end")
         stopped = self._connection.close(max(0.1, deadline - self.clock.now()))
         if first:
             left = self._callbacks.close(max(0.1, deadline - self.clock.now()))
@@ -97,6 +83,32 @@ class Closing(TakingCalls):
                 logger.warning("threads that have not ended in time: %s", ", ".join(left))
             if self._at_exit is not None:
                 atexit.unregister(self._at_exit)
+
+    def _leave_calls(self, deadline: float, timeout: float, end: bool) -> bool:
+        """End the calls, or wait for the thread that does so: it needs the link. False if another has done it.
+
+        What Ctrl-C has stopped is left to the next ``close()``, at the latest to that at the interpreter's exit.
+        """
+        me, first = threading.get_ident(), False
+        try:
+            with self._lock:
+                self._is_closing = True
+                first = not (self._closer or self._has_left_calls)
+                if first:
+                    self._closer = me
+            if first:
+                self._inbound.close()
+                self._end_calls(deadline, end)
+                self._has_left_calls = True
+        finally:
+            if first:
+                self._closer = 0
+                with self._router.changed:
+                    self._router.changed.notify_all()
+        if not first and self._closer != me:  # it is this thread in a signal handler
+            with self._router.changed:
+                self._router.changed.wait_for(lambda: not self._closer, timeout)
+        return first
 
     def _end_calls(self, deadline: float, end: bool) -> None:
         """Cancel dials, end calls, and wait until RELAY has said so or the deadline has come."""

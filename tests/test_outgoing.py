@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import linecache
 import socket
 import ssl
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from types import FrameType
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import trustme
+from stopping import Stop
 
 from swsync import outgoing
 from swsync.errors import ConnectionLost
@@ -137,51 +135,19 @@ def test_a_write_that_fails_may_have_left() -> None:
     pipe.close()
 
 
-# A sender that is stopped: KeyboardInterrupt before the nth instruction of outgoing.py.
-
-
-class Stop:
-    """Raises ``KeyboardInterrupt`` once, before the nth instruction of the module."""
-
-    def __init__(self, step: int) -> None:
-        self.left = step
-        self.outgoing: Outgoing | None = None
-
-    def trace(self, frame: FrameType, event: str, _: Any) -> Callable[..., Any] | None:
-        if frame.f_code.co_filename != outgoing.__file__:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode" and not self.is_leaving(frame):
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-        return self.trace
-
-    def is_leaving(self, frame: FrameType) -> bool:
-        """Whether it is about to give a lock back, or has just taken it: the interpreter hears no signal there."""
-        assert self.outgoing is not None
-        locks = (self.outgoing._lock, self.outgoing._tls)
-        line = linecache.getline(outgoing.__file__, frame.f_lineno).strip()
-        return line.startswith("with ") and any(lock is not None and lock.locked() for lock in locks)
+# A sender that is stopped, before one instruction of outgoing.py after the other.
 
 
 def stopped_at(step: int, pipe: Pipe) -> bool:
     """Send three messages, and be stopped at that step of the second; the reader goes on. False if there is no step."""
-    stop = Stop(step)
-    stop.outgoing = pipe.outgoing
+    locks = [lock for lock in (pipe.outgoing._lock, pipe.outgoing._tls) if lock is not None]
     pipe.outgoing.put("first")
-    before = sys.gettrace()
-    sys.settrace(stop.trace)
-    try:
-        pipe.outgoing.put("second")
-    except KeyboardInterrupt:
-        pass
-    finally:
-        sys.settrace(before)
+    stop = Stop(step, outgoing.__file__, "opcode", lambda: any(lock.locked() for lock in locks))
+    stop.during(lambda: pipe.outgoing.put("second"))
     pipe.outgoing.go_on()
     with contextlib.suppress(ConnectionLost):
         pipe.outgoing.put("third")
-    return stop.left <= 0
+    return stop.struck
 
 
 def test_a_sender_may_be_stopped_at_any_step() -> None:
