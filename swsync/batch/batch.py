@@ -61,6 +61,12 @@ class Summary:
     next_due: float | None
     progress: Progress | None = None
 
+    @property
+    def standing(self) -> str:
+        """``state`` as one says it: ``finished`` for a ready job of which no row is left to dial."""
+        is_open = any(self.statuses.get(status) for status in (Status.PENDING, Status.CLAIMED, Status.DIALING))
+        return "finished" if self.state == "ready" and self.statuses and not is_open else self.state
+
     def _repr_html_(self) -> str:
         from swsync.views.batches import summary_card
 

@@ -112,7 +112,7 @@ def pictures(batch: Batch) -> list[str]:
 
 def _page(summary: Summary, parts: list[str]) -> str:
     when = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-    state = summary.state + (f": {summary.reason}" if summary.reason else "")
+    state = summary.standing.capitalize() + (f": {summary.reason}" if summary.reason else "")
     cost = f"cost {summary.cost:.2f}, " if summary.cost else ""
     facts = (
         f"{summary.calls} dials, {summary.minutes:.1f} minutes of talk, {cost}"

@@ -147,7 +147,7 @@ def _status(arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _tell(summary: Summary, output: Output) -> None:
-    state = summary.state + (f": {summary.reason}" if summary.reason else "")
+    state = summary.standing + (f": {summary.reason}" if summary.reason else "")
     cost = f", cost {summary.cost:.2f}" if summary.cost else ""  # nothing, or nobody said what a minute costs
     output.say(f"{summary.job} ({state}), {summary.calls} dials, {summary.minutes:.1f} min{cost}")
     for name, count in summary.statuses.items():

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 __all__ = ["summary_card"]
 
-KINDS = {"ready": "good", "paused": "bad", "cancelled": "bad"}
+KINDS = {"ready": "good", "finished": "good", "paused": "bad", "cancelled": "bad"}
 
 
 def summary_card(summary: Summary, *pictures: Markup) -> Markup:
     """A job in numbers and bars. No telephone number is in it."""
-    title = (badge(summary.state, KINDS.get(summary.state, "")), f"batch {summary.job}", summary.reason)
+    title = (badge(summary.standing, KINDS.get(summary.standing, "")), f"batch {summary.job}", summary.reason)
     due = summary.next_due
     facts = [
         ("dials", summary.calls),

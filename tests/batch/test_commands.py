@@ -42,9 +42,13 @@ def test_from_a_list_to_results(
         assert 0 == load()
         assert 0 == main(["batch", "preflight", "calls.db", "j"])
         assert "emergency" in capsys.readouterr().out
+        assert 0 == main(["batch", "status", "calls.db"])
+        assert "j (ready), 0 dials" in capsys.readouterr().out
         assert 0 == main(["batch", "run", "--json", "calls.db", "j", "--say", "Hello {name}"])
         (status,) = events(capsys)
         assert {"done": 2, "skipped": 1} == status["statuses"]
+        assert 0 == main(["batch", "status", "calls.db"])
+        assert "j (finished), 2 dials" in capsys.readouterr().out
     assert 0 == main(["batch", "retry", "--json", "calls.db", "j", "--outcome", "busy"])
     assert 0 == main(["batch", "export", "--json", "calls.db", "j", "out.csv", "--report", "report.html"])
     assert 0 == main(["batch", "do-not-call", "--json", "calls.db", "j", "+12025550123"])
