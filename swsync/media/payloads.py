@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync._media import ffi, lib
 from swsync.errors import CodecError
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 CAPACITY = 1 << 17  # octets of payloads that wait, with 24 for each of them
 BLOCK = 64  # payloads taken at a time
 ROOM = 1 << 17  # octets
+FAILURES = (Exception, SystemExit)
 
 DECODERS: dict[str, str] = {"G722": "swsync.media.g722", "OPUS": "swsync.media.opus"}
 """Codec in capitals -> module with ``decoder()``, which gives a new ``PayloadDecoder``."""
@@ -64,6 +65,7 @@ class Decoding:
         self._lock = threading.Lock()  # held while decoding, by the pump and, at the end, by who ends
         self._heads = ffi.new("sw_payload[]", BLOCK)  # guarded by _lock, as all below
         self._data = ffi.new("uint8_t[]", ROOM)
+        self._has_failed = False  # with anything but CodecError
 
     def fetch(self) -> None:
         """Decode what waits; and end the track if no more will come."""
@@ -83,19 +85,39 @@ class Decoding:
         stream, track, order = self._stream, self._stream.track, head.order  # type: ignore[attr-defined]
         if order == lib.SW_ORDER_FORGET:
             lib.sw_track_forget(track._c)
-            self._decoder.reset()
+        if order in (lib.SW_ORDER_FORGET, lib.SW_ORDER_RESTART):
+            try:
+                self._decoder.reset()
+            except FAILURES as error:
+                self._failed(error)
+        if order == lib.SW_ORDER_FORGET:
             return
-        if order == lib.SW_ORDER_RESTART:
-            self._decoder.reset()
         position = head.timestamp * self._decoder.rate // self._decoder.clock_rate  # type: ignore[attr-defined]
         arrival = head.arrival  # type: ignore[attr-defined]
         if head.payload_type in stream.noise_types:  # type: ignore[attr-defined]
             lib.sw_track_quiet(track._c, position, arrival, order)
             return
         try:
-            pcm = self._decoder.decode(payload)
-        except CodecError as error:
+            pcm = _octets(self._decoder.decode(payload))
+        except FAILURES as error:
             stream.undecodable += 1
-            logger.debug("a payload of %d octets: %s", len(payload), error)
+            self._failed(error)
             return
         lib.sw_track_put(track._c, pcm, len(pcm), position, arrival, order)
+
+    def _failed(self, error: BaseException) -> None:
+        """A decoder may be the user's own: whatever it raises costs one payload, and is told once."""
+        is_news = not (self._has_failed or isinstance(error, CodecError))
+        self._has_failed = self._has_failed or is_news
+        logger.log(
+            logging.ERROR if is_news else logging.DEBUG, "a payload could not be decoded: %r", error,
+            exc_info=error if is_news else None,
+        )  # fmt: skip
+
+
+def _octets(samples: Any) -> bytes:
+    """What a decoder gave, as octets of whole samples."""
+    data = samples if isinstance(samples, bytes) else bytes(memoryview(samples))
+    if len(data) % 2:
+        raise CodecError(f"a decoder gives int16, not {len(data)} octets")
+    return data

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rtppackets import SAMPLES, TICK, bye, everything, numbered, packet, payload, pcm, stream
@@ -129,6 +131,35 @@ def test_payloads_that_c_does_not_know_are_decoded_in_python() -> None:
             stats.packets_lost, stats.comfort_noise, stats.rate, own.resets, stats.rejected["undecodable"],
         )  # fmt: skip
         assert ("5", 20.0) == ("".join(event.digit for event in rx.keys), stats.ptime_ms)
+
+
+class Odd(Halves):
+    """Does with every second payload what no decoder should."""
+
+    def __init__(self, does: Callable[[], Any]) -> None:
+        super().__init__()
+        self.does = does
+        self.count = 0
+
+    def decode(self, data: bytes) -> bytes:
+        self.count += 1
+        return self.does() if self.count % 2 == 0 else super().decode(data)  # type: ignore[no-any-return]
+
+
+def leave() -> None:
+    raise SystemExit(1)
+
+
+@pytest.mark.parametrize("does", [lambda: 1 / 0, leave, lambda: None, lambda: "text", lambda: bytes(321), lambda: 5])
+def test_whatever_a_decoder_does_costs_one_payload(does: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
+    """It is counted, the others are placed, and what is no CodecError is told once."""
+    with media.RtpReceiver(codec="HALVES", decoder=Odd(does), clock=VirtualClock(), source="127.0.0.1") as rx:
+        for i in range(5):
+            rx.feed(packet(i, SAMPLES * i, payload(i), payload_type=96), int(i * TICK * 1e9))
+        assert 2 == rx.stats.rejected["undecodable"]
+        gap = bytes(len(decoded(1)))
+        assert decoded(0) + gap + decoded(2) + gap + decoded(4) == everything(rx.tracks["audio"])
+    assert len([record for record in caplog.records if record.levelname == "ERROR"]) <= 1
 
 
 def test_they_come_through_sockets_too() -> None:
