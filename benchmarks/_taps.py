@@ -14,6 +14,7 @@ import threading
 import time
 import warnings
 import zlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 with warnings.catch_warnings():
@@ -32,20 +33,32 @@ def say(**values: Any) -> None:
     print(json.dumps(values), flush=True)
 
 
+def parts(order: Any) -> Iterator[range]:
+    """The numbers of the packets that come before the counting, if there are any, and of those that are counted."""
+    before = order.get("before", 0)
+    if before:
+        yield range(before)
+        time.sleep(0.1)
+        say(begun=True)
+        sys.stdin.readline()
+    yield range(before, before + order["packets"])
+
+
 def send() -> None:
     """Send each port its packets, each port at its own moment of the 20 ms, on absolute time."""
     order = json.loads(sys.stdin.readline())
-    ports, packets = order["ports"], order["packets"]
+    ports = order["ports"]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        begin = time.monotonic()
-        for i in range(packets):
-            for n, port in enumerate(ports):
-                wait = begin + 0.02 * (i + n / len(ports)) - time.monotonic()
-                if wait > 0.0005:
-                    time.sleep(wait)
-                sock.sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, ("127.0.0.1", port))
+        for numbers in parts(order):
+            begin = time.monotonic() - 0.02 * numbers[0]
+            for i in numbers:
+                for n, port in enumerate(ports):
+                    wait = begin + 0.02 * (i + n / len(ports)) - time.monotonic()
+                    if wait > 0.0005:
+                        time.sleep(wait)
+                    sock.sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, ("127.0.0.1", port))
     time.sleep(0.1)
-    say(sent=packets * len(ports))
+    say(sent=order["packets"] * len(ports))
 
 
 def send_shared() -> None:
@@ -57,17 +70,19 @@ def send_shared() -> None:
         sock.bind(("127.0.0.1", 0))
     say(sources=[sock.getsockname()[1] for sock in sockets])
     order = json.loads(sys.stdin.readline())
-    packets, ports = order["packets"], order["ports"]
+    ports = order["ports"]
     to = [("127.0.0.1", ports[n % len(ports)]) for n in range(taps)]
-    begin, late = time.monotonic(), 0.0
-    for i in range(packets):
-        for part in range(SLICES):
-            late = max(late, _wait_until(begin + 0.02 * (i + part / SLICES)))
-            for n in range(part, taps, SLICES):
-                sockets[n].sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, to[n])
-    took = time.monotonic() - begin
+    for numbers in parts(order):
+        began, late = time.monotonic(), 0.0
+        begin = began - 0.02 * numbers[0]
+        for i in numbers:
+            for part in range(SLICES):
+                late = max(late, _wait_until(begin + 0.02 * (i + part / SLICES)))
+                for n in range(part, taps, SLICES):
+                    sockets[n].sendto(HEADER.pack(0x80, 0, i, 160 * i, 1000 + n) + PAYLOAD, to[n])
+        took = time.monotonic() - began
     time.sleep(0.2)
-    say(sent=packets * taps, took=took, late=late)
+    say(sent=order["packets"] * taps, took=took, late=late)
 
 
 def send_batches() -> None:
@@ -142,8 +157,33 @@ def open_sockets() -> list[socket.socket]:
     return found
 
 
-def report(taps: list[Tap], cpu: float) -> None:
-    say(packets=sum(tap.packets for tap in taps), samples=sum(tap.samples for tap in taps), cpu=cpu)
+class Count:
+    """What is received, and the processor time of that, since the last ``begin``."""
+
+    def __init__(self, totals: Callable[[], tuple[int, int]]) -> None:
+        self._totals = totals  # packets and samples so far
+        self.begin()
+
+    def begin(self) -> None:
+        self._packets, self._samples = self._totals()
+        self._cpu = time.process_time()
+
+    def hear(self) -> bool:
+        """Do what a line of standard input says; False: it ends."""
+        if sys.stdin.readline().strip() != "begin":
+            return False
+        self.begin()
+        say(begun=True)
+        return True
+
+    def report(self, cpu: float | None = None) -> None:
+        cpu = (time.process_time() if cpu is None else cpu) - self._cpu
+        packets, samples = self._totals()
+        say(packets=packets - self._packets, samples=samples - self._samples, cpu=cpu)
+
+
+def count(taps: list[Tap]) -> Count:
+    return Count(lambda: (sum(tap.packets for tap in taps), sum(tap.samples for tap in taps)))
 
 
 def by_selectors() -> None:
@@ -152,17 +192,17 @@ def by_selectors() -> None:
         taps.append(Tap())
         chooser.register(sock, selectors.EVENT_READ, taps[-1])
     chooser.register(sys.stdin, selectors.EVENT_READ, None)
-    begin = time.process_time()
+    counted = count(taps)
     say(ports=[sock.getsockname()[1] for sock in sockets])
     timeout = None
     while ready := chooser.select(timeout):
         for key, _ in ready:
-            if key.data is None:
+            if key.data is not None:
+                key.data.take(*key.fileobj.recvfrom(2048))  # type: ignore[union-attr]
+            elif not counted.hear():
                 chooser.unregister(sys.stdin)
                 timeout = 0.2
-            else:
-                key.data.take(*key.fileobj.recvfrom(2048))  # type: ignore[union-attr]
-    report(taps, time.process_time() - begin)
+    counted.report()
 
 
 class Protocol(asyncio.DatagramProtocol):
@@ -178,15 +218,19 @@ async def by_asyncio() -> None:
     sockets = open_sockets()
     for sock, tap in zip(sockets, taps, strict=True):
         await loop.create_datagram_endpoint(lambda tap=tap: Protocol(tap), sock=sock)  # type: ignore[misc]
-    stopped = asyncio.Event()
-    loop.add_reader(sys.stdin, stopped.set)
-    begin = time.process_time()
-    say(ports=[sock.getsockname()[1] for sock in sockets])
+    await serve(taps, [sock.getsockname()[1] for sock in sockets])
+
+
+async def serve(taps: list[Tap], ports: list[int]) -> None:
+    loop, stopped, counted = asyncio.get_running_loop(), asyncio.Event(), count(taps)
+    loop.add_reader(sys.stdin, lambda: counted.hear() or stopped.set())
+    say(ports=ports)
     await stopped.wait()
+    loop.remove_reader(sys.stdin)
     before = -1
     while before != (before := sum(tap.packets for tap in taps)):  # what it still has to catch up with
         await asyncio.sleep(0.2)
-    report(taps, time.process_time() - begin)
+    counted.report()
 
 
 def one_socket() -> socket.socket:
@@ -203,18 +247,18 @@ def by_selectors_shared() -> None:
     sock, chooser = one_socket(), selectors.DefaultSelector()
     chooser.register(sock, selectors.EVENT_READ, True)
     chooser.register(sys.stdin, selectors.EVENT_READ, None)
-    begin = time.process_time()
+    counted = count(list(taps.values()))
     say(ports=[sock.getsockname()[1]])
     timeout = None
     while ready := chooser.select(timeout):
         for key, _ in ready:
-            if key.data is None:
-                chooser.unregister(sys.stdin)
-                timeout = 0.2
-            else:
+            if key.data is not None:
                 datagram, source = sock.recvfrom(2048)
                 taps[source].take(datagram, source)
-    report(list(taps.values()), time.process_time() - begin)
+            elif not counted.hear():
+                chooser.unregister(sys.stdin)
+                timeout = 0.2
+    counted.report()
 
 
 class SharedProtocol(asyncio.DatagramProtocol):
@@ -228,16 +272,9 @@ class SharedProtocol(asyncio.DatagramProtocol):
 async def by_asyncio_shared() -> None:
     sources = json.loads(sys.stdin.readline())["sources"]
     taps: dict[object, Tap] = {("127.0.0.1", port): Tap() for port in sources}
-    loop, sock, stopped = asyncio.get_running_loop(), one_socket(), asyncio.Event()
-    await loop.create_datagram_endpoint(lambda: SharedProtocol(taps), sock=sock)
-    loop.add_reader(sys.stdin, stopped.set)
-    begin = time.process_time()
-    say(ports=[sock.getsockname()[1]])
-    await stopped.wait()
-    before = -1
-    while before != (before := sum(tap.packets for tap in taps.values())):
-        await asyncio.sleep(0.2)
-    report(list(taps.values()), time.process_time() - begin)
+    sock = one_socket()
+    await asyncio.get_running_loop().create_datagram_endpoint(lambda: SharedProtocol(taps), sock=sock)
+    await serve(list(taps.values()), [sock.getsockname()[1]])
 
 
 def by_swsync_shared() -> None:
@@ -246,12 +283,21 @@ def by_swsync_shared() -> None:
     sources = json.loads(sys.stdin.readline())["sources"]
     with media.RtpPort(receivers=2 * len(sources)) as port:
         receivers = [media.RtpReceiver(port=port, buffer=1.0, source=("127.0.0.1", n)) for n in sources]
-        begin = time.process_time()
-        say(ports=[port.port])
-        sys.stdin.readline()
-        cpu = time.process_time() - begin
+        receive(receivers, [port.port])
+
+
+def receive(receivers: list[Any], ports: list[int]) -> None:
+    """What ours receive, until they are told to stop."""
+
+    def totals() -> tuple[int, int]:
         stats = [receiver.stats for receiver in receivers]
-        say(packets=sum(s.packets for s in stats), samples=sum(s.samples for s in stats), cpu=cpu)
+        return sum(s.packets for s in stats), sum(s.samples for s in stats)
+
+    counted = Count(totals)
+    say(ports=ports)
+    while counted.hear():
+        pass
+    counted.report(time.process_time())  # read before the statistics, which are not of receiving
 
 
 def hold(kind: str) -> None:
@@ -290,12 +336,7 @@ def by_swsync() -> None:
     from swsync import media
 
     receivers = [media.RtpReceiver(buffer=1.0) for _ in range(TAPS)]
-    begin = time.process_time()
-    say(ports=[receiver.port for receiver in receivers])
-    sys.stdin.readline()
-    cpu = time.process_time() - begin
-    stats = [receiver.stats for receiver in receivers]
-    say(packets=sum(s.packets for s in stats), samples=sum(s.samples for s in stats), cpu=cpu)
+    receive(receivers, [receiver.port for receiver in receivers])
     for receiver in receivers:
         receiver.close()
 
