@@ -10,8 +10,8 @@
  *  - The caller owns all memory. Nothing allocates, logs or keeps a pointer after it returns (an object that
  *    does says so). There is no global state but constant tables and the choice of CPU path, so any number of
  *    threads may be inside: cffi drops Python's lock around each call.
- *  - Time is an argument. Only rtpio.c, rtpwishes.c, rtpsocket.c and rtppace.c touch sockets and clocks, and wsio.c
- *    and datagrams.c sockets.
+ *  - Time is an argument. Only rtpio.c, rtpwishes.c, rtpsocket.c, rtppace.c and wsio.c touch sockets and clocks, and
+ *    datagrams.c sockets.
  *  - Arguments come in this order: the object, the inputs, their lengths, the outputs.
  *  - Each length is checked before the read that it protects.
  *  - The wire's byte order is made by shifts. PCM is int16 in the machine's order behind a void pointer of any
@@ -921,3 +921,16 @@ typedef struct {
    a message without a place; call again after it has been seen to. SW_EINVAL: not on this system. */
 int sw_ws_sweep(int epoll, sw_ws_socket *const *sockets, int count, void *buffer, size_t room, int64_t now,
                 sw_ws_stop *out);
+
+/* Where sw_ws_keep_sweeping looks for something else to do. */
+typedef struct {
+    int32_t epoll;  /* of the sockets that are read here */
+    int32_t others; /* an epoll of that epoll and of all else there is to see to */
+    int32_t bell;   /* becomes readable when somebody has something to do at once */
+    int64_t tick;   /* nanoseconds from one sweep to the next */
+} sw_ws_watch;
+
+/* Sweep now and each tick after, for as long as sockets have something, nothing else has, and CLOCK_MONOTONIC is before
+   `until`. 1 and SW_EINVAL: as above. */
+int sw_ws_keep_sweeping(const sw_ws_watch *watch, sw_ws_socket *const *sockets, int count, void *buffer, size_t room,
+                        int64_t until, sw_ws_stop *out);

@@ -1,17 +1,22 @@
 /*
- * Sockets of plain media WebSockets, read many a call: it touches their descriptors, and no clock.
+ * Sockets of plain media WebSockets, read many a call.
  *
  * A hundred streams send five thousand messages a second, and each would cost several steps of Python to be read. Here a
  * call reads every socket that has something and takes its messages; it comes back at the first one that has anything
- * else, and with the octets that came. Linux only: elsewhere Python reads the sockets itself, to the same end.
+ * else, and with the octets that came; it may wait from tick to tick itself. Linux only: elsewhere Python reads the
+ * sockets itself, to the same end.
  */
+#if defined(__linux__)
+#define _GNU_SOURCE
+#include <sys/epoll.h>
+#endif
+
 #include <errno.h>
 
+#include "rtpio.h"
 #include "track.h"
 
 #if defined(__linux__)
-#include <sys/epoll.h>
-#include <sys/socket.h>
 
 enum { EVENTS = 256 };
 
@@ -55,7 +60,42 @@ int sw_ws_sweep(int epoll, sw_ws_socket *const *sockets, int count, void *buffer
     return 0;
 }
 
+/* Wait until then. 1: the bell rang before. */
+static int rest(int bell, int64_t until)
+{
+    struct pollfd polled = {.fd = bell, .events = POLLIN};
+    int64_t left = until - sw_read_clock(CLOCK_MONOTONIC);
+    struct timespec t = {.tv_sec = left / NANO, .tv_nsec = left % NANO};
+    return left > 0 && ppoll(&polled, 1, &t, NULL) != 0;
+}
+
+/* Whether the sockets that are read here have something, and nobody else. */
+static int is_alone(const sw_ws_watch *watch)
+{
+    struct epoll_event events[2];
+    return epoll_wait(watch->others, events, 2, 0) == 1 && events[0].data.fd == watch->epoll;
+}
+
+int sw_ws_keep_sweeping(const sw_ws_watch *watch, sw_ws_socket *const *sockets, int count, void *buffer, size_t room,
+                        int64_t until, sw_ws_stop *out)
+{
+    int64_t now;
+    do {
+        now = sw_read_clock(CLOCK_MONOTONIC);
+        if (sw_ws_sweep(watch->epoll, sockets, count, buffer, room, now, out))
+            return 1;
+    } while (now < until && !rest(watch->bell, now + watch->tick) && is_alone(watch));
+    return 0;
+}
+
 #else
+
+int sw_ws_keep_sweeping(const sw_ws_watch *watch, sw_ws_socket *const *sockets, int count, void *buffer, size_t room,
+                        int64_t until, sw_ws_stop *out)
+{
+    (void)watch, (void)sockets, (void)count, (void)buffer, (void)room, (void)until, (void)out;
+    return SW_EINVAL;
+}
 
 int sw_ws_sweep(int epoll, sw_ws_socket *const *sockets, int count, void *buffer, size_t room, int64_t now,
                 sw_ws_stop *out)

@@ -12,6 +12,7 @@ import errno
 import heapq
 import itertools
 import logging
+import math
 import os
 import selectors
 import socket
@@ -24,7 +25,7 @@ from typing import Any
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
-from swsync.clock import REAL
+from swsync.clock import REAL, are_threads_greenlets
 from swsync.errors import MediaError
 from swsync.media.wsconnection import Connection, Route
 from swsync.media.wsdeframe import request_path
@@ -185,12 +186,28 @@ class Endpoint:
 
     def _read_many(self, sweep: Sweep) -> None:
         """Have C read the sockets of plain media; see to those that have more."""
+        read = self._keep_reading if self._may_stay_in_c() else self._read_once
         for _ in range(len(self._connections) + 1):  # level-triggered: what is left now comes with the next round
-            stop = sweep.read(self.octets, self.now())
+            stop = read(sweep)
             if stop is None:
                 return
             connection = self._swept[stop.fd]
             self._guard(connection, connection.swept, stop)
+            read = self._read_once
+
+    def _read_once(self, sweep: Sweep) -> Any:
+        return sweep.read(self.octets, self.now())
+
+    def _may_stay_in_c(self) -> bool:
+        """Many sockets send, nobody leaves, and no greenlet waits for this one to give way."""
+        return len(self._connections) >= MANY and not self._leaving and not are_threads_greenlets()
+
+    def _keep_reading(self, sweep: Sweep) -> Any:
+        """Let C read from tick to tick, until there is something that it cannot do."""
+        others, bell = self._selector.fileno(), self._wake_reader.fileno()  # type: ignore[attr-defined]
+        stop = sweep.keep_reading(self.octets, others, bell, TICK, self._next_timer())
+        self._round_began = self.now() if stop is not None else self._round_began
+        return stop
 
     def _guard(self, connection: Connection, function: Callable[..., None], *args: Any) -> None:
         """Whatever happens in one connection stays in it."""
@@ -203,11 +220,14 @@ class Endpoint:
             self.count("internal_error")
             connection.drop("internal_error")
 
+    def _next_timer(self) -> float:
+        """When time brings something to do; infinite if nothing."""
+        when = self._timers[0][0] if self._timers else math.inf
+        return min(when, self._paused_until) if self._paused_until else when
+
     def _timeout(self) -> float | None:
-        when = self._timers[0][0] if self._timers else None
-        if self._paused_until:
-            when = self._paused_until if when is None else min(when, self._paused_until)
-        return None if when is None else max(0.0, when - self.now())
+        when = self._next_timer()
+        return None if when == math.inf else max(0.0, when - self.now())
 
     def _expire(self) -> None:
         now = self.now()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["READ_SIZE", "Octets", "Plain", "Sweep", "refusal"]
 
 READ_SIZE = 64 * 1024
+FAR = 9e9  # seconds: later than any clock says
 
 _REFUSALS = {
     lib.SW_WS_UNEXPECTED_TRACK: "unexpected_track",
@@ -155,6 +156,24 @@ class Sweep:
         found = lib.sw_ws_sweep(
             self._epoll.fileno(), self._sockets, len(self._sockets), octets.c, READ_SIZE, int(now * 1e9), octets.stop
         )
+        return octets.stop if found > 0 else None
+
+    def keep_reading(self, octets: Octets, others: int, bell: int, tick: float, until: float) -> Any:
+        """Read every socket that has something, now and each tick after, for as long as there is nothing else to do.
+
+        Args:
+            octets: Where what is read goes.
+            others: Descriptor of an epoll of this one and of all else there is to see to.
+            bell: Descriptor that becomes readable when somebody has something to do at once.
+            tick: Seconds from one time to the next.
+            until: When something else is to be done, by the machine's clock; infinite: nothing is known.
+
+        Returns:
+            As ``read``.
+        """
+        watch = ffi.new("sw_ws_watch *", (self._epoll.fileno(), others, bell, int(tick * 1e9)))
+        end = int(min(until, FAR) * 1e9)
+        found = lib.sw_ws_keep_sweeping(watch, self._sockets, len(self._sockets), octets.c, READ_SIZE, end, octets.stop)
         return octets.stop if found > 0 else None
 
     def close(self) -> None:

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #endif
 
 #include "check.h"
@@ -93,7 +94,7 @@ static void check_many_datagrams(void)
 enum { SOCKETS = 8, MESSAGES = 200, MESSAGE = 8 + PACKET };
 
 typedef struct {
-    int epoll;
+    sw_ws_watch watch;
     sw_ws_socket *sockets[1024];
 } sweeper;
 
@@ -109,11 +110,11 @@ static void *sweep(void *argument)
     uint8_t *buffer = exactly(MESSAGE * 16); /* whole messages only */
     for (int closed = 0; closed < SOCKETS;) {
         sw_ws_stop stop;
-        if (!sw_ws_sweep(s->epoll, s->sockets, 1024, buffer, MESSAGE * 16, 1, &stop))
+        if (!sw_ws_keep_sweeping(&s->watch, s->sockets, 1024, buffer, MESSAGE * 16, INT64_MAX, &stop))
             continue;
         CHECK(stop.octets == 0); /* its peer has gone, which is the only thing that is for others here */
         s->sockets[stop.fd]->ws = NULL;
-        CHECK(epoll_ctl(s->epoll, EPOLL_CTL_DEL, stop.fd, NULL) == 0);
+        CHECK(epoll_ctl(s->watch.epoll, EPOLL_CTL_DEL, stop.fd, NULL) == 0);
         closed++;
     }
     free(buffer);
@@ -166,7 +167,9 @@ static void check_web_sockets(void)
     far fars[SOCKETS];
     pthread_t sweeping, talking[SOCKETS], looking[SOCKETS];
     int near[SOCKETS];
-    s.epoll = epoll_create1(0);
+    s.watch = (sw_ws_watch){epoll_create1(0), epoll_create1(0), eventfd(0, EFD_NONBLOCK), 100000};
+    CHECK(epoll_ctl(s.watch.others, EPOLL_CTL_ADD, s.watch.epoll,
+                    &(struct epoll_event){.events = EPOLLIN, .data.fd = s.watch.epoll}) == 0);
     for (int i = 0; i < SOCKETS; i++) {
         int pair[2];
         CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && pair[0] < 1024);
@@ -174,9 +177,9 @@ static void check_web_sockets(void)
         fars[i] = (far){zeroed(sw_ws_octets()), new_track(), pair[1]};
         CHECK(sw_ws_init(fars[i].ws, sw_ws_octets(), SW_WS_TAP, 65536) == SW_OK);
         CHECK(sw_ws_lane(fars[i].ws, 0, fars[i].track, RATE, SW_CODEC_PCMU) == SW_OK);
-        sockets[i] = (sw_ws_socket){.ws = fars[i].ws, .fd = pair[0], .speed = 1.0};
+        sockets[i] = (sw_ws_socket){.ws = fars[i].ws, .fd = pair[0], .speed = 0.0}; /* all comes at once: no gaps */
         s.sockets[pair[0]] = &sockets[i];
-        CHECK(epoll_ctl(s.epoll, EPOLL_CTL_ADD, pair[0],
+        CHECK(epoll_ctl(s.watch.epoll, EPOLL_CTL_ADD, pair[0],
                         &(struct epoll_event){.events = EPOLLIN, .data.fd = pair[0]}) == 0);
     }
     for (int i = 0; i < SOCKETS; i++) {
@@ -194,9 +197,41 @@ static void check_web_sockets(void)
         free(fars[i].ws);
         free(fars[i].track);
     }
-    (void)close(s.epoll);
+    (void)close(s.watch.epoll);
+    (void)close(s.watch.others);
+    (void)close(s.watch.bell);
+}
+
+/* Whatever else there is to do ends it: a bell, another descriptor, the time; and that there is nothing to read. */
+static void check_what_ends_a_sweep(void)
+{
+    sw_ws_watch watch = {epoll_create1(0), epoll_create1(0), eventfd(0, EFD_NONBLOCK), 1000};
+    int other = eventfd(1, EFD_NONBLOCK), silent = eventfd(1, EFD_NONBLOCK);
+    sw_ws_socket *none[1024] = {NULL};
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = watch.epoll};
+    uint8_t buffer[16];
+    sw_ws_stop stop;
+    CHECK(sw_ws_keep_sweeping(&watch, none, 1024, buffer, sizeof buffer, INT64_MAX, &stop) == 0);
+    CHECK(epoll_ctl(watch.others, EPOLL_CTL_ADD, watch.epoll, &event) == 0);
+    event.data.fd = silent; /* a socket of nobody: there is always something, and never anything to take */
+    CHECK(epoll_ctl(watch.epoll, EPOLL_CTL_ADD, silent, &event) == 0);
+    CHECK(sw_ws_keep_sweeping(&watch, none, 1024, buffer, sizeof buffer, 1, &stop) == 0);
+    event.data.fd = other;
+    CHECK(epoll_ctl(watch.others, EPOLL_CTL_ADD, other, &event) == 0);
+    CHECK(sw_ws_keep_sweeping(&watch, none, 1024, buffer, sizeof buffer, INT64_MAX, &stop) == 0);
+    CHECK(epoll_ctl(watch.others, EPOLL_CTL_DEL, other, NULL) == 0);
+    CHECK(write(watch.bell, &(uint64_t){1}, 8) == 8);
+    CHECK(sw_ws_keep_sweeping(&watch, none, 1024, buffer, sizeof buffer, INT64_MAX, &stop) == 0);
+    for (const int *fd = (const int[]){watch.epoll, watch.others, watch.bell, other, silent, -1}; *fd >= 0; fd++)
+        (void)close(*fd);
 }
 #else
+static void check_what_ends_a_sweep(void)
+{
+    sw_ws_stop stop;
+    CHECK(sw_ws_keep_sweeping(NULL, NULL, 0, NULL, 0, 0, &stop) == SW_EINVAL);
+}
+
 static void check_web_sockets(void)
 {
     sw_ws_stop stop;
@@ -209,6 +244,7 @@ int main(void)
     CHECK(sw_cpu_select(SW_CPU_AUTO) == SW_OK); /* chosen before there are threads */
     check_many_datagrams();
     check_web_sockets();
+    check_what_ends_a_sweep();
     puts("all as it should be");
     return 0;
 }

@@ -7,6 +7,7 @@ import contextlib
 import json
 import random
 import struct
+import threading
 from typing import Any
 
 import pytest
@@ -350,6 +351,40 @@ def test_many_sockets(sweeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
             assert (5, 5) == (len(receiver.keys), len(receiver.marks))
             assert {} == receiver.rejected
             assert receiver._plain.report().messages_taken > 0
+
+
+def test_others_come_and_go_while_many_send() -> None:
+    """Ten streams that never pause keep the thread in C; a newcomer is served all the same, and let go when it ends."""
+    message = frame(
+        TEXT, json.dumps({"event": "media", "media": {"payload": base64.b64encode(bytes(160)).decode()}}).encode()
+    )
+    stopped = threading.Event()
+
+    def talk() -> None:
+        while not stopped.wait(0.002):
+            for client in clients:
+                client.send(message)
+
+    with contextlib.ExitStack() as stack:
+        receivers = [stack.enter_context(StreamReceiver(track="inbound")) for _ in range(10)]
+        clients = [stack.enter_context(RawClient(receiver.url)) for receiver in receivers]
+        for receiver, client in zip(receivers, clients, strict=True):
+            assert 101 == client.open(f"Authorization: Bearer {receiver.token}")
+            client.send(frame(TEXT, start(tracks=["inbound"]).encode()))
+        talking = threading.Thread(target=talk)
+        talking.start()
+        try:
+            assert all(receiver.wait_audio(TIMEOUT) for receiver in receivers)
+            for _ in range(2):
+                with StreamReceiver(track="inbound") as guest, RawClient(guest.url) as client:
+                    assert 101 == client.open(f"Authorization: Bearer {guest.token}")
+                    client.send(frame(TEXT, start(tracks=["inbound"]).encode()) + message)
+                    assert guest.wait_audio(TIMEOUT)
+                    guest.close()
+                    assert 1001 == client.close_code()
+        finally:
+            stopped.set()
+            talking.join()
 
 
 # Where messages belong: C against the same rules in Python.
