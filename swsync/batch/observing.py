@@ -28,7 +28,7 @@ def tell(observers: Sequence[Observer], method: str, *args: Any) -> None:
     for observer in observers:
         try:
             getattr(observer, method)(*args)
-        except Exception:  # somebody else's code
+        except (Exception, SystemExit):  # somebody else's code
             logger.exception("an observer failed")
 
 

@@ -402,7 +402,7 @@ def test_observers_are_told_and_harm_nobody(relay: swsync.LocalRelay, make: Make
             raise RuntimeError("no")
 
         def span(self, *_: Any) -> None:
-            raise RuntimeError("no")
+            raise SystemExit("no")
 
     spans, registry = InMemorySpanExporter(), prometheus_client.CollectorRegistry()
     provider = TracerProvider()
