@@ -1,8 +1,9 @@
-"""Builds ``swsync._media`` from every C file of this directory; ``sw_api.h`` is what Python sees of them."""
+"""Builds ``swsync._media`` from every C file of this directory; the ``sw_api`` headers are what Python sees of them."""
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -51,7 +52,8 @@ def require_compiler() -> None:
 def make_ffi() -> FFI:
     """Describe the module: the interface, the files, how to compile them."""
     builder = FFI()
-    builder.cdef((HERE / "sw_api.h").read_text(encoding="utf-8"))
+    for part in re.findall(r'^#include "(sw_api\w*\.h)"', (HERE / "sw.h").read_text(encoding="utf-8"), re.MULTILINE):
+        builder.cdef((HERE / part).read_text(encoding="utf-8"))
     builder.set_source(
         "swsync._media",
         '#include "sw.h"',
