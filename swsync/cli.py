@@ -106,6 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     _occupy_standard_files()
     words = sys.argv[1:] if argv is None else argv
+    if not words:  # somebody who wants to know what there is
+        parser("").print_help(sys.stderr)
+        return USAGE
     arguments = parser(next((word for word in words if not word.startswith("-")), "")).parse_args(words)
     if arguments.verbose:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")

@@ -155,6 +155,13 @@ def test_usage_errors_exit_with_two(capsys: pytest.CaptureFixture[str]) -> None:
     assert "above zero" in capsys.readouterr().err
 
 
+def test_no_command_at_all_gives_the_list_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """On stderr, for nothing was done."""
+    assert 2 == main([])
+    out, err = capsys.readouterr()
+    assert ("", True, True) == (out, "\n    doctor " in err, "exit codes:" in err)
+
+
 def test_a_peers_control_characters_do_not_reach_the_terminal() -> None:
     """Escape sequences are shown, not obeyed."""
     assert "a\\x1b[2Jb\n" == printable("a\x1b[2Jb\n")
