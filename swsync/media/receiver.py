@@ -298,7 +298,11 @@ class Receiver:
 
         recording = Capture(to, **self._sides(), clock=self._clock)
         with self._changed:
-            self._recordings = [*(other for other in self._recordings if not other.closed), recording]
+            is_closed = self._closed
+            if not is_closed:
+                self._recordings = [*(other for other in self._recordings if not other.closed), recording]
+        if is_closed:
+            recording.finish()  # nothing more will come, and nobody would do it later
         return recording
 
     def forward(self, host: str, port: int, *, track: str | None = None, **options: Any) -> Forward:

@@ -213,6 +213,19 @@ def test_closing_finishes_recordings(tmp_path: Path) -> None:
     empty.close()
 
 
+def test_a_recording_of_a_closed_receiver_is_finished_at_once(tmp_path: Path) -> None:
+    """It has what the buffer holds, and its name; nobody would give it that later."""
+    rx = Hand("audio")
+    fill(rx.made[0], 0)
+    rx.close()
+
+    recording = rx.record(tmp_path / "a.wav")
+
+    assert recording.closed
+    with wave.open(str(tmp_path / "a.wav"), "rb") as file:
+        assert pcm(0) == file.readframes(1000)
+
+
 def test_waiting_for_audio_before_there_are_tracks() -> None:
     """Tracks may come with the first media; the end without any ends every wait."""
     rx = Hand()
