@@ -17,7 +17,7 @@ from .lives import LIVES
 
 __all__ = ["Growth", "measure"]
 
-PATIENCE = 5.0  # seconds in which what ends by itself (a process's own threads, a peer's side of a socket) has ended
+PATIENCE = 30.0  # seconds in which what ends by itself (a process's own threads, a peer's side of a socket) has ended
 
 
 @attrs.frozen
@@ -50,10 +50,10 @@ def measure(name: str, cycles: int) -> Growth:
         octets, resident = _octets(), _resident()
         for _ in range(cycles):
             life()
-        _settled(lambda: len(_threads() - before), 0)
+        _settled(lambda: len(_threads() - before), quiet=PATIENCE)
         growth = Growth(
             threads=[thread.name for thread in _threads() - before],
-            descriptors=_settled(_descriptors, descriptors) - descriptors,
+            descriptors=_settled(_descriptors, descriptors, PATIENCE) - descriptors,
             octets=_octets() - octets,
             resident=_resident() - resident,
         )
@@ -61,11 +61,11 @@ def measure(name: str, cycles: int) -> Growth:
     return growth
 
 
-def _settled(count: Callable[[], int], wanted: int = 0) -> int:
-    """What is counted, once it is no more than wanted or nothing changes any more."""
+def _settled(count: Callable[[], int], wanted: int = 0, quiet: float = 1.5) -> int:
+    """What is counted, once it is no more than wanted or nothing has changed for so many seconds."""
     deadline = time.monotonic() + PATIENCE
     last, since = count(), time.monotonic()
-    while last > wanted and time.monotonic() < min(deadline, since + 1.5):
+    while last > wanted and time.monotonic() < min(deadline, since + quiet):
         time.sleep(0.02)
         now = count()
         if now != last:
