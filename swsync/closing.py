@@ -17,6 +17,7 @@ from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
 from swsync.taking import TakingCalls
 
 if TYPE_CHECKING:
+    from swsync.dialing import Dial
     from swsync.pending import Request
 
 __all__ = ["Closing"]
@@ -24,6 +25,7 @@ __all__ = ["Closing"]
 logger = logging.getLogger(__name__)
 
 
+LAST_WORD = 0.5  # seconds for which closing waits to hear that a dial whose legs are ended rings nobody else
 LOOK = 0.25  # seconds between two looks for SIGTERM where threads are greenlets
 
 
@@ -134,16 +136,26 @@ class Closing(TakingCalls):
         left = self._unanswered(left, deadline)
         if left:
             logger.warning("calls that RELAY has not ended in time, and that may go on: %s", ", ".join(left))
+        self._wait_for_legs(dials, deadline)
+        # With its leg gone the service may go on to the next one: it says when it has not.
         with self._router.changed:
             self._router.changed.wait_for(
-                lambda: not any(dial.is_doubtful() for dial in dials), max(0.0, deadline - self.clock.now())
+                lambda: all(dial.is_told for dial in dials), max(0.0, min(LAST_WORD, deadline - self.clock.now()))
             )
+        self._wait_for_legs(dials, deadline)
         for dial in dials:
             tag = dial.tag
             if dial.is_doubtful():
                 dial.fail(lambda tag=tag: DialUnknown(tag))  # type: ignore[misc]
             else:
                 dial.fail(lambda tag=tag: DialFailed(tag, "closed", "the client was closed"))  # type: ignore[misc]
+
+    def _wait_for_legs(self, dials: list[Dial], deadline: float) -> None:
+        """Wait until no leg of some dials is left that is known, by then at the latest."""
+        with self._router.changed:
+            self._router.changed.wait_for(
+                lambda: not any(dial.is_doubtful() for dial in dials), max(0.0, deadline - self.clock.now())
+            )
 
     def _unanswered(self, requests: Mapping[str, Request], deadline: float) -> dict[str, Request]:
         """Those of some requests that have no reply by then."""

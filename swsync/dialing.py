@@ -93,8 +93,8 @@ class Dial:
     """
 
     __slots__ = (
-        "_changed", "_failure", "_is_abandoned", "_legs", "_prepare", "_ring", "_router", "_told_to_end", "_was_seen",
-        "_winner", "tag",
+        "_changed", "_failure", "_is_abandoned", "_is_told", "_legs", "_prepare", "_ring", "_router", "_told_to_end",
+        "_was_seen", "_winner", "tag",
     )  # fmt: skip
 
     def __init__(self, router: Router, tag: str, ring: float, prepare: Callable[[Call], object] | None = None) -> None:
@@ -109,7 +109,8 @@ class Dial:
         self._winner: Call | None = None
         self._failure: Callable[[], Exception] | None = None
         self._is_abandoned = False  # every leg of it is to be ended
-        self._was_seen = False  # RELAY has said anything about it
+        self._was_seen = False  # RELAY has said anything about it ...
+        self._is_told = False  # ... and what it came to; the I/O thread's, and a late look does no harm
 
     @classmethod
     def answered(cls, router: Router, tag: str, past: PastDial) -> Dial:
@@ -117,7 +118,7 @@ class Dial:
         dial = cls(router, tag, max(0.0, past.until - router.clock.now()), past.prepare)
         dial._legs = {past.winner.call_id: past.winner}
         dial._winner = past.winner
-        dial._was_seen = True
+        dial._was_seen = dial._is_told = True
         return dial
 
     # From the dialing thread.
@@ -251,13 +252,22 @@ class Dial:
         with self._changed:
             if not self._is_abandoned:
                 return self._winner is None and self._failure is None
-            return not self._was_seen or any(leg.state is not CallState.ENDED for leg in self._legs.values())
+            return self._may_have_legs()
 
     def is_doubtful(self) -> bool:
         """Whether a leg of it may be left, now that it was given up. Takes no lock: a late look does no harm."""
-        if self._winner is not None:
-            return False
-        return not self._was_seen or any(leg.state is not CallState.ENDED for leg in tuple(self._legs.values()))
+        return self._winner is None and self._may_have_legs()
+
+    def _may_have_legs(self) -> bool:
+        legs = tuple(self._legs.values())
+        if not legs:
+            return not self._is_told  # none yet: the first may be on its way to us, or being made
+        return any(leg.state is not CallState.ENDED for leg in legs)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether RELAY has said what the dial came to: until then it may ring one more leg."""
+        return self._is_told
 
     @property
     def is_abandoned(self) -> bool:
@@ -270,6 +280,7 @@ class Dial:
         if isinstance(event, DialEvent):
             self._mark_seen()
             self._decide(event)
+            self._router.tell_changed()
             return True
         if not isinstance(event, CallStateEvent) or not event.call_id or self._is_bridged(event):
             return False
@@ -347,6 +358,7 @@ class Dial:
         if event.dial_state == "answered":
             self._answered(event)
         elif event.dial_state == "failed":
+            self._is_told = True
             reason = event.reason or self._reason_of_legs()
             self.fail(lambda: DialFailed(self.tag, reason))
             self._settle_losers()
@@ -359,6 +371,7 @@ class Dial:
         node_id = event.call.get("node_id")
         node_id = node_id if isinstance(node_id, str) else event.node_id
         leg = self._leg(call_id, node_id, event.call, state="answered")
+        self._is_told = True  # now that the leg is known
         if leg.state in (CallState.CREATED, CallState.RINGING):
             # Its own state event is missing, or late: the dial event says as much.
             params = {"call_id": call_id, "node_id": node_id, "call_state": "answered", "direction": "outbound"}

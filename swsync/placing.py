@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -72,6 +73,7 @@ class PlacingCalls(ClientParts):
             ValueError: No devices, a forged SIP header, or a tag in use.
         """
         self._check_open()
+        importlib.import_module("swsync.call")  # here, not on the I/O thread with the first leg
         from swsync.devices import check_devices, compact
         from swsync.dialing import SLACK, Dial, arrange, ring_time
 
@@ -127,6 +129,7 @@ class PlacingCalls(ClientParts):
             ValueError: No device, or more than one; a forged SIP header; a tag in use.
         """
         self._check_open()
+        importlib.import_module("swsync.call")  # here, not on the I/O thread with the first leg
         from swsync.devices import check_devices, compact
         from swsync.dialing import Dial, arrange, ring_time
 

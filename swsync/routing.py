@@ -169,6 +169,11 @@ class Router:
             self._dials[dial.tag] = dial
             self._past_dials.pop(dial.tag, None)
 
+    def tell_changed(self) -> None:
+        """Have those look again who wait until calls and dials are over."""
+        with self.changed:
+            self.changed.notify_all()
+
     def drop_dial(self, dial: Dial) -> None:
         """Nothing more of it is expected."""
         with self.changed:

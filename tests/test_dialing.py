@@ -442,6 +442,65 @@ def test_close_during_a_dial_cancels_its_legs(
     assert "closed" == caught.value.reason
 
 
+def test_close_while_the_first_leg_is_being_made(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The I/O thread may take its time with it, and others come after it: all of them are ended."""
+    make_call = client._router.make_call
+
+    def take_time(**fields: Any) -> Any:
+        clock.sleep(0.3)
+        return make_call(**fields)
+
+    monkeypatch.setattr(client._router, "make_call", take_time)
+
+    def ring(link: Link, tag: str) -> None:
+        link.state("c1", "created", tag=tag)
+        clock.sleep(0.4)
+        link.state("c2", "created", tag=tag)
+
+    on_dial(server, lambda link, tag: clock.start(ring, "ring", (link, tag)))
+    dial = Background(clock, client.dial, [[devices.phone(TO, FROM), devices.phone(TO, FROM)]])
+    server.wait_for("calling.dial")
+    clock.sleep(0.1)
+    client.close()
+    assert ["c1", "c2"] == [params["call_id"] for params in server.params("calling.end")]
+    with pytest.raises(DialFailed):
+        dial.outcome()
+
+
+def test_close_during_a_dial_that_rings_the_next_one(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """With its first leg ended the service goes on to the second, as in a dial in turn: that is ended as well."""
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+
+    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        leg = frame["params"]["call_id"]
+        link.reply(frame, OK)
+        link.state(leg, "ended", end_reason="cancel", tag="t")
+        if leg == "c1":
+            clock.start(next_one, "next one", (link,))
+        else:
+            link.event("calling.call.dial", tag="t", dial_state="failed", reason="cancel")
+        return SILENT
+
+    def next_one(link: Link) -> None:
+        clock.sleep(0.2)
+        link.state("c2", "created", tag="t")
+
+    server.answers["calling.end"] = end
+    dial = Background(clock, client.dial, [[devices.phone(TO, FROM)], [devices.phone(TO, FROM)]], tag="t")
+    server.wait_for("calling.dial")
+    clock.sleep(1)
+    before = clock.now()
+    client.close()
+    assert clock.now() - before < 0.5  # RELAY's last word on it has come, and nothing else is waited for
+    assert ["c1", "c2"] == [params["call_id"] for params in server.params("calling.end")]
+    with pytest.raises(DialFailed):
+        dial.outcome()
+
+
 def test_close_during_a_dial_without_news_of_it(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
