@@ -144,6 +144,9 @@ class Dial:
             raise
 
     def _run(self, params: dict[str, Any], timeout: float, wait_for_link: bool) -> Call:
+        if self._is_abandoned:  # the client closes
+            self._router.drop_dial(self)
+            raise DialFailed(self.tag, "closed", "the client was closed")
         try:
             request = self._router.begin("calling.dial", params, self._changed)
         except Exception:

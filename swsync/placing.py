@@ -12,6 +12,7 @@ from swsync.clientparts import ClientParts
 if TYPE_CHECKING:
     from swsync.call import Call
     from swsync.devices import Device
+    from swsync.dialing import Dial
 
 __all__ = ["PlacingCalls"]
 
@@ -95,7 +96,7 @@ class PlacingCalls(ClientParts):
         )
         if gate is not None:
             gate()
-        self._router.add_dial(dial)
+        self._add(dial)
         return dial.run(params, ring + SLACK if dial_timeout is None else dial_timeout, wait_for_link)
 
     def begin(
@@ -140,10 +141,19 @@ class PlacingCalls(ClientParts):
         self._router.check_destinations(steps)
         prepare = _preparing(listen)
         dial = Dial(self._router, tag or str(uuid.uuid4()), ring_time(steps), prepare)
-        self._router.add_dial(dial)
+        self._add(dial)
         params = {"device": steps[0][0], "tag": dial.tag, "max_duration": max_duration, "region": region,
                   "node_id": node_id}  # fmt: skip
         return dial.begin(compact(params))
+
+    def _add(self, dial: Dial) -> None:
+        """Have a dial known before it is sent: ``close()`` sees it, or it is seen here that the client closes."""
+        self._router.add_dial(dial)
+        try:
+            self._check_open()
+        except BaseException:
+            self._router.drop_dial(dial)
+            raise
 
     def end_dial(self, tag: str, ring: float = 30.0) -> None:
         """End every leg of a dial, now and on first sight, whoever dialed it: an earlier process, for one.

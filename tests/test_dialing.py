@@ -501,6 +501,26 @@ def test_close_during_a_dial_that_rings_the_next_one(
         dial.outcome()
 
 
+def test_a_dial_that_meets_a_close_is_not_sent(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """close() has looked what there is to end, and takes its time with it: nobody would look after another call."""
+    on_dial(server, answer)
+    client.dial_phone(TO, tag="first")
+    server.answers["calling.end"] = lambda link, frame: SILENT
+    closing: list[Background] = []
+
+    def close() -> None:
+        closing.append(Background(clock, client.close))
+        clock.sleep(0.5)
+
+    with pytest.raises(ConnectionClosed):
+        client.dial([[devices.phone(TO, FROM)]], tag="second", gate=close)
+    assert not client._connection.is_over
+    closing[0].outcome()
+    assert ["first"] == [params["tag"] for params in server.params("calling.dial")]
+
+
 def test_close_during_a_dial_without_news_of_it(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
