@@ -551,8 +551,10 @@ def test_a_ledger_that_becomes_read_only_ends_the_run_and_nobody_is_rung_twice(
 
     make([], lambda call, row: {}).run()
 
-    assert dict.fromkeys((f"+1202556{i:04d}" for i in range(30)), 1) == rung(relay)
-    assert set(in_flight) == {result.number for result in batch.results("unknown")}
+    unknown = {result.number for result in batch.results("unknown")}
+    assert {1} == set(rung(relay).values())
+    assert {f"+1202556{i:04d}" for i in range(30)} == unknown | set(rung(relay))
+    assert set(in_flight) <= unknown  # and perhaps one that waited for its turn
 
 
 def test_who_opts_out_while_a_dial_waits_for_its_turn_is_not_rung(relay: swsync.LocalRelay, make: MakeBatch) -> None:
