@@ -128,8 +128,8 @@ class Closing(TakingCalls):
         }
         if self._connection.is_over or not self._connection.was_started:
             requests = {}
-        if (requests or dials) and not self._connection.is_connected:
-            self._connection.hurry()
+        if requests or dials:
+            self._connection.hurry()  # also if the link still seems to be up: it may break, or just have broken
         left = self._unanswered(requests, (self.clock.now() + deadline) / 2)
         for request in left.values():
             self._connection.repeat(request)  # it or its reply got lost on a link that is up: no harm to ask again

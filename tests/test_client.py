@@ -596,6 +596,26 @@ def test_close_names_the_calls_that_it_could_not_end(
     assert "may go on: costly" in caplog.text
 
 
+def test_close_comes_back_for_calls_when_the_link_breaks_under_it(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a Ctrl-C in the midst of a write: it does not back off for longer than it has."""
+    monkeypatch.setattr("swsync.connection.SHORTEST_DELAY", 4.0)
+    on_dial(server, answer)
+    call = client.dial_phone(TO)
+    end = server.answers["calling.end"]
+
+    def cut(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        server.answers["calling.end"] = end
+        link.end()
+        return SILENT
+
+    server.answers["calling.end"] = cut
+    client.close(timeout=2)
+    assert "ended" == call.state
+    assert [call.call_id] * 2 == [params["call_id"] for params in server.params("calling.end")]
+
+
 def test_close_ends_calls_that_were_lost_with_their_link(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
