@@ -6,12 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "sw_api.h"
 #include "sw_api_codec.h"
 #include "sw_api_rtp.h"
 #include "sw_api_track.h"
 #include "sw_api_receive.h"
 #include "sw_api_send.h"
-#include "sw_api.h"
+#include "sw_api_ws.h"
 
 /* Big-endian fields, read and written by shifts: no alignment, no host order. */
 static inline uint16_t sw_get16(const uint8_t *p)
