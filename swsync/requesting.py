@@ -53,7 +53,9 @@ class Requesting:
             RelayError: What the server said; ``RequestTimeout`` or ``OutcomeUnknown`` if it said nothing.
             ConnectionClosed: There is no link and will be none.
         """
-        if self._thread is not None and threading.get_ident() == self._thread.ident:
+        thread = self._thread
+        # The identity of a thread that has ended may be another's by now.
+        if thread is not None and threading.get_ident() == thread.ident and thread.is_alive():
             raise RuntimeError(f"{method}: a blocking request from the I/O thread would wait for itself")
         request = self.begin(method, params, idempotent=idempotent)
         try:

@@ -576,6 +576,20 @@ def test_a_blocking_request_on_the_io_thread_is_an_error_not_a_hang(
     assert "I/O thread" in str(raised[0])
 
 
+def test_a_thread_may_have_the_identity_of_an_io_thread_that_has_ended(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system gives them out again: whoever comes after a close hears of the close."""
+    client = swsync.RelayClient(**server.settings).connect()
+    client.close()
+    thread = client._connection._thread
+    assert thread is not None
+    ident = thread.ident
+    monkeypatch.setattr(threading, "get_ident", lambda: ident)
+    with pytest.raises(ConnectionClosed):
+        client.execute("calling.x", {})
+
+
 def test_posts_that_nobody_answers_are_dropped(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:

@@ -262,10 +262,11 @@ def load_speech(speech: Any) -> bytes:
         try:
             with open(speech, "rb") as file:
                 return read_wav(file.read())
-        except OSError as error:
-            raise MediaError(f"cannot read the speech {os.fspath(speech)}: {error.strerror}") from error
         except MediaError as error:
             raise MediaError(f"cannot use {os.fspath(speech)} as speech: {error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            why = getattr(error, "strerror", None) or error
+            raise MediaError(f"cannot read the speech {os.fspath(speech)!r}: {why}") from error
     pcm = bytes(memoryview(speech).cast("B"))
     if len(pcm) % 2:
         raise MediaError("speech as a buffer must be int16 samples, an even number of bytes")
