@@ -46,7 +46,8 @@ logger = logging.getLogger(__name__)
 
 SETTLE_DELAY = 0.5
 """Seconds after ``ended`` in which an action's own last event may still come and is preferred."""
-
+UNHEARD = 30.0
+"""Seconds after RELAY agreed to end a call in which an event may say so; the call has ended without one."""
 
 _NO_LISTENERS: Mapping[str, list[Listener]] = MappingProxyType({})  # one for all calls
 
@@ -471,9 +472,11 @@ class Call(
         if self._has_ended:
             return {}
         try:
-            return self.request("end", reason=reason)
+            reply = self.request("end", reason=reason)
         except CallGone:
             return {}
+        self.session.call_later(UNHEARD, self._end_unheard)
+        return reply
 
     def _end_unheard(self) -> None:
         """RELAY does not know the call any more, and no event has told of its end. On the I/O thread."""

@@ -150,6 +150,18 @@ def test_a_hangup_that_finds_no_call_ends_every_wait():
         play.wait(0)
 
 
+def test_a_hangup_whose_end_is_never_told_ends_every_wait():
+    """RELAY said yes: a call whose event was lost must not keep anybody waiting for ever."""
+    call = make_call()
+    call.hangup()
+    with pytest.raises(TimeoutError):
+        call.wait_for_ended(0)
+
+    call.session.run_timers()
+
+    assert call.wait_for_ended(0).synthetic
+
+
 @pytest.mark.parametrize(
     ("verb", "code"), [("play_tts", 410), ("send_digits", 410), ("answer", 404), ("answer", 410), ("pass_", 410)]
 )
