@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -15,11 +16,15 @@ __all__ = ["Entry", "Journal", "masked"]
 
 MASK = "***"
 DEEPEST = 50
+PATHS = re.compile(r"(^wss?://[^/?#]+[/?#]).+", re.IGNORECASE | re.DOTALL)
+USERS = re.compile(r"(://)[^/?#@\s]+@")
 SECRETS = ("token", "password", "secret", "authorization_state", "api_key")  # how their keys end
 
 
 def masked(value: Any, key: str = "", depth: int = 0) -> Any:
-    """Return a copy of a frame without its secrets: tokens by their key, paths of media WebSockets by their scheme."""
+    """Return a copy of a frame without its secrets: tokens by their key; of addresses who is
+    named before the host, and the paths of media WebSockets.
+    """
     if isinstance(value, (dict, list)) and depth > DEEPEST:
         return MASK  # what nests deeper is an attack on whoever recurses
     if isinstance(value, dict):
@@ -29,10 +34,7 @@ def masked(value: Any, key: str = "", depth: int = 0) -> Any:
     if isinstance(value, str):
         if value and key.lower().endswith(SECRETS):
             return MASK
-        if value.startswith(("ws://", "wss://")):
-            scheme, _, rest = value.partition("://")
-            host, slash, path = rest.partition("/")
-            return f"{scheme}://{host}{slash}{MASK if path else ''}"
+        return USERS.sub(rf"\1{MASK}@", PATHS.sub(rf"\1{MASK}", value))
     return value
 
 
