@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,12 @@ from fake_session import make_call
 from scripted_server import ScriptedServer
 
 import swsync
+from swsync import media
+from swsync.batch import Batch
 from swsync.callbacks import check_callback
 from swsync.clock import VirtualClock
 from swsync.devices import tts
+from swsync.errors import ConfigurationError
 from swsync.message import Message
 
 
@@ -118,6 +122,44 @@ def test_a_call_refuses_it(register: Callable[[Any, Any], Any], wrong: Any) -> N
     with pytest.raises(TypeError):
         register(call, wrong)
     assert [] == call.session.sent
+
+
+@pytest.mark.parametrize("wrong", [left_over, partial(left_over), Handlers().method], ids=repr)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda wrong: media.RtpReceiver("127.0.0.1", on_dtmf=wrong),
+        lambda wrong: media.StreamReceiver("127.0.0.1", on_dtmf=wrong),
+        lambda wrong: media.StreamReceiver("127.0.0.1", on_mark=wrong),
+        media.CallbackSink,
+    ],
+    ids=["keys", "stream's keys", "marks", "recording"],
+)
+def test_media_refuse_it(make: Callable[[Any], Any], wrong: Any) -> None:
+    """Nothing is opened for it."""
+    with pytest.raises(TypeError, match="plain def"):
+        make(wrong)
+
+
+def test_a_decoder_of_asyncio_is_refused() -> None:
+    """Each packet would make a coroutine, and no sample."""
+
+    class Decoder:
+        rate = clock_rate = 8000
+
+        async def decode(self, payload: bytes) -> bytes:
+            return payload
+
+        def reset(self) -> None: ...
+
+    with pytest.raises(TypeError, match=r"decoder\.decode"):
+        media.RtpReceiver("127.0.0.1", codec="LATER", decoder=Decoder())  # type: ignore[arg-type]
+
+
+def test_a_batch_refuses_a_script_of_asyncio(tmp_path: Path) -> None:
+    """People would be rung, and hear nothing."""
+    with pytest.raises(ConfigurationError, match="plain def"):
+        Batch("late", tmp_path / "calls.db", left_over, from_number="+12025550199")  # type: ignore[arg-type]
 
 
 def test_a_message_refuses_it() -> None:

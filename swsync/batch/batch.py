@@ -16,6 +16,7 @@ from swsync.batch.observing import Observer
 from swsync.batch.opening import open_ledger
 from swsync.batch.results import Result
 from swsync.batch.runner import Progress, Runner
+from swsync.callbacks import check_callback
 from swsync.clock import REAL, Clock, VirtualClock
 from swsync.errors import ConfigurationError
 
@@ -109,6 +110,11 @@ class Batch:
     ) -> None:
         if script is not None and not callable(script):
             raise ConfigurationError(f"a script is a function script(call, row), not {script!r:.80}")
+        if script is not None:
+            try:
+                check_callback("script", script)
+            except TypeError as error:  # people would be rung, and hear nothing
+                raise ConfigurationError(str(error)) from None
         if not name or not name.isprintable():
             raise ConfigurationError(f"a job needs a printable name, not {name!r}")
         self.name = name

@@ -58,10 +58,11 @@ def run(arguments: argparse.Namespace, output: Output) -> None:
     table = [COLUMNS, *map(_row, streams.values())]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [" ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    taken: set[Path] = set()  # streams of several hosts may have one SSRC and the same ports
     output.say(lines[0])
     for (key, stream), line in zip(streams.items(), lines[1:], strict=True):
         output.say(line)
-        file = _decode(arguments.file, key, stream, out, output) if out is not None else None
+        file = _decode(arguments.file, key, stream, _name(out, stream, taken), output) if out is not None else None
         output.event("stream", **_fields(stream), file=file)
     if others:
         output.say(f"{others} packets of further streams are not told apart: there are more than {MOST}.")
@@ -84,7 +85,7 @@ def _streams(path: str, codecs: dict[int, str]) -> tuple[dict[Any, _Stream], int
             stream = streams[captured.stream] = _Stream(media.RtpStatistics(clock_rate), captured)
         stream.statistics.update(packet, captured.at)
         stream.kinds[packet.payload_type] = stream.kinds.get(packet.payload_type, 0) + 1
-        stream.last = captured.at
+        stream.last = max(stream.last, captured.at)  # captures that were merged go back in time
     return streams, others
 
 
@@ -125,11 +126,19 @@ def _fields(stream: _Stream) -> dict[str, Any]:
     }
 
 
-def _decode(path: str, key: Any, stream: _Stream, out: Path, output: Output) -> str | None:
+def _name(out: Path, stream: _Stream, taken: set[Path]) -> Path:
+    """A file for a stream, which no other stream of this capture has."""
+    plain = f"{stream.first.packet.ssrc:08x}-{stream.first.source[1]}-{stream.first.destination[1]}"
+    names = (out / f"{plain}{f'-{number}' if number > 1 else ''}.wav" for number in range(1, MOST + 1))
+    name = next(name for name in names if name not in taken)
+    taken.add(name)
+    return name
+
+
+def _decode(path: str, key: Any, stream: _Stream, name: Path, output: Output) -> str | None:
     """Let a receiver hear the stream in virtual time, and save what it has heard."""
     from swsync import media
 
-    name = out / f"{stream.first.packet.ssrc:08x}-{stream.first.source[1]}-{stream.first.destination[1]}.wav"
     if not stream.codec:
         output.say(f"  payload type {stream.kind} is not known: name it with --codec {stream.kind}=L16")
         return None

@@ -24,6 +24,7 @@ __all__ = ["CapturedPacket", "PcapWriter", "read_pcap"]
 
 MAGIC, NANO_MAGIC, NG_MAGIC = 0xA1B2C3D4, 0xA1B23C4D, 0x0A0D0D0A
 ETHERNET = 1
+LATEST = 2.0**33  # seconds since 1970 of a frame that is believed: the year 2242
 LONGEST = 262_144  # octets of a frame that is believed
 UDP = 17
 LOOPBACK = ("127.0.0.1", 5004)
@@ -235,7 +236,9 @@ def _next_generation(file: BinaryIO) -> Iterator[tuple[float, int, bytes]]:
             number, high, low, octets = struct.unpack_from(order + "IIII", body)
             if number < len(interfaces):
                 link, unit = interfaces[number]
-                yield (high << 32 | low) * unit, link, body[20 : 20 + octets]
+                at = (high << 32 | low) * unit
+                if at <= LATEST:
+                    yield at, link, body[20 : 20 + octets]
 
 
 def _resolution(options: bytes, order: str) -> float:

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from swsync.callbacks import check_callback
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media.sink import Sink
@@ -158,6 +159,7 @@ class CallbackSink(_OwnThread):
     """
 
     def __init__(self, function: Callable[[memoryview], object], buffer: float = 60.0) -> None:
+        check_callback("the function of a recording", function)
         super().__init__(buffer)
         self._function = function
 

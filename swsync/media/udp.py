@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+from swsync.callbacks import check_callback
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media.codec import codec_number
@@ -70,6 +71,7 @@ class RtpReceiver(Receiver):
         MediaError: The address cannot be bound.
         CodecError: There is no such codec.
         ConfigurationError: A setting makes no sense.
+        TypeError: ``on_dtmf`` or the decoder is an ``async def``, which nobody would await.
     """
 
     TRACK = "audio"
@@ -94,6 +96,10 @@ class RtpReceiver(Receiver):
         buffer: float = 60.0,
         clock: Clock = REAL,
     ) -> None:
+        if on_dtmf is not None:
+            check_callback("on_dtmf", on_dtmf)
+        if decoder is not None:
+            check_callback("decoder.decode", decoder.decode)
         super().__init__(clock=clock)
         name = str(codec).upper()
         decoder = decoder or decoder_for(name)

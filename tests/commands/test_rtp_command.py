@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import math
+import os
 import signal
 import socket
 import subprocess
@@ -86,6 +87,22 @@ def test_a_capture_is_replayed_with_its_losses(tmp_path: Path) -> None:
     streams = [each for each in events_of(run("rtp", "inspect", path, "--json").stdout) if each["event"] == "stream"]
     assert [(7, 2), (8, 2)] == [(each["ssrc"], each["lost"]) for each in streams]
     explained(run("rtp", "send", path, place, "--ssrc", "0x9"), "0x00000009", "inspect")
+
+
+def test_streams_of_merged_captures_have_files_of_their_own(tmp_path: Path) -> None:
+    """The same SSRC and ports on two hosts; and a capture that goes back in time is as long as its audio."""
+    path = tmp_path / "x.pcap"
+    with media.PcapWriter(path) as writer:
+        for host in ("127.0.0.2", "127.0.0.3"):
+            for number, packet in enumerate(media.packetize(TONE, ssrc=7)):
+                at = 1000 - 100 * (host == "127.0.0.3" and number > 5)
+                writer.write(packet, at + number * 0.02, (host, 4000), ("127.0.0.1", 5004))
+    shown = run("rtp", "inspect", path, "--out", tmp_path / "wavs", "--json")
+    assert 0 == shown.returncode, shown.stderr
+    first, second, _ = events_of(shown.stdout)
+    assert ["00000007-4000-5004-2.wav", "00000007-4000-5004.wav"] == sorted(os.listdir(tmp_path / "wavs"))
+    assert first["file"] != second["file"]
+    assert (0.98, 0.1) == (first["seconds"], second["seconds"])
 
 
 def test_pipes_on_both_sides() -> None:

@@ -77,6 +77,18 @@ def test_other_writers_files(order: str, link: int, before: bytes, tmp_path: Pat
         assert (numbered(1), 10.5, ("192.0.2.1", 5)) == (got.packet.build(), got.at, got.source)
 
 
+def test_a_time_that_cannot_be_is_passed_over(tmp_path: Path) -> None:
+    """A pcapng whose interface counts in years, or whose packet has the last of all times."""
+    frame = write(tmp_path / "a.pcap", numbered(1)).read_bytes()[24 + 16 :]
+    new = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    new += struct.pack("<IIHHIHHBxxxI", 1, 28, 1, 0, 65535, 9, 1, 0, 28)  # if_tsresol: whole seconds
+    for high in (0, 0xFFFF_FFFF):
+        body = struct.pack("<IIIII", 0, high, 5, len(frame), len(frame)) + frame + bytes(-len(frame) % 4)
+        new += struct.pack("<II", 6, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+    (tmp_path / "b.pcapng").write_bytes(new)
+    assert [5.0] == [got.at for got in media.read_pcap(tmp_path / "b.pcapng")]
+
+
 def test_what_is_no_rtp_is_passed_over(tmp_path: Path) -> None:
     """Other datagrams, RTCP, and what a capture may hold beside."""
     rtcp = b"\x80\xc9\x00\x01\x00\x00\x00\x07"
