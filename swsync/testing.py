@@ -72,6 +72,12 @@ def _settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     return settings
 
 
+def _contexts(request: pytest.FixtureRequest) -> list[str]:
+    """What the marker lists, or its one word."""
+    contexts = _settings(request).get("contexts", CONTEXT)
+    return [contexts] if isinstance(contexts, str) else list(contexts)
+
+
 @pytest.fixture
 def relay_clock(request: pytest.FixtureRequest) -> Iterator[Clock]:
     """The test's time, to which its own thread belongs.
@@ -106,8 +112,7 @@ def relay_client(request: pytest.FixtureRequest, local_relay: LocalRelay) -> Ite
     """A connected ``RelayClient`` of ``local_relay``, which listens on the marker's contexts, else on ``default``."""
     from swsync.client import RelayClient
 
-    contexts = _settings(request).get("contexts", (CONTEXT,))
-    with RelayClient(**local_relay.settings, contexts=list(contexts)) as client:
+    with RelayClient(**local_relay.settings, contexts=_contexts(request)) as client:
         yield client
 
 
@@ -123,9 +128,9 @@ def inbound_call(request: pytest.FixtureRequest, local_relay: LocalRelay) -> Cal
 
     Without another ``context`` it is the first of the marker's; it returns when the program has been offered the call.
     """
-    contexts = _settings(request).get("contexts", (CONTEXT,))
+    first = next(iter(_contexts(request)), CONTEXT)
 
-    def place(context: str = contexts[0], *, timeout: float | None = 30.0, **caller: Any) -> LocalCall:
+    def place(context: str = first, *, timeout: float | None = 30.0, **caller: Any) -> LocalCall:
         return local_relay.place_call(context, timeout=timeout, **caller)
 
     return place

@@ -120,6 +120,26 @@ def test_sockets(pytester: pytest.Pytester) -> None:
     run(pytester, "--relay-sockets").assert_outcomes(passed=3)
 
 
+def test_contexts_of_the_marker(pytester: pytest.Pytester) -> None:
+    """One word is one context, not its letters; a client of none can still be called on ``default``."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.local_relay(contexts="support")
+        def test_a_word(relay_client, inbound_call):
+            inbound_call()
+            assert relay_client.next_call(timeout=5).context == "support"
+
+        @pytest.mark.local_relay(contexts=())
+        def test_none(relay_client, inbound_call):
+            with pytest.raises(Exception, match="default"):
+                inbound_call(timeout=1)
+        """
+    )
+    run(pytester).assert_outcomes(passed=2)
+
+
 def test_mistakes_are_named(pytester: pytest.Pytester) -> None:
     """A variable without a socket, a marker with a bare value, a setting that there is not."""
     pytester.makepyfile(

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from swsync.batch._sql import SqlLedger
@@ -64,12 +64,22 @@ class SqliteLedger(SqlLedger):
         return self.now() if self._ahead is None else self._clock.steady() + self._ahead
 
     def set_up(self) -> None:
+        self._refuse_strangers()
         super().set_up()
         if since := boot():
             with self.transaction() as tx:
                 ahead = self._clock.time() - self._clock.steady()
                 tx.execute("INSERT INTO clocks (boot, ahead) VALUES (?, ?) ON CONFLICT DO NOTHING", (since, ahead))
                 (self._ahead,) = tx.execute("SELECT ahead FROM clocks WHERE boot = ?", (since,)).fetchone()
+
+    def _refuse_strangers(self) -> None:
+        """Raise for the database of another program, before its mode, its journal or its tables are changed."""
+        tables: set[str] = set()
+        # What cannot be read now is judged by what follows.
+        with suppress(sqlite3.Error, OSError), closing(_read_only(self.path)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and "ledger" not in tables:
+            raise LedgerError(f"{self.path} is the database of another program: name another file")
 
     def close(self) -> None:
         with self._lock:
@@ -121,6 +131,10 @@ class SqliteLedger(SqlLedger):
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             except (sqlite3.Error, OSError) as error:
                 raise LedgerError(f"{self.path} was purged, but its file still holds the old pages: {error}") from error
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)
 
 
 def _begin(connection: sqlite3.Connection) -> None:

@@ -8,11 +8,13 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
 from swsync.errors import MediaError
+from swsync.masking import hidden
 
 __all__ = ["fetch"]
 
@@ -28,12 +30,14 @@ def check_url(url: str, allowed_hosts: Sequence[str], is_local_host: bool) -> No
     try:
         parts = urlsplit(url)
     except ValueError as error:
-        raise MediaError(f"{url!r} is not an address: {error}") from None
+        raise MediaError(f"{_shown(url)!r} is not an address: {error}") from None
     host = (parts.hostname or "").lower().rstrip(".")
+    if parts.username is not None:  # urllib takes it for a part of the host
+        raise MediaError(f"a recording is fetched without a user in its address, not from {_shown(url)!r}")
     if is_local_host and parts.scheme in ("http", "https") and _is_loopback(host):
         return
     if parts.scheme != "https":
-        raise MediaError(f"a recording is fetched by https only, not from {url!r}")
+        raise MediaError(f"a recording is fetched by https only, not from {_shown(url)!r}")
     if not any(host == allowed or host.endswith(f".{allowed}") for allowed in allowed_hosts):
         raise MediaError(
             f"a recording is fetched from {', '.join(allowed_hosts)} only, not from {host}: name it in allowed_hosts="
@@ -83,6 +87,8 @@ def fetch(
     """
     check_url(url, allowed_hosts, is_local_host)
     target = Path(path)
+    if not target.name:
+        raise MediaError(f"a recording is fetched into a file, not into {os.fspath(path)!r}")
     part = target.with_name(f"{target.name}.part")
     opener = urllib.request.build_opener(_CheckedRedirects(allowed_hosts, is_local_host))
     try:
@@ -90,12 +96,22 @@ def fetch(
             _copy(answer, file, max_size)
         os.replace(part, target)
     except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a header that is no number
-        part.unlink(missing_ok=True)
-        raise MediaError(f"the recording {url} could not be fetched into {target}: {error}") from error
+        _remove(part)
+        raise MediaError(f"the recording {_shown(url)} could not be fetched into {target}: {error}") from error
     except BaseException:
-        part.unlink(missing_ok=True)
+        _remove(part)
         raise
     return target
+
+
+def _shown(url: str) -> str:
+    """An address for an error's text: its query may be a signature that lets others in."""
+    return str(hidden(url.partition("?")[0]))
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError, ValueError):  # a name that no file can have
+        part.unlink(missing_ok=True)
 
 
 def _copy(answer: Any, file: IO[bytes], max_size: int) -> None:
@@ -106,5 +122,7 @@ def _copy(answer: Any, file: IO[bytes], max_size: int) -> None:
         if max(size, expected) > max_size:
             raise MediaError(f"the recording has more than the {max_size} bytes of max_size=")
         file.write(block)
+    if not size:
+        raise MediaError("the recording is empty")
     if size < expected:
         raise MediaError(f"the recording broke off after {size} of {expected} bytes")

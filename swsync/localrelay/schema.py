@@ -133,8 +133,9 @@ def check_params(method: str, params: dict[str, Any]) -> None:
     for field, kind in _methods().get(method, {}).items():
         if params.get(field) is not None:
             _check_type(field, params[field], kind)
-    if params.get("control_id") == "":
-        raise refuse("control_id", "must not be empty")
+    for field in {"control_id", "queue_name"} & params.keys():  # something is found by them again
+        if params[field] is not None and not params[field].strip():
+            raise refuse(field, "must not be empty")
 
 
 def need(params: Any, field: str, kind: str, path: str = "", default: Any = ...) -> Any:

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -45,6 +46,26 @@ def test_loading_a_list_again_adds_nothing(ledger: Ledger, fill: Fill) -> None:
 
     assert (1, 1, ("+12025560001",)) == (again.added, again.duplicates, again.examples)
     assert {"pending": 4} == statuses(ledger)
+
+
+def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """Not a table, its mode and its journal neither; an empty file may become a ledger."""
+    theirs = tmp_path / "theirs.db"
+    with closing(sqlite3.connect(theirs)) as connection:
+        connection.execute("CREATE TABLE customers (name TEXT)")
+    theirs.chmod(0o640)
+    before = theirs.read_bytes()
+
+    with pytest.raises(LedgerError, match="another program"):
+        open_ledger(theirs)
+
+    assert (before, 0o640) == (theirs.read_bytes(), theirs.stat().st_mode & 0o777)
+    assert ["theirs.db"] == [path.name for path in tmp_path.iterdir()]
+    empty = tmp_path / "a #?%41.db"
+    empty.touch()
+    for _ in range(2):
+        with open_ledger(empty) as ledger:
+            assert {} == ledger.jobs()
 
 
 def test_two_jobs_may_have_one_number(ledger: Ledger, fill: Fill) -> None:

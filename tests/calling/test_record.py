@@ -23,10 +23,14 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Location", "https://elsewhere.example/x")
             self.end_headers()
             return
-        if self.path == "/missing":
+        if self.path.startswith("/missing"):
             self.send_error(404)
             return
         self.send_response(200)
+        if self.path == "/empty":
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         size = {"/broken": len(CONTENT) + 100, "/wrong": "many"}.get(self.path, len(CONTENT))
         self.send_header("Content-Length", str(size))
         self.end_headers()
@@ -72,6 +76,7 @@ def test_a_recording_is_fetched(server, tmp_path):
         ("/missing", {}, "404"),
         ("/broken", {}, "broke off|IncompleteRead"),
         ("/wrong", {}, "many"),
+        ("/empty", {}, "empty"),
     ],
 )
 def test_a_failed_fetch_leaves_nothing(server, tmp_path, page, settings, message):
@@ -84,6 +89,23 @@ def test_a_failed_fetch_leaves_nothing(server, tmp_path, page, settings, message
 
     assert b"old" == path.read_bytes()
     assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 300, "."])
+def test_a_name_that_no_file_can_have(server, tmp_path, monkeypatch, name):
+    """Is the same error as any other that cannot be written."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MediaError, match="into"):
+        recorded(f"{server}/r.wav").download(name, timeout=10)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_an_error_does_not_tell_how_to_fetch_it(server, tmp_path):
+    """The query may be a signature; who is named before the host is a secret too."""
+    for url in (f"{server}/missing?signature=s3cret", "https://ann:s3cret@swire.io/r.wav", "http://ann:s3cret@[e.com/"):
+        with pytest.raises(MediaError) as told:
+            recorded(url).download(tmp_path / "r.wav", timeout=10)
+        assert "s3cret" not in str(told.value)
 
 
 def test_it_is_not_fetched_from_this_machine_with_a_real_account(server, tmp_path):

@@ -187,6 +187,13 @@ def test_max_duration(wire: Wire, relay: LocalRelay, clock: VirtualClock, ann: d
     assert ["answered", "ended"] == [call.state for call in relay.calls]
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_queue_without_a_name_is_refused(wire: Wire, ann: dict[str, Any], name: str) -> None:
+    """As a device that is a queue is."""
+    code, text = wire.error("calling.queue.enter", **ann, control_id="q", queue_name=name)
+    assert (-32602, True) == (code, " queue_name:" in text)
+
+
 def test_queue(wire: Wire, relay: LocalRelay, clock: VirtualClock, ann: dict[str, Any]) -> None:
     """Who waits longest is connected first; the events tell the places."""
     bob = wire.dial(BOB)
