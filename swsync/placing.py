@@ -160,7 +160,8 @@ class PlacingCalls(ClientParts):
 
         Args:
             tag: Its name.
-            ring: Seconds that its devices ring at most; legs are looked out for 30 s longer.
+            ring: Seconds that its devices ring at most; legs are looked out for 150 s longer, for a silent
+                link is noticed late.
         """
         self._check_open()
         from swsync.dialing import Dial

@@ -115,8 +115,12 @@ class QueueVerbs(Requests):
         return self.accepted(params, "Entering Queue")
 
     def leave(self, session: Session, params: Params) -> Result:
-        action = self.action(session, params, "queue", QueueAction)
-        if action.queue.name != params["queue_name"]:
+        # The queue's name says which stay is meant, for a call has one: clients make a new control_id for leaving.
+        call = self.core.call_of(session, params)
+        stay = next((action for action in call.actions.values() if isinstance(action, QueueAction)), None)
+        if stay is None:
+            raise Failed("404", "The call is in no queue")
+        if stay.queue.name != params["queue_name"]:
             raise Failed("409", f"Conflict: the call is not in the queue {params['queue_name']}")
-        self.after(action.finish)
+        self.after(stay.finish)
         return self.accepted(params, "Leaving Queue")

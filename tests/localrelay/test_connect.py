@@ -215,7 +215,10 @@ def test_queue(wire: Wire, relay: LocalRelay, clock: VirtualClock, ann: dict[str
     assert (ann["call_id"], 1, 1) == (event["call_id"], event["position"], event["size"])
     assert 10.5 == pytest.approx(event["dequeue_ts"] - event["enqueue_ts"], abs=1.1)
     assert ann["call_id"] == wire.event("calling.call.connect", connect_state="connected")["peer"]["call_id"]
-    assert "Leaving Queue" == wire.result("calling.queue.leave", **bob, control_id="q", queue_name="s")["message"]
+    assert "409" == wire.result("calling.queue.leave", **bob, control_id="q", queue_name="t")["code"]
+    leave = wire.result("calling.queue.leave", **bob, control_id="another, as the clients make it", queue_name="s")
+    assert "Leaving Queue" == leave["message"]
+    assert "404" == wire.result("calling.queue.leave", **bob, control_id="q", queue_name="s")["code"]
     assert "leave" == wire.event("calling.call.queue")["status"]
     wire.result("calling.connect", **bob, devices=[[target]])
     assert "noAnswer" == wire.event("calling.call.connect", connect_state="failed")["failed_reason"]
