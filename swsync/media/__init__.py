@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from swsync.media.wsstream import StreamReceiver as StreamReceiver
     from swsync.media.wstap import TapReceiver as TapReceiver
     from swsync.media.wstwoway import TwoWayStream as TwoWayStream
+    from swsync.states import FrameState as FrameState
 
 # Public name -> module; every name here is imported above for type checkers too.
 _HOMES: dict[str, str] = {
@@ -67,6 +68,7 @@ _HOMES: dict[str, str] = {
     "FileSink": "sinks",
     "Forward": "follower",
     "Frame": "playout",
+    "FrameState": "playout",
     "Frames": "playout",
     "LiveReader": "playout",
     "LostSpan": "quality",
@@ -116,6 +118,7 @@ __all__ = [
     "FileSink",
     "Forward",
     "Frame",
+    "FrameState",
     "Frames",
     "LiveReader",
     "LostSpan",

@@ -88,6 +88,11 @@ class ReceiverStats:
         return self.packets_lost
 
     @property
+    def jitter(self) -> float:
+        """``jitter_ms`` in seconds, as ``RtpStatistics.jitter``."""
+        return self.jitter_ms / 1000
+
+    @property
     def fraction_lost(self) -> float:
         """Share of the expected packets that never came, 0 to 1."""
         return self.packets_lost / self.packets_expected if self.packets_expected > 0 else 0.0

@@ -10,9 +10,9 @@ from livereading import Wire, is_packet
 from rtppackets import SAMPLES, packet, pcm
 
 from swsync.errors import MediaError
+from swsync.media import FrameState
 from swsync.media.playout import FIRST_DELAY, LiveReader
 from swsync.media.track import Track
-from swsync.states import FrameState
 
 # Where sequence numbers and timestamps begin: the second pair wraps both within every scenario.
 BEGINNINGS = [(1000, 5000), (65535, 2**32 - 160)]
