@@ -44,13 +44,22 @@ static int sweep_one(sw_ws_socket *s, void *buffer, size_t room, int64_t now, sw
     return out->done < came || out->taken.refused != SW_OK;
 }
 
+/* Behind which of them the sweep before came back; epoll gives them in the same order again. */
+static int find_begin(const struct epoll_event *events, int ready, int fd)
+{
+    for (int i = 0; i < ready; i++)
+        if (events[i].data.fd == fd)
+            return i + 1;
+    return 0;
+}
+
 int sw_ws_sweep(int epoll, sw_ws_socket *const *sockets, int count, void *buffer, size_t room, int64_t now,
                 sw_ws_stop *out)
 {
     struct epoll_event events[EVENTS];
-    int ready = epoll_wait(epoll, events, EVENTS, 0);
+    int ready = epoll_wait(epoll, events, EVENTS, 0), begin = find_begin(events, ready, out->fd);
     for (int i = 0; i < ready; i++) {
-        int fd = events[i].data.fd;
+        int fd = events[(begin + i) % ready].data.fd;
         if (fd < 0 || fd >= count || !sockets[fd])
             continue;
         out->fd = fd;

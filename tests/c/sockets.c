@@ -108,8 +108,8 @@ static void *sweep(void *argument)
 {
     sweeper *s = argument;
     uint8_t *buffer = exactly(MESSAGE * 16); /* whole messages only */
+    sw_ws_stop stop = {0};
     for (int closed = 0; closed < SOCKETS;) {
-        sw_ws_stop stop;
         if (!sw_ws_keep_sweeping(&s->watch, s->sockets, 1024, buffer, MESSAGE * 16, INT64_MAX, &stop))
             continue;
         CHECK(stop.octets == 0); /* its peer has gone, which is the only thing that is for others here */
@@ -210,7 +210,7 @@ static void check_what_ends_a_sweep(void)
     sw_ws_socket *none[1024] = {NULL};
     struct epoll_event event = {.events = EPOLLIN, .data.fd = watch.epoll};
     uint8_t buffer[16];
-    sw_ws_stop stop;
+    sw_ws_stop stop = {0};
     CHECK(sw_ws_keep_sweeping(&watch, none, 1024, buffer, sizeof buffer, INT64_MAX, &stop) == 0);
     CHECK(epoll_ctl(watch.others, EPOLL_CTL_ADD, watch.epoll, &event) == 0);
     event.data.fd = silent; /* a socket of nobody: there is always something, and never anything to take */
@@ -225,7 +225,41 @@ static void check_what_ends_a_sweep(void)
     for (const int *fd = (const int[]){watch.epoll, watch.others, watch.bell, other, silent, -1}; *fd >= 0; fd++)
         (void)close(*fd);
 }
+
+/* One socket always has something that is for others; those behind it are read all the same. */
+static void check_that_one_socket_keeps_none_from_being_read(void)
+{
+    sw_ws_socket busy = {.ws = NULL, .speed = 1.0}, quiet = {.speed = 1.0}, *sockets[1024] = {NULL};
+    uint8_t message[MESSAGE] = {0x82, 0x80 | 126, 0, PACKET}, buffer[MESSAGE];
+    struct epoll_event event = {.events = EPOLLIN};
+    sw_track *track = new_track();
+    sw_ws *ws = zeroed(sw_ws_octets());
+    sw_ws_stop stop = {0};
+    int epoll = epoll_create1(0), pairs[2][2];
+    CHECK(sw_ws_init(ws, sw_ws_octets(), SW_WS_TAP, 65536) == SW_OK);
+    CHECK(sw_ws_lane(ws, 0, track, RATE, SW_CODEC_PCMU) == SW_OK);
+    quiet.ws = ws;
+    for (int i = 0; i < 2; i++) {
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]) == 0 && pairs[i][0] < 1024);
+        sockets[pairs[i][0]] = i ? &quiet : &busy;
+        sockets[pairs[i][0]]->fd = event.data.fd = pairs[i][0];
+        CHECK(epoll_ctl(epoll, EPOLL_CTL_ADD, pairs[i][0], &event) == 0);
+        CHECK(send(pairs[i][1], message, MESSAGE, 0) == MESSAGE);
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK(sw_ws_sweep(epoll, sockets, 1024, buffer, MESSAGE, 1, &stop) == 1);
+        CHECK(stop.fd == busy.fd && stop.octets == SW_WS_UNREAD);
+    }
+    CHECK(head_of(track) == PACKET);
+    for (int i = 0; i < 4; i++)
+        (void)close(pairs[i / 2][i % 2]);
+    (void)close(epoll);
+    free(ws);
+    free(track);
+}
 #else
+static void check_that_one_socket_keeps_none_from_being_read(void) {}
+
 static void check_what_ends_a_sweep(void)
 {
     sw_ws_stop stop;
@@ -245,6 +279,7 @@ int main(void)
     check_many_datagrams();
     check_web_sockets();
     check_what_ends_a_sweep();
+    check_that_one_socket_keeps_none_from_being_read();
     puts("all as it should be");
     return 0;
 }
