@@ -385,6 +385,8 @@ class Connection:
     def _release(self) -> None:
         """Tell the receiver, once, that this connection gives it nothing more."""
         route, self.route = self.route, None
+        if self.sweep is not None:
+            self.sweep.ws = ffi.NULL  # what still comes is nobody's, and the receiver's memory may go
         if route is None:
             return
         try:

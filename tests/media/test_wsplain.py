@@ -87,17 +87,22 @@ class Host:
         self.counts[reason] = self.counts.get(reason, 0) + 1
 
 
+def connected(receiver: WebSocketReceiver, route: Any) -> tuple[Connection, Nobody, Host, bytes]:
+    """A connection to a receiver that no endpoint reads, and the request to begin with."""
+    host, sock = Host(route), Nobody()
+    connection = Connection(sock, host, None)  # type: ignore[arg-type]
+    path = receiver._url.partition("//")[2].partition("/")[2]
+    token = f"Authorization: Bearer {receiver.token}" if isinstance(receiver, StreamReceiver) else "x: y"
+    return connection, sock, host, request("/" + path, token)
+
+
 def received(receiver: WebSocketReceiver, pieces: list[bytes], clock: Ticks, by_c: bool, steps: list[float]) -> Any:
     """What a receiver has of some reads: samples, gaps, counters, events, and what the peer was told."""
     attachment = receiver._attachment
     route = attachment.route  # type: ignore[union-attr]
     route.plain = receiver._plain if by_c else None
-    host, sock = Host(route), Nobody()
-    connection = Connection(sock, host, None)  # type: ignore[arg-type]
-    connection.socket = sock  # type: ignore[assignment]
-    path = receiver._url.partition("//")[2].partition("/")[2]
-    token = f"Authorization: Bearer {receiver.token}" if isinstance(receiver, StreamReceiver) else "x: y"
-    for piece, step in zip([request("/" + path, token), *pieces], [0.0, *steps], strict=True):
+    connection, sock, host, opening = connected(receiver, route)
+    for piece, step in zip([opening, *pieces], [0.0, *steps], strict=True):
         sock.incoming += piece
         while sock.incoming and not connection.closed:
             before = len(sock.incoming)
@@ -351,6 +356,18 @@ def test_many_sockets(sweeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
             assert (5, 5) == (len(receiver.keys), len(receiver.marks))
             assert {} == receiver.rejected
             assert receiver._plain.report().messages_taken > 0
+
+
+def test_c_takes_nothing_for_a_receiver_that_was_told_of_the_end() -> None:
+    """From our close on, what still comes is no audio; nor is the receiver's memory touched any more."""
+    with StreamReceiver(track="inbound", clock=Ticks()) as receiver:
+        connection, sock, _, opening = connected(receiver, receiver._attachment.route)  # type: ignore[union-attr]
+        for piece in (opening, frame(TEXT, start().encode())):
+            sock.incoming = piece
+            connection._read()
+        assert connection.sweep.ws == receiver._plain.c
+        connection.close(1001, "ended")
+        assert connection.sweep.ws == ffi.NULL
 
 
 def test_others_come_and_go_while_many_send() -> None:
