@@ -310,7 +310,8 @@ void sw_rx_foresee(const sw_rx *rx)
 void sw_rx_foresee_track(const sw_rx *rx)
 {
     __builtin_prefetch(&rx->seen[(uint64_t)(rx->highest + 1) % SW_RX_SEEN / 64], 1);
-    sw_track_foresee(rx->track);
+    if (!rx->queue) /* else somebody else writes the track */
+        sw_track_foresee(rx->track);
 }
 
 int sw_rx_is_bunched(const sw_rx *rx, int64_t within)

@@ -227,16 +227,32 @@ static int receive_batch(sw_engine *e, sw_socket *s, int limit)
     return total;
 }
 
+/* The system call itself, where it has a number of its own: recvmsg() is a point at which threads may be cancelled, which
+   costs two locked instructions. */
+static long receive_one(int fd, struct msghdr *header)
+{
+#ifdef SYS_recvmsg
+    return syscall(SYS_recvmsg, fd, header, MSG_DONTWAIT);
+#else
+    return recvmsg(fd, header, MSG_DONTWAIT);
+#endif
+}
+
+/* Whether the next packet's time comes within a tick, of its own clock. */
+static int is_bunched(const sw_engine *e, const sw_socket *s)
+{
+    return sw_rx_is_bunched(s->rx, sw_socket_time(s, e->tick));
+}
+
 /* A stream at its pace has one datagram: take that, and do not pay for asking whether there is another, unless it has
    waited for longer than a tick, or another one's time has come. What is there all the same is found with the next one,
-   or when the socket is looked at again. The system call itself: recvmsg() is a point at which threads may be
-   cancelled, which costs two locked instructions. */
+   or when the socket is looked at again. */
 static int receive_paced(sw_engine *e, sw_socket *s, int limit)
 {
-    long octets = syscall(SYS_recvmsg, s->fd, &e->messages[0].msg_hdr, MSG_DONTWAIT);
+    long octets = receive_one(s->fd, &e->messages[0].msg_hdr);
     if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
-    if (octets >= 0 && take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick && !sw_rx_is_bunched(s->rx, e->tick))
+    if (octets >= 0 && take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick && !is_bunched(e, s))
         return 1;
     return 1 + receive_batch(e, s, limit - 1); /* an error is cleared by being read */
 }

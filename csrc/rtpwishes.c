@@ -54,7 +54,6 @@ static void join_port(sw_socket *s)
     await_source(s, 0);
     atomic_store_explicit(&s->joined, sw_share_join(s->port->share, s, &s->source, asked ? asked : s->opened),
                           memory_order_release);
-    sw_track_wake(s->track);
 }
 
 static void open_socket(sw_engine *e, sw_socket *s)
@@ -135,6 +134,27 @@ void sw_engine_let_go(sw_engine *e, sw_socket *s)
     atomic_store_explicit(&s->done, 1, memory_order_release);
 }
 
+/* Take its one place on the stack. 0: it is there already. */
+static int claim_place(sw_socket *s)
+{
+    int32_t not_queued = 0;
+    return atomic_compare_exchange_strong(&s->queued, &not_queued, 1);
+}
+
+/* What a socket's receiver was told, and whom its port expects, may bring audio and news with it. */
+static void look_after(sw_engine *e, sw_socket *s)
+{
+    if (s->rx)
+        sw_rx_attend(s->rx);
+    if (atomic_load(&s->wish) == WANT_OPEN) {
+        open_socket(e, s);
+        sw_socket_touch(e, s->rx ? s : NULL);
+        sw_engine_see_to_touched(e);
+    } else if (claim_place(s)) { /* for good: its memory may go now. Else it is there again, and this waits for that */
+        sw_engine_let_go(e, s);
+    }
+}
+
 /* Open and end the sockets whose wish has changed. */
 void sw_engine_take_wishes(sw_engine *e)
 {
@@ -142,12 +162,8 @@ void sw_engine_take_wishes(sw_engine *e)
     while (s) {
         sw_socket *next = s->next_queued;
         atomic_store(&s->queued, 0);
-        if (s->rx)
-            sw_rx_attend(s->rx);
-        if (atomic_load(&s->wish) == WANT_OPEN)
-            open_socket(e, s);
-        else if (!atomic_load_explicit(&s->done, memory_order_relaxed))
-            sw_engine_let_go(e, s);
+        atomic_thread_fence(memory_order_seq_cst); /* as in queue() */
+        look_after(e, s);
         s = next;
     }
 }
@@ -156,8 +172,9 @@ void sw_engine_take_wishes(sw_engine *e)
 
 static void queue(sw_engine *e, sw_socket *s)
 {
-    int32_t not_queued = 0;
-    if (!atomic_compare_exchange_strong(&s->queued, &not_queued, 1))
+    /* What is wished first, then `queued`; the engine does it the other way round. One of the two sees the other. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!claim_place(s))
         return; /* the engine will see the newer wish */
     s->next_queued = atomic_load(&e->queue);
     while (!atomic_compare_exchange_weak(&e->queue, &s->next_queued, s))

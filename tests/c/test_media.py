@@ -40,9 +40,10 @@ def build(where: Path, checks: str, *compiler: str) -> Path:
     return program
 
 
-# Timeline, receiver and engine, on both paths to the sockets; a port that many share, and mutes; senders and their
-# pacer; live reading and concealment; WebSockets that are swept while others read, and many datagrams a call.
-CHECKS = ("media", "shared", "sending", "live", "sockets")
+# Timeline, receiver and engine, on both paths to the sockets; its steps one by one; a port that many share, and mutes;
+# senders and their pacer; live reading and concealment; WebSockets that are swept while others read, and many datagrams
+# a call.
+CHECKS = ("media", "engine", "shared", "sending", "live", "sockets")
 
 
 @pytest.mark.parametrize("checks", CHECKS)
