@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 
@@ -17,6 +18,10 @@ ROBUSTNESS = {True: 25.1, False: 4.3}
 
 def _frozen(mapping: Mapping[str, int]) -> Mapping[str, int]:
     return MappingProxyType(dict(mapping))
+
+
+def _made(kind: type[ReceiverStats], fields: dict[str, Any]) -> ReceiverStats:
+    return kind(**fields)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +81,11 @@ class ReceiverStats:
     comfort_noise: int = 0
     telephone_events: int = 0
     events_dropped: int = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled and copied by its fields: a read-only mapping can be neither."""
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        return _made, (type(self), {**fields, "rejected": dict(self.rejected)})
 
     @property
     def received(self) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import array
+import copy
 import math
+import pickle
 import random
 
 import numpy as np
@@ -39,6 +41,19 @@ def test_the_score_at_its_ends() -> None:
     scores = [media.mos(media.loss_rating(percent / 100)) for percent in range(101)]
     assert scores == sorted(scores, reverse=True)
     assert media.loss_rating(0.05, 2.0) < media.loss_rating(0.05, 1.0)
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_it_goes_to_other_processes(again) -> None:
+    """As the result of a task, say; what is read-only stays that."""
+    stats = media.ReceiverStats(packets=3, rejected={"short": 2}, payload_types={13: 1})
+    meter = Meter()
+    meter.add(bytes(1600), 8000)
+    for one in (stats, meter.quality(stats, is_concealed=False)):
+        got = again(one)
+        assert (one, type(one)) == (got, type(got))
+        with pytest.raises(TypeError):
+            got.rejected["short"] = 0  # type: ignore[index]
 
 
 def test_levels() -> None:
