@@ -262,3 +262,63 @@ def test_a_document_gives_the_call_to_a_context(wire: Wire, relay: LocalRelay) -
         assert "answered" == other.event("calling.call.receive")["call_state"]
         assert "200" == other.result("calling.answer", **call)["code"]
         assert "200" == other.result("calling.end", **call)["code"]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [
+        ({"unset": ["%{v}"]}, "[0]: must be a string"),
+        ({"connect": {"to": "%{v}"}}, "to: must be a string"),
+        ({"tap": {"uri": "%{v}"}}, "uri: must be a string"),
+        ({"record": {"max_length": "%{word}"}}, "max_length: must be a number"),
+        ({"sleep": "%{word}"}, "duration: must be an integer"),
+        ({"play": {"urls": "%{v}"}}, "urls: must be an array"),
+        ({"hangup": {"reason": "%{v}"}}, "reason: must be one of"),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
+)
+def test_a_variable_that_holds_something_else_fails_its_step(
+    wire: Wire, relay: LocalRelay, clock: VirtualClock, step: Any, error: str
+) -> None:
+    """And the document goes on: no step of it is lost in the relay."""
+    call = wire.dial()
+    transfer(wire, call, {"set": {"v": 5, "word": "long"}}, step, {"denoise": {}})
+    clock.sleep(10)
+
+    assert any(error in note for note in relay.journal.notes())
+    assert "swml: sections.main[2].denoise" in relay.journal.notes()
+
+
+@pytest.mark.parametrize("max_jumps", ["%{nowhere}", "%{word}"])
+def test_a_jump_without_a_number_ends_the_document(
+    wire: Wire, relay: LocalRelay, clock: VirtualClock, max_jumps: str
+) -> None:
+    """As any other that cannot be made."""
+    jump = {"goto": {"label": "a", "max": max_jumps}}
+    transfer(wire, wire.dial(), {"set": {"word": "long"}}, {"label": "a"}, jump)
+    clock.sleep(10)
+
+    assert any("swml: the document ended: sections.main[2].goto.max: must be" in note for note in relay.journal.notes())
+
+
+def test_a_text_that_is_a_number_may_be_one(wire: Wire, relay: LocalRelay, clock: VirtualClock) -> None:
+    """What a server or a caller has set comes as text."""
+    transfer(wire, wire.dial(), {"set": {"n": "12"}}, {"sleep": "%{n}"}, {"denoise": {}})
+    clock.sleep(10)
+    assert not any(".denoise" in note for note in relay.journal.notes())
+    clock.sleep(5)
+
+    assert "swml: sections.main[2].denoise" in relay.journal.notes()
+
+
+@pytest.mark.parametrize(
+    "grown", ["%{a}%{a}", ["%{a}", "%{a}"], {"a": "%{a}"}], ids=["a text", "an array", "an object"]
+)
+def test_a_variable_that_holds_itself_many_times_ends_the_document(
+    wire: Wire, relay: LocalRelay, clock: VirtualClock, grown: Any
+) -> None:
+    """Forty doublings of a letter would be a terabyte."""
+    transfer(wire, wire.dial(), {"set": {"a": "x"}}, *[{"set": {"a": grown}}] * 40, {"play": {"url": "say:%{a}"}})
+    clock.sleep(10)
+
+    assert any("swml: the document ended: the variable 'a' holds too much" in note for note in relay.journal.notes())

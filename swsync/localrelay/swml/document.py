@@ -9,7 +9,7 @@ from swsync.errors import ConfigurationError
 
 from .rules import DEVICE, NOT_SIMULATED, PLAY_URL, RANGES, VARIABLE, VERBS
 
-__all__ = ["Document", "SwmlError", "looks_like_swml", "parse"]
+__all__ = ["Document", "SwmlError", "check_filled", "looks_like_swml", "parse"]
 
 Document = dict[str, list[dict[str, Any]]]
 """Sections by name, ``main`` among them; each step is an object with one verb."""
@@ -111,7 +111,10 @@ class _Checks:
         if not isinstance(step, dict) or len(step) != 1:
             raise SwmlError(f"{path}: must be an object with one verb")
         verb, value = next(iter(step.items()))
-        path = f"{path}.{verb}"
+        self.verb(verb, value, f"{path}.{verb}", depth)
+
+    def verb(self, verb: str, value: Any, path: str, depth: int = 0) -> None:
+        """Check what one verb is given."""
         if verb in NOT_SIMULATED:
             raise SwmlError(f"{path}: is not simulated by the local relay")
         if verb not in VERBS:
@@ -150,8 +153,12 @@ class _Checks:
                 raise SwmlError(f"{path}.{name}: is not a field of it")
             self._kind(part, kind, f"{path}.{name}", depth)
 
+    def _may_stand(self, text: str, kind: str) -> bool:
+        """Whether a text may stand for a value of another kind."""
+        return bool(VARIABLE.match(text)) and kind != "steps"
+
     def _kind(self, value: Any, kind: str, path: str, depth: int) -> None:
-        if kind == "any" or (isinstance(value, str) and VARIABLE.match(value) and kind != "steps"):
+        if kind == "any" or (isinstance(value, str) and self._may_stand(value, kind)):
             return
         if kind.startswith("array["):
             _typed(value, "array", path)
@@ -170,6 +177,27 @@ class _Checks:
             self._kind(value, "array[play]" if isinstance(value, list) else "play", path, depth)
         else:
             _plain(value, kind, path)
+
+
+class _FilledChecks(_Checks):
+    """The same for one step whose variables are in place: a text may be a number, and what is unknown is empty."""
+
+    def _may_stand(self, text: str, kind: str) -> bool:
+        if kind in ("number", "integer"):
+            try:
+                return -1e9 <= (float if kind == "number" else int)(text) <= 1e9
+            except ValueError:
+                return False
+        return kind == "url" and not text
+
+
+def check_filled(verb: str, value: Any, path: str) -> None:
+    """Check what a verb is given once variables are in their places.
+
+    Raises:
+        SwmlError: A variable holds what does not belong there; the text begins with the place.
+    """
+    _FilledChecks().verb(verb, value, path)
 
 
 def _plain(value: Any, kind: str, path: str) -> None:

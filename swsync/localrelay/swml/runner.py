@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from swsync.errors import ConfigurationError
 
 from ..dialing import offer_again
-from ..schema import Refused
+from ..schema import INVALID_PARAMS, Refused
 from ..session import Failed
 from ..web import fetch_text
-from .document import Document, parse
+from .document import Document, SwmlError, check_filled, parse
 from .script import Script, Seconds, Steps, Work
 from .verbs import Verbs
 
@@ -98,7 +98,9 @@ class Runner(Verbs):
         if value.get("when"):
             self.core.note(f"swml: {path}.when: expressions are not run by the local relay; the jump is not taken")
             return at + 1
-        if taken > int(self.variables.filled(value.get("max", 100))):
+        most = self.variables.filled(value.get("max", 100))
+        check_filled("goto", {**value, "max": most}, path)
+        if taken > int(most):
             return at + 1
         for index, step in enumerate(steps):
             if step.get("label") == value["label"]:
@@ -110,7 +112,10 @@ class Runner(Verbs):
         self.core.note(f"swml: {path}")
         run: Callable[[Any], Steps] = getattr(self, f"_{verb}")
         try:
-            yield from run(value if verb in ("ai", "switch", "execute") else self.variables.filled(value))
+            filled = value if verb in ("ai", "switch", "execute") else self.variables.filled(value)
+            if filled != value:
+                _check(verb, filled)
+            yield from run(filled)
             result = "success"
         except (Refused, Failed) as error:
             self.core.note(f"swml: {path}: {error.message}")
@@ -161,3 +166,11 @@ class Runner(Verbs):
             offer_again(self.core, self.call, dest.removeprefix("context:"))
         else:
             raise ConfigurationError(f"dest: {dest!r:.80} is no section of the document, and no URL")
+
+
+def _check(verb: str, filled: Any) -> None:
+    """Refuse a step whose variables hold what does not belong there."""
+    try:
+        check_filled(verb, filled, "")
+    except SwmlError as error:
+        raise Refused(INVALID_PARAMS, str(error).removeprefix(".")) from None

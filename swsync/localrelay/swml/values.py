@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from swsync.errors import ConfigurationError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..call import LocalCall
 
 __all__ = ["Variables", "devices_of", "media_of"]
 
 PLACE = re.compile(r"[$%]\{([^{}]*)\}")
+MOST = 100_000  # characters and values that variables may put into one step
+DEEPEST = 20
 DEFAULT_RING = 60  # seconds
 
 
@@ -48,7 +54,22 @@ class Variables:
         return found
 
     def filled(self, value: Any) -> Any:
-        """Return a value with its variables in place; alone in a text one keeps its type, unknown it is empty."""
+        """Return a value with its variables in place; alone in a text one keeps its type, unknown it is empty.
+
+        Raises:
+            ConfigurationError: They make too much of it: a variable may hold itself many times over.
+        """
+        return _Filling(self.value).filled(value)
+
+
+class _Filling:
+    """The variables of one step put into their places, with an end to what they may make of it."""
+
+    def __init__(self, look_up: Callable[[str], Any]) -> None:
+        self._look_up = look_up
+        self._left = MOST
+
+    def filled(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {name: self.filled(part) for name, part in value.items()}
         if isinstance(value, list):
@@ -57,9 +78,21 @@ class Variables:
             return value
         whole = PLACE.fullmatch(value)
         if whole is not None:
-            found = self.value(whole[1])
+            found = self._found(whole[1])
             return "" if found is None else found
-        return PLACE.sub(lambda place: str(self.value(place[1]) or ""), value)
+        return PLACE.sub(lambda place: str(self._found(place[1]) or ""), value)
+
+    def _found(self, path: str) -> Any:
+        found = self._look_up(path)
+        waiting = [(found, 0)]
+        while waiting:
+            value, depth = waiting.pop()
+            self._left -= 1 + len(value) if isinstance(value, str) else 1
+            if self._left < 0 or depth > DEEPEST:
+                raise ConfigurationError(f"the variable {path!r:.80} holds too much to be put into a step")
+            parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+            waiting.extend((part, depth + 1) for part in parts)
+        return found
 
 
 def media_of(urls: list[str], saying: dict[str, Any]) -> list[dict[str, Any]]:
