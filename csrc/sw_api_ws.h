@@ -73,8 +73,8 @@ typedef struct {
 
 enum { SW_WS_UNREAD = -10000 };
 
-/* The socket at which a sweep came back, behind which the next begins; zeroed before the first. `octets` of it lie in the buffer, of which `done` have been taken; 0: its peer
-   sends no more; SW_WS_UNREAD: nothing was read; else -errno. */
+/* The socket at which a sweep came back, behind which the next begins; zeroed before the first. `octets` of it lie in
+   the buffer, of which `done` have been taken; 0: its peer sends no more; SW_WS_UNREAD: nothing was read; else -errno. */
 typedef struct {
     int32_t fd;
     int64_t octets, done;

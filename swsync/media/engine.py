@@ -231,7 +231,7 @@ def tell(descriptor: int) -> None:
 
 
 def attend(link: Link, is_there: Callable[[], bool] | None = None) -> None:
-    """Have the engine look at a link again, and wait until it has taken up what ``sw_rx_expect`` was told.
+    """Have the engine look at a link again; wait until it has taken up what ``sw_rx_expect`` was told, or let go of it.
 
     Args:
         link: That was attached.
@@ -244,7 +244,9 @@ def attend(link: Link, is_there: Callable[[], bool] | None = None) -> None:
         lib.sw_engine_attend(engine.c, link.c)
     engine.wake()
     deadline = REAL.now() + PATIENCE
-    while not (lib.sw_rx_attended(link.rx) and (is_there is None or is_there())) and REAL.now() < deadline:
+    while not (lib.sw_rx_attended(link.rx) and (is_there is None or is_there())):
+        if lib.sw_socket_done(link.c) or REAL.now() > deadline:
+            return
         REAL.sleep(0.0005)  # as for _await_done
 
 

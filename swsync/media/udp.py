@@ -159,6 +159,7 @@ class RtpReceiver(Receiver):
 
         Raises:
             ConfigurationError: It is bound to all addresses, and nobody said which one the sender must use.
+            MediaError: On a shared port: it belongs to the parent process.
         """
         host = self._public_host or self.host
         if host in ("0.0.0.0", "::", ""):
@@ -166,6 +167,7 @@ class RtpReceiver(Receiver):
                 f"the receiver listens on {self.host}, which nobody can send to: set public_host= or SWSYNC_PUBLIC_HOST"
             )
         if isinstance(self._line, MemberLine):
+            self._check()
             self._line.ask()
         params = {"addr": host, "port": self._public_port or self.port, "codec": self.codec, "ptime": self.ptime}
         if self.rate != 8000:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +16,7 @@ from swsync import media
 from swsync.clock import REAL, VirtualClock
 from swsync.errors import ConfigurationError, MediaError
 from swsync.localrelay.pacing import Outlet
+from swsync.media import engine
 
 
 @pytest.fixture(params=["batches", "plain"], autouse=True)
@@ -137,6 +140,40 @@ def test_who_has_the_device_is_awaited() -> None:
         receivers[0].expect("127.0.0.1", 4000)
         assert receivers[0].device
         assert lib.sw_socket_reckoned(links[0])
+
+
+def test_who_waits_for_a_port_hears_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that another thread closes keeps nobody waiting who has asked for its device."""
+    monkeypatch.setattr(engine, "PATIENCE", 1e6)
+    with media.RtpPort() as port, media.RtpReceiver(port=port) as rx:
+        link = rx._line._link  # type: ignore[union-attr]
+        asked = threading.Event()
+
+        def is_there() -> bool:
+            asked.set()
+            return False
+
+        waiting = threading.Thread(target=engine.attend, args=(link, is_there), daemon=True)
+        waiting.start()
+        assert asked.wait(60)
+        rx.close()
+        waiting.join(60)
+        assert not waiting.is_alive()
+
+
+def test_a_forked_child_does_not_wait_for_the_parents_port() -> None:
+    """It is told at once whose the port is."""
+    with media.RtpPort() as port, media.RtpReceiver(port=port) as rx:
+        child = os.fork()
+        if not child:
+            status = 1
+            try:
+                _ = rx.device
+            except MediaError:
+                status = 0
+            finally:
+                os._exit(status)
+        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_a_sender_report_goes_to_its_stream() -> None:
