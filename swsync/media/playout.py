@@ -215,9 +215,12 @@ class Frames:
                 raise receiver._too_late(self._timeout)
             reader, frame = taken
             receiver._count_overruns(reader.missed)
+            name = reader.track.name
             if frame is not None:
+                # Last in turn now: whoever is behind, or slow, hears all tracks alike.
+                self.readers[name] = self.readers.pop(name)
                 return frame
-            self._done.add(reader.track.name)
+            self._done.add(name)
 
     def _wants(self) -> dict[LiveReader, int]:
         """The readers that have not ended, and the samples of their frames."""

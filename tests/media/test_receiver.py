@@ -73,16 +73,19 @@ def test_a_frame_waits_for_those_that_were_overtaken() -> None:
 
 
 def test_two_tracks_alternate_and_end_each_for_itself() -> None:
-    """Frames carry their track's name; the iteration ends with the last track."""
+    """Frames carry their track's name, by turns where there is much to read; the iteration ends with the last track."""
     rx = Hand("inbound", "outbound")
     fill(rx.made[0], 0, 1, 2)
     fill(rx.made[1], 7, 8)
     rx.made[0].end()
     rx.end()
     by_name: dict[str, bytes] = {"inbound": b"", "outbound": b""}
+    order = []
     for frame in rx.frames(timeout=60):
         by_name[frame.track] += bytes(frame.samples)
+        order.append(frame.track)
     assert {"inbound": pcm(0, 1, 2), "outbound": pcm(7, 8)} == by_name
+    assert ["inbound", "outbound", "inbound", "outbound", "inbound"] == order
     assert [pcm(7), pcm(8)] == [bytes(f.samples) for f in rx.frames(timeout=5, track="outbound")]
 
 
