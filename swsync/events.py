@@ -144,13 +144,18 @@ class PlayEvent(RelayEvent):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class RecordEvent(RelayEvent):
-    """``calling.call.record``: recording, paused, finished or no_input. ``duration`` in seconds, ``size`` in bytes."""
+    """``calling.call.record``: recording, paused, finished or no_input. ``duration`` in seconds, ``size`` in bytes.
+
+    ``start_time`` and ``end_time`` are seconds since 1970, 0.0 where nothing was said.
+    """
 
     state: str = fields.text()
     url: str = fields.text("record.url", "url")
     duration: float = fields.number("record.duration", "duration")
     size: int = fields.integer("record.size", "size")
     recording_id: str = fields.text("record.recording_id", "recording_id")
+    start_time: float = fields.number("record.start_time", "start_time")
+    end_time: float = fields.number("record.end_time", "end_time")
     record: dict[str, Any] = fields.object_()
 
 
@@ -259,7 +264,7 @@ class PayEvent(RelayEvent):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class QueueEvent(RelayEvent):
-    """``calling.call.queue``: enqueue, dequeue or leave, in ``status``."""
+    """``calling.call.queue``: enqueue, dequeue or leave, in ``status``; when each was, in seconds since 1970."""
 
     status: str = fields.text()
     queue_id: str = fields.text("id")
@@ -267,6 +272,9 @@ class QueueEvent(RelayEvent):
     position: int = fields.integer()
     size: int = fields.integer()
     avg_time: float = fields.number()
+    enqueue_ts: float = fields.number()
+    dequeue_ts: float = fields.number()
+    leave_ts: float = fields.number()
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
@@ -278,13 +286,18 @@ class EchoEvent(RelayEvent):
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)
 class TranscribeEvent(RelayEvent):
-    """``calling.call.transcribe``: transcribing or finished. ``duration`` in seconds, ``size`` in bytes."""
+    """``calling.call.transcribe``: transcribing or finished. ``duration`` in seconds, ``size`` in bytes.
+
+    ``start_time`` and ``end_time`` are seconds since 1970, 0.0 where nothing was said.
+    """
 
     state: str = fields.text()
     url: str = fields.text()
     recording_id: str = fields.text()
     duration: float = fields.number()
     size: int = fields.integer()
+    start_time: float = fields.number()
+    end_time: float = fields.number()
 
 
 @attrs.frozen(kw_only=True, repr=False, eq=False)

@@ -130,6 +130,22 @@ def test_what_is_unknown_is_kept():
     assert ("playing", 3) == (known.state, known.params["hue"])
 
 
+@pytest.mark.parametrize(
+    ("event_type", "names"),
+    [
+        ("calling.call.record", ("start_time", "end_time")),
+        ("calling.call.transcribe", ("start_time", "end_time")),
+        ("calling.call.queue", ("enqueue_ts", "dequeue_ts", "leave_ts")),
+    ],
+)
+def test_times_are_numbers(event_type, names):
+    """Each moment that an event tells is a field, in seconds since 1970; 0.0 if it was not told."""
+    params = {name: 1_700_000_000.5 + i for i, name in enumerate(names[:-1])}
+    event = parse_event({"event_type": event_type, "params": params})
+
+    assert [*params.values(), 0.0] == [getattr(event, name) for name in names]
+
+
 def test_queue_events_rename_what_the_wire_shortens():
     """``id`` and ``name`` are the queue's."""
     event = parse_event({"event_type": "calling.call.queue", "params": {"id": "Q", "name": "sales", "position": 2}})
