@@ -185,14 +185,15 @@ class Endpoint:
         self._expire()
 
     def _read_many(self, sweep: Sweep) -> None:
-        """Have C read the sockets of plain media; see to those that have more."""
+        """Have C read the sockets of plain media; see to those that have more, each once: others wait too."""
         read = self._keep_reading if self._may_stay_in_c() else self._read_once
-        for _ in range(len(self._connections) + 1):  # level-triggered: what is left now comes with the next round
-            stop = read(sweep)
-            if stop is None:
-                return
+        seen: set[Connection] = set()
+        while (stop := read(sweep)) is not None:
             connection = self._swept[stop.fd]
             self._guard(connection, connection.swept, stop)
+            if connection in seen:
+                return  # all others have had their turn; level-triggered: what is left comes with the next round
+            seen.add(connection)
             read = self._read_once
 
     def _read_once(self, sweep: Sweep) -> Any:

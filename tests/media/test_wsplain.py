@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import random
+import socket
 import struct
 import threading
 from typing import Any
@@ -22,6 +23,7 @@ from swsync.media.codec import decode as media_decode
 from swsync.media.streammessages import MediaMessage
 from swsync.media.track import Track
 from swsync.media.wsconnection import Connection
+from swsync.media.wsendpoint import MANY, Endpoint
 from swsync.media.wsplain import Octets, Plain, Sweep
 from swsync.media.wsreceiver import WebSocketReceiver
 from swsync.media.wsstream import StreamReceiver
@@ -356,6 +358,37 @@ def test_many_sockets(sweeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
             assert (5, 5) == (len(receiver.keys), len(receiver.marks))
             assert {} == receiver.rejected
             assert receiver._plain.report().messages_taken > 0
+
+
+class Insatiable:
+    """In place of a connection: it leaves what has come where it is, so there is always something."""
+
+    closed = False
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.near, self.far = map(stack.enter_context, socket.socketpair())
+        self.turns = 0
+
+    def swept(self, stop: Any) -> None:
+        self.turns += 1
+
+
+@pytest.mark.skipif(not Sweep.possible, reason="C reads sockets on Linux")
+def test_who_always_has_more_keeps_nobody_waiting() -> None:
+    """Each socket with something that is not plain has its turn, and then the round is over: others have theirs."""
+    with contextlib.ExitStack() as stack:
+        sweep = Sweep()
+        stack.callback(sweep.close)
+        endpoint: Any = object.__new__(Endpoint)  # without its thread
+        each = [Insatiable(stack) for _ in range(MANY - 1)]
+        endpoint.octets, endpoint._connections = Octets(), dict.fromkeys(each)
+        endpoint._swept = {one.near.fileno(): one for one in each}
+        for number in endpoint._swept:
+            sweep.add(number, ffi.new("sw_ws_socket *", {"fd": number, "speed": 1.0}))
+        for one in each[:2]:
+            one.far.send(b"x")
+        endpoint._read_many(sweep)
+        assert [2, 1, 0, 0, 0, 0, 0] == [one.turns for one in each]
 
 
 def test_c_takes_nothing_for_a_receiver_that_was_told_of_the_end() -> None:
