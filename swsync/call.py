@@ -356,6 +356,7 @@ class Call(
     def _move(self, event: CallStateEvent, afterwards: Afterwards) -> None:
         """Take a new state in; requires _condition."""
         self.direction = self.direction or event.direction
+        self.segment_id = self.segment_id or event.segment_id
         self.node_id = sys.intern(event.node_id) or self.node_id
         state = known_state(event.call_state)
         if state is None or RANK[state] < RANK[self._state]:

@@ -68,6 +68,16 @@ def test_the_properties_of_a_phone_call():
     assert (True, False, None) == (call.active, call.connected, call.peer)
 
 
+def test_a_dialed_call_learns_its_segment_from_its_states():
+    """An offer names it at once; it stays what it was first."""
+    call = make_call(state="created", direction="outbound")
+    assert not call.segment_id
+
+    tell_state(call, "ringing", segment_id="s")
+    tell_state(call, "answered", segment_id="t")
+    assert "s" == call.segment_id
+
+
 def test_the_properties_of_a_sip_call():
     """SIP devices say from and to, and have headers."""
     headers = [{"name": "X-A", "value": "b"}]
