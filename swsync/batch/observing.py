@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -11,6 +13,9 @@ from swsync.errors import ConfigurationError
 __all__ = ["Observer", "OpenTelemetryObserver", "PrometheusObserver", "tell"]
 
 logger = logging.getLogger(__name__)
+_lock = threading.Lock()
+# By registry, which knows a name once; guarded by _lock.
+_metrics: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
 
 
 class Observer(Protocol):
@@ -35,6 +40,8 @@ def tell(observers: Sequence[Observer], method: str, *args: Any) -> None:
 class PrometheusObserver:
     """A counter ``swsync_batch_events_total`` (``event``, ``outcome``), a histogram ``swsync_batch_seconds``.
 
+    All of one registry share them.
+
     Args:
         registry: A ``prometheus_client.CollectorRegistry``; the default one without it.
 
@@ -48,19 +55,25 @@ class PrometheusObserver:
         except ImportError:
             raise ConfigurationError("this needs prometheus_client: pip install 'swsync[prometheus]'") from None
         registry = registry or prometheus_client.REGISTRY
-        self._count = prometheus_client.Counter(
-            "swsync_batch_events", "What happened", ["event", "outcome"], registry=registry
-        )
-        self._seconds = prometheus_client.Histogram(
-            "swsync_batch_seconds", "How long it took", ["what", "outcome"],
-            buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600), registry=registry,
-        )  # fmt: skip
+        with _lock:
+            if registry not in _metrics:
+                _metrics[registry] = _made(prometheus_client, registry)
+            self._count, self._seconds = _metrics[registry]
 
     def count(self, name: str, labels: Mapping[str, str]) -> None:
         self._count.labels(event=name, outcome=labels.get("outcome", "")).inc()
 
     def span(self, name: str, start: float, end: float, labels: Mapping[str, str]) -> None:
         self._seconds.labels(what=name, outcome=labels.get("outcome", "")).observe(max(0.0, end - start))
+
+
+def _made(prometheus_client: Any, registry: Any) -> tuple[Any, Any]:
+    count = prometheus_client.Counter("swsync_batch_events", "What happened", ["event", "outcome"], registry=registry)
+    seconds = prometheus_client.Histogram(
+        "swsync_batch_seconds", "How long it took", ["what", "outcome"],
+        buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600), registry=registry,
+    )  # fmt: skip
+    return count, seconds
 
 
 class OpenTelemetryObserver:

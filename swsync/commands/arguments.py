@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[argparse.Namespace, Output], int | None]
 
-__all__ = ["address", "complete", "examples", "filled", "positive", "port", "whole"]
+__all__ = ["address", "complete", "examples", "filled", "name", "port", "positive", "web", "whole", "words"]
 
 
 def _number(text: str, kind: Callable[[str], float]) -> float:
@@ -47,6 +47,27 @@ def port(text: str) -> int:
     if not 0 <= value <= 65535:
         raise argparse.ArgumentTypeError(f"must be a port, 0 to 65535, not {text!r}")
     return int(value)
+
+
+def words(text: str) -> str:
+    """A text that says something: a variable of the shell that is not set would be one that does not."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty")
+    return text
+
+
+def web(text: str) -> str:
+    """An address of the web."""
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"must be an address, http:// or https://, not {text!r}")
+    return text
+
+
+def name(text: str) -> str:
+    """A name that a server knows."""
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"must be a name, not {text!r}")
+    return text
 
 
 def address(text: str) -> tuple[str, int]:

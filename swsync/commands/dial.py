@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import swsync
 from swsync.commands import quality
-from swsync.commands.arguments import complete, positive
+from swsync.commands.arguments import complete, positive, web, words
 from swsync.commands.dialing import add_dialing, dialed, introduce, spoken
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
@@ -37,8 +37,10 @@ def add(command: argparse.ArgumentParser) -> None:
     command.add_argument("to", metavar="NUMBER", help="number to call, such as +12025550100")
     add_dialing(command, is_required=True)
     what = command.add_mutually_exclusive_group()
-    what.add_argument("--say", metavar="TEXT", default="This is a call from s w sync.", help="text to speak")
-    what.add_argument("--play", metavar="URL", help="address of audio to play instead")
+    what.add_argument(
+        "--say", type=words, metavar="TEXT", default="This is a call from s w sync.", help="text to speak"
+    )
+    what.add_argument("--play", type=web, metavar="URL", help="address of audio to play instead")
     command.add_argument(
         "--wait-for-machine", action="store_true", help="leave the message on a machine after its greeting"
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from swsync.commands.arguments import complete, positive
+from swsync.commands.arguments import complete, name, positive
 from swsync.commands.output import Output, shown
 
 if TYPE_CHECKING:
@@ -36,7 +36,12 @@ NAME, STATE = 16, 8  # columns
 def add(command: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     command.add_argument(
-        "--context", action="append", default=[], metavar="NAME", help="receive calls to it; may be given again"
+        "--context",
+        action="append",
+        type=name,
+        default=[],
+        metavar="NAME",
+        help="receive calls to it; may be given again",
     )
     command.add_argument("--call", metavar="NUMBER", help="call it, and take a second of audio each way")
     command.add_argument("--from", dest="from_number", metavar="NUMBER", help="number that --call comes from")

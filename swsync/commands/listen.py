@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import swsync
 from swsync.clock import REAL
 from swsync.commands import quality
-from swsync.commands.arguments import complete, positive, whole
+from swsync.commands.arguments import complete, name, positive, whole, words
 from swsync.commands.dialing import spoken
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
@@ -46,10 +46,10 @@ swsync listen office --no-notice --count 1 --json
 
 def add(command: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    command.add_argument("contexts", nargs="+", metavar="CONTEXT", help="whose calls are answered")
+    command.add_argument("contexts", nargs="+", type=name, metavar="CONTEXT", help="whose calls are answered")
     notice = command.add_mutually_exclusive_group()
     notice.add_argument(
-        "--notice", metavar="TEXT", default="This call is recorded.",
+        "--notice", type=words, metavar="TEXT", default="This call is recorded.",
         help="what callers hear first: a text, or an address of audio (default: This call is recorded.)",
     )  # fmt: skip
     notice.add_argument(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import swsync
 from swsync.commands import quality
-from swsync.commands.arguments import complete, positive
+from swsync.commands.arguments import complete, name, positive, words
 from swsync.commands.dialing import add_dialing, dialed, introduce
 from swsync.commands.interrupts import gentle
 from swsync.commands.output import Output, shown
@@ -43,14 +43,14 @@ swsync tap --inbound office --out - --format wav | ffplay -nodisp -
 def add(command: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     command.add_argument("to", nargs="?", metavar="NUMBER", help="number to call, such as +12025550100")
-    command.add_argument("--inbound", metavar="CONTEXT", help="wait for a call to this context instead")
+    command.add_argument("--inbound", type=name, metavar="CONTEXT", help="wait for a call to this context instead")
     add_dialing(command)
     add_targets(command, "call.wav")
     command.add_argument(
         "--side", choices=("both", "said", "heard"), default="both", help="what is taken (default: both)"
     )
     add_ways(command)
-    command.add_argument("--say", metavar="TEXT", help="say this first")
+    command.add_argument("--say", type=words, metavar="TEXT", help="say this first")
     command.add_argument("--connect", metavar="NUMBER", help="call this number too, and connect the two")
     command.add_argument("--duration", type=positive, metavar="SECONDS", help="hang up after so much audio")
     command.add_argument("--wait", type=positive, metavar="SECONDS", help="for --inbound: wait so long at most")

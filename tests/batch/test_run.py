@@ -408,6 +408,7 @@ def test_observers_are_told_and_harm_nobody(relay: swsync.LocalRelay, make: Make
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
     batch = make(["+12025550148", "+12025550141"])
+    PrometheusObserver(registry)  # of a batch before
     batch._observers = (Broken(), PrometheusObserver(registry), OpenTelemetryObserver(tracer_provider=provider))
     batch.run()
 

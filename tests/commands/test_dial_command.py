@@ -60,7 +60,9 @@ def test_who_does_not_answer_is_explained(relay: LocalRelay) -> None:
 def test_what_it_refuses() -> None:
     refused(run("dial", TO), "--from")
     refused(run("dial", "--from", FROM), "NUMBER")
-    refused(run("dial", TO, "--from", FROM, "--say", "x", "--play", "y"), "--play", "--say")
+    refused(run("dial", TO, "--from", FROM, "--say", "x", "--play", "http://e.com/y"), "--play", "--say")
+    refused(run("dial", TO, "--from", FROM, "--say", " "), "--say", "empty")
+    refused(run("dial", TO, "--from", FROM, "--play", "notice.mp3"), "--play", "https://")
     refused(run("dail"), "invalid choice", "dial")
     refused(run(), "COMMAND")
 

@@ -118,6 +118,10 @@ def test_what_it_refuses(tmp_path: Path) -> None:
     refused(run("listen"), "CONTEXT")
     refused(run("listen", "x", "--notice", "a", "--no-notice"), "--no-notice")
     refused(run("listen", "x", "--count", "0"), "above zero")
+    for nothing in ("", " "):  # a variable of the shell that is not set is no wish to record people unasked
+        refused(run("listen", "x", "--notice", nothing), "--notice", "empty")
+    for no_name in ("", "a\nb"):
+        refused(run("listen", no_name), "CONTEXT", "name")
     (tmp_path / "file").touch()
     explained(run("listen", "x", "--out", tmp_path / "file"), "--out")
     explained(run("listen", "x", cwd=tmp_path), "SIGNALWIRE_PROJECT_ID")
