@@ -214,18 +214,23 @@ static void end_outlet(sw_pacer *p, sw_outlet *o, int64_t now)
 
 /* ---- the loop --------------------------------------------------------------------------------------------- */
 
+/* Take its one place on the stack. 0: it is there already. */
+static int claim_place(sw_outlet *o)
+{
+    int32_t not_queued = 0;
+    return atomic_compare_exchange_strong(&o->queued, &not_queued, 1);
+}
+
 static void take_queue(sw_pacer *p, int64_t now)
 {
     sw_outlet *o = atomic_exchange_explicit(&p->queue, NULL, memory_order_acquire);
     while (o) {
         sw_outlet *next = o->next_queued;
         atomic_store(&o->queued, 0);
-        if (!atomic_load_explicit(&o->done, memory_order_relaxed)) {
-            if (atomic_load(&o->ending) || (!o->place && p->count >= SW_PACER_OUTLETS))
-                end_outlet(p, o, now);
-            else
-                serve(p, o, now);
-        }
+        if (!atomic_load(&o->ending) && (o->place || p->count < SW_PACER_OUTLETS))
+            serve(p, o, now);
+        else if (claim_place(o)) /* for good: its memory may go now. Else it is there again, and this waits for that */
+            end_outlet(p, o, now);
         o = next;
     }
 }
@@ -326,10 +331,9 @@ int sw_outlet_rests(sw_outlet *o)
 
 void sw_pacer_attend(sw_pacer *p, sw_outlet *o, int end)
 {
-    int32_t not_queued = 0;
     if (end)
         atomic_store(&o->ending, 1);
-    if (!atomic_compare_exchange_strong(&o->queued, &not_queued, 1))
+    if (!claim_place(o))
         return; /* the pacer will see the newer wish */
     o->next_queued = atomic_load(&p->queue);
     while (!atomic_compare_exchange_weak(&p->queue, &o->next_queued, o))

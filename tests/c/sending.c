@@ -203,6 +203,29 @@ static void check_pacer(void)
     free(pacer);
 }
 
+/* Somebody may still be about to put an outlet on the stack while the pacer lets go of it: its memory is gone then. */
+static void check_that_nothing_is_queued_after_its_end(void)
+{
+    int pipes[2], fd = socket(AF_INET, SOCK_DGRAM, 0);
+    sw_pacer *pacer = zeroed(sw_pacer_octets());
+    sw_tx *tx = new_tx(SLOTS, 8);
+    sw_outlet *outlet = zeroed(sw_outlet_octets());
+    CHECK(!pipe(pipes) && sw_pacer_init(pacer, sw_pacer_octets(), pipes[0], 0) == SW_OK);
+    CHECK(sw_outlet_init(outlet, sw_outlet_octets(), tx, fd, -1, 1.0, "c", 1) == SW_OK);
+    sw_pacer_attend(pacer, outlet, 1);
+    sw_pacer_stop(pacer); /* so that it takes what is on the stack, and comes back */
+    CHECK(sw_pacer_run(pacer) == SW_OK && sw_outlet_done(outlet));
+    sw_pacer_attend(pacer, outlet, 1);
+    memset(outlet, 0, sw_outlet_octets());
+    free(outlet);
+    CHECK(sw_pacer_run(pacer) == SW_OK);
+    free(tx);
+    free(pacer);
+    (void)close(fd);
+    (void)close(pipes[0]);
+    (void)close(pipes[1]);
+}
+
 int main(void)
 {
     check_refusals();
@@ -210,6 +233,7 @@ int main(void)
     check_reports();
     check_levels();
     check_pacer();
+    check_that_nothing_is_queued_after_its_end();
     printf("all as it should be\n");
     return 0;
 }
