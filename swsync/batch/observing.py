@@ -13,9 +13,10 @@ from swsync.errors import ConfigurationError
 __all__ = ["Observer", "OpenTelemetryObserver", "PrometheusObserver", "tell"]
 
 logger = logging.getLogger(__name__)
+MOST_OUTCOMES = 100  # of one registry
 _lock = threading.Lock()
 # By registry, which knows a name once; guarded by _lock.
-_metrics: weakref.WeakKeyDictionary[Any, tuple[Any, Any]] = weakref.WeakKeyDictionary()
+_metrics: weakref.WeakKeyDictionary[Any, tuple[Any, Any, set[str]]] = weakref.WeakKeyDictionary()
 
 
 class Observer(Protocol):
@@ -40,7 +41,7 @@ def tell(observers: Sequence[Observer], method: str, *args: Any) -> None:
 class PrometheusObserver:
     """A counter ``swsync_batch_events_total`` (``event``, ``outcome``), a histogram ``swsync_batch_seconds``.
 
-    All of one registry share them.
+    All of one registry share them. From the hundredth outcome on, new ones are ``other``.
 
     Args:
         registry: A ``prometheus_client.CollectorRegistry``; the default one without it.
@@ -58,22 +59,30 @@ class PrometheusObserver:
         with _lock:
             if registry not in _metrics:
                 _metrics[registry] = _made(prometheus_client, registry)
-            self._count, self._seconds = _metrics[registry]
+            self._count, self._seconds, self._outcomes = _metrics[registry]
+
+    def _outcome(self, labels: Mapping[str, str]) -> str:
+        """The outcome as a label: a script may name any number of them, and each is a series that stays."""
+        outcome = labels.get("outcome", "")
+        with _lock:
+            if len(self._outcomes) < MOST_OUTCOMES:
+                self._outcomes.add(outcome)
+            return outcome if outcome in self._outcomes else "other"
 
     def count(self, name: str, labels: Mapping[str, str]) -> None:
-        self._count.labels(event=name, outcome=labels.get("outcome", "")).inc()
+        self._count.labels(event=name, outcome=self._outcome(labels)).inc()
 
     def span(self, name: str, start: float, end: float, labels: Mapping[str, str]) -> None:
-        self._seconds.labels(what=name, outcome=labels.get("outcome", "")).observe(max(0.0, end - start))
+        self._seconds.labels(what=name, outcome=self._outcome(labels)).observe(max(0.0, end - start))
 
 
-def _made(prometheus_client: Any, registry: Any) -> tuple[Any, Any]:
+def _made(prometheus_client: Any, registry: Any) -> tuple[Any, Any, set[str]]:
     count = prometheus_client.Counter("swsync_batch_events", "What happened", ["event", "outcome"], registry=registry)
     seconds = prometheus_client.Histogram(
         "swsync_batch_seconds", "How long it took", ["what", "outcome"],
         buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600), registry=registry,
     )  # fmt: skip
-    return count, seconds
+    return count, seconds, set()
 
 
 class OpenTelemetryObserver:

@@ -39,18 +39,28 @@ class Resampler:
         """Take int16 samples, and give those that are ready; with ``is_last`` the rest too.
 
         All together they are as long as what came: the filter's delay is taken off.
+
+        Raises:
+            MediaError: It is half a sample too many.
         """
-        samples = self._numpy.frombuffer(memoryview(pcm).cast("B"), dtype=self._numpy.int16)
+        samples = self._numpy.frombuffer(_octets(pcm), dtype=self._numpy.int16)
         resampled: bytes = self._stream.resample_chunk(samples, last=is_last).tobytes()
         return resampled
+
+
+def _octets(pcm: Any) -> memoryview:
+    octets = memoryview(pcm).cast("B")
+    if len(octets) % 2:
+        raise MediaError(f"samples are int16, two octets each, not {len(octets)} octets")
+    return octets
 
 
 def resample(pcm: Any, from_rate: int, to_rate: int) -> bytes:
     """A whole sound of int16 samples at another rate.
 
     Raises:
-        MediaError: soxr is not installed, or a rate makes no sense.
+        MediaError: soxr is not installed, a rate makes no sense, or it is half a sample too many.
     """
     if from_rate == to_rate:
-        return bytes(memoryview(pcm).cast("B"))
+        return bytes(_octets(pcm))
     return Resampler(from_rate, to_rate).feed(pcm, is_last=True)

@@ -419,6 +419,19 @@ def test_observers_are_told_and_harm_nobody(relay: swsync.LocalRelay, make: Make
     provider.shutdown()
 
 
+def test_outcomes_without_end_are_no_series_without_end() -> None:
+    """A script may name one for each row."""
+    import prometheus_client
+
+    registry = prometheus_client.CollectorRegistry()
+    for number in range(1000):
+        PrometheusObserver(registry).count("finished", {"outcome": f"order {number}"})
+    samples = [each for metric in registry.collect() for each in metric.samples if each.name.endswith("events_total")]
+
+    assert (101, 1000.0) == (len(samples), sum(each.value for each in samples))
+    assert 900.0 == registry.get_sample_value("swsync_batch_events_total", {"event": "finished", "outcome": "other"})
+
+
 class Mute(Exception):
     """Says nothing, and fails at that."""
 

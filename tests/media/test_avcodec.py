@@ -120,3 +120,10 @@ def test_missing_libraries_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.undo()
     with pytest.raises(MediaError, match="rates"):
         Resampler(8000, 10)
+
+
+@pytest.mark.parametrize("to_rate", [8000, 16000])
+def test_half_a_sample_is_refused(to_rate: int) -> None:
+    """At the same rate too."""
+    with pytest.raises(MediaError, match="two octets each"):
+        resample(bytes(5), 8000, to_rate)
