@@ -19,7 +19,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from swsync.clock import REAL
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, MediaError
 from swsync.views.markup import Markup, card, escape
 
 if TYPE_CHECKING:
@@ -102,7 +102,13 @@ class LevelMeter:
         self._shown = -1.0
 
     def add(self, samples: Any, rate: int = 8000) -> None:
-        """Take the next samples: a buffer of int16, such as a frame's. The bar moves ten times a second of them."""
+        """Take the next samples: a buffer of int16, such as a frame's. The bar moves ten times a second of them.
+
+        Raises:
+            MediaError: No sound has that many samples a second.
+        """
+        if not 1000 <= rate <= 192_000:
+            raise MediaError(f"rate is from 1000 to 192000 samples a second, not {rate!r}")
         self._block += memoryview(samples).cast("B")
         size = 2 * int(EVERY * rate)
         while len(self._block) >= size:

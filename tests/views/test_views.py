@@ -16,6 +16,7 @@ import swsync
 from swsync import media
 from swsync.batch import Batch, announce
 from swsync.clock import VirtualClock
+from swsync.errors import MediaError
 from swsync.notebook import LevelMeter, progress
 from swsync.views.markup import LONGEST, Markup, card, escape, table
 
@@ -158,3 +159,10 @@ def test_waiting_with_a_bar_is_waiting(world: Any, tmp_path: Path, monkeypatch: 
     with call.capture(tmp_path / "call.wav") as capture:
         assert "finished" == progress(call.play_tts("Hello"), capture).state
     call.hangup()
+
+
+@pytest.mark.parametrize("rate", [0, 5, -8000, float("nan")])
+def test_a_meter_refuses_a_rate_that_no_sound_has(rate: float) -> None:
+    """Of 5 samples a second a tenth is none, and there would be no end of those."""
+    with pytest.raises(MediaError, match="samples a second"):
+        LevelMeter().add(bytes(100), rate)  # type: ignore[arg-type]
