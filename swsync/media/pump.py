@@ -70,7 +70,7 @@ def _fetch_all() -> bool:
     for fetch in wanted:
         try:
             fetch()
-        except Exception:
+        except BaseException:  # a decoder may be the user's own: with this thread all others would go unfetched
             logger.exception("what a receiver had for Python could not be handled")
     return True
 

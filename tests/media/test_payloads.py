@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from swsync._media import lib
 from swsync import media
 from swsync.clock import VirtualClock
 from swsync.errors import CodecError, ConfigurationError
-from swsync.media import payloads
+from swsync.media import payloads, pump
 
 A = ("192.0.2.1", 4000)
 NOISE = {13: lib.SW_PAYLOAD_NOISE}
@@ -179,6 +180,24 @@ def test_they_come_through_sockets_too() -> None:
                 rx.end()
                 heard = bytes(rx.read(100_000))
             assert decoded(*range(100)) == heard
+
+
+def test_the_pump_goes_on_whatever_is_raised() -> None:
+    """What one receiver's decoder raises keeps no other from being fetched, KeyboardInterrupt included."""
+    fetched, raised = threading.Event(), threading.Event()
+
+    def raises() -> None:
+        raised.set()
+        raise KeyboardInterrupt
+
+    pump.subscribe(raises)
+    assert raised.wait(60)
+    pump.subscribe(fetched.set)
+    try:
+        assert fetched.wait(60)
+    finally:
+        pump.unsubscribe(raises)
+        pump.unsubscribe(fetched.set)
 
 
 def test_who_is_expected_takes_the_place_of_strangers_here_too() -> None:
