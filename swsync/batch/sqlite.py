@@ -37,6 +37,10 @@ class SqliteLedger(SqlLedger):
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Clock = REAL, lease: float = LEASE) -> None:
         self.path = Path(path)
+        if self.path.name == ":memory:":
+            raise LedgerError("a ledger in memory would forget who has been called: name a file")
+        if "\0" in str(self.path):
+            raise LedgerError(f"no file can have the name {str(self.path)!r}: name another one")
         self.lease_seconds = lease
         self._clock = clock
         self._lock = threading.Lock()
@@ -96,7 +100,10 @@ class SqliteLedger(SqlLedger):
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             with suppress(OSError):
                 os.chmod(self.path, 0o600)
-            connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+            # Absolute, because SQLite takes "file:..." for an address, with settings of its own.
+            connection = sqlite3.connect(
+                self.path.absolute(), timeout=BUSY, isolation_level=None, check_same_thread=False
+            )
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA synchronous = {synchronous}")

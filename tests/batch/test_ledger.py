@@ -68,6 +68,26 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
             assert {} == ledger.jobs()
 
 
+@pytest.mark.parametrize("name", [":memory:", "a\0b", ""])
+def test_what_is_no_file_is_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """One in memory would forget who has been called."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LedgerError, match="name a"):
+        open_ledger(name)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_a_name_that_looks_like_an_address_is_a_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite would keep it in memory, one for each connection."""
+    monkeypatch.chdir(tmp_path)
+    for added in (1, 0):
+        with open_ledger("file:x.db?mode=memory") as ledger:
+            ledger.create("j", {})
+            assert added == ledger.load("j", [NewRow(number="+12025560001")]).added
+            with ledger.transaction(durable=False) as tx:
+                assert 1 == tx.execute("SELECT count(*) FROM rows").fetchone()[0]
+
+
 def test_two_jobs_may_have_one_number(ledger: Ledger, fill: Fill) -> None:
     """The key names the job too."""
     fill(1)
