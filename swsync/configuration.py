@@ -99,8 +99,9 @@ def _read_host(host: str) -> tuple[str, bool]:
         scheme, rest = "wss", host
     rest = rest.removesuffix("/")
     if scheme not in ("ws", "wss") or not _HOST.fullmatch(rest):
+        given = shown(re.sub("[^/@]*@", "***@", host))  # who is named there has a password too
         raise ConfigurationError(
-            f"host (SIGNALWIRE_SPACE) must be a name such as example.signalwire.com, or with :port, not {shown(host)}"
+            f"host (SIGNALWIRE_SPACE) must be a name such as example.signalwire.com, or with :port, not {given}"
         )
     try:
         parts = urlsplit(f"{scheme}://{rest}")

@@ -150,3 +150,11 @@ def test_secrets_do_not_show() -> None:
     assert "very-secret" not in repr(settings)
     assert "hidden" not in repr(settings)
     assert "very-secret" not in repr(RelayClient("p", "very-secret", host="localhost"))
+
+
+@pytest.mark.parametrize("host", ["ann:very-secret@127.0.0.1:1", "wss://ann:very-secret@example.com/x"])
+def test_who_is_named_in_a_host_is_in_no_error(host: str) -> None:
+    """A proxy's or a web server's address, put there by mistake."""
+    with pytest.raises(ConfigurationError, match=r"\*\*\*@") as told:
+        read(project="p", token="t", host=host)
+    assert "very-secret" not in str(told.value)
