@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from scripted_server import SILENT, Link, Refusal, ScriptedServer
 
 import swsync
-from swsync import connection
+from swsync import connection, requesting
 from swsync.clock import VirtualClock
 from swsync.errors import (
     AuthenticationFailed,
@@ -585,7 +586,7 @@ def test_a_thread_may_have_the_identity_of_an_io_thread_that_has_ended(
     thread = client._connection._thread
     assert thread is not None
     ident = thread.ident
-    monkeypatch.setattr(threading, "get_ident", lambda: ident)
+    monkeypatch.setattr(requesting, "threading", SimpleNamespace(get_ident=lambda: ident))
     with pytest.raises(ConnectionClosed):
         client.execute("calling.x", {})
 

@@ -14,6 +14,7 @@ import pathlib
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -86,6 +87,7 @@ class Net:
         self._is_closed = False  # guarded by _lock
         self._tasks: set[asyncio.Task[Any]] = set()  # the net's loop only
         self._servers: list[Any] = []  # the net's loop only
+        self._transports: weakref.WeakSet[Any] = weakref.WeakSet()  # of RELAY clients; the net's loop only
         self._files = Files()
         self._files_lock = threading.Lock()  # held while the file server starts, so that there is one
         self._files_port = 0  # guarded by _files_lock
@@ -166,7 +168,10 @@ class Net:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
-        await asyncio.sleep(0)  # aborted transports close their sockets in the next round
+        for transport in list(self._transports):
+            transport.abort()  # one that was refused may wait for its client's goodbye, in no task
+        for _ in range(3):
+            await asyncio.sleep(0)  # aborted transports close their sockets in the next rounds
 
     # RELAY links
 
@@ -194,7 +199,14 @@ class Net:
         accept: Callable[..., Any],
         admit: Callable[[], tuple[int, float]],
     ) -> None:
-        from websockets.asyncio.server import serve
+        from websockets.asyncio.server import ServerConnection, serve
+
+        transports = self._transports
+
+        class Connection(ServerConnection):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                transports.add(transport)
+                super().connection_made(transport)
 
         async def admitted(connection: Any, request: Any) -> Any:
             status, seconds = admit()
@@ -208,6 +220,7 @@ class Net:
         server = await serve(
             handle,
             process_request=admitted,
+            create_connection=Connection,
             sock=sock,
             ssl=context,
             compression=None,
