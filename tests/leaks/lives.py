@@ -78,7 +78,7 @@ def captures(via: str) -> Iterator[Life]:
         def life() -> None:
             with swsync.RelayClient(**settings) as client:
                 call = client.dial_phone(to="+12025550100", from_number="+12025550199", timeout=20)
-                with call.capture(Path(folder) / "call.wav", via=via):
+                with call.capture(Path(folder) / "call.wav", via=via, timeout=60):
                     call.play_silence(0.3).wait(30)
                 call.hangup()
 
