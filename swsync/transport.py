@@ -6,6 +6,7 @@ websocket-client makes the connection (proxy, TLS, upgrade). Then its socket is 
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -234,6 +235,12 @@ def _text(data: bytes | bytearray) -> str:
         raise ProtocolError(f"a text message of {len(data)} octets is not UTF-8: {error.reason}") from None
 
 
+def _proxy_variable(url: str) -> str:
+    """The environment variable that websocket-client takes a proxy from, or ""; its value may hold a password."""
+    name = "https_proxy" if url.startswith("wss:") else "http_proxy"
+    return next((each for each in (name, name.upper()) if os.environ.get(each)), "")
+
+
 def _explain(url: str, error: Exception) -> Exception:
     """Turn what websocket-client raised into a sentence that says what to do."""
     if isinstance(error, ConfigurationError):
@@ -261,6 +268,9 @@ def _explain(url: str, error: Exception) -> Exception:
         reason = "it did not answer in time"
     else:
         reason = str(error) or type(error).__name__
+    proxy = _proxy_variable(url)
+    if proxy and isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        reason += f"; it was tried through the proxy that {proxy} names, unless no_proxy has this host"
     failure = ConnectionFailed(f"cannot connect to {url}: {reason}")
     failure.permanent = permanent
     return failure

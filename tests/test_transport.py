@@ -191,6 +191,16 @@ def test_nobody_listens() -> None:
     assert not caught.value.permanent
 
 
+def test_a_proxy_of_the_environment_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its variable: what that holds may be a password."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv("https_proxy", f"http://me:secret@127.0.0.1:{port}")
+    with pytest.raises(ConnectionFailed, match="through the proxy that https_proxy names") as caught:
+        WebSocketTransport("wss://relay.invalid").connect(5)
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("number", "permanent"), [(socket.EAI_AGAIN, False), (socket.EAI_NONAME, True)])
 def test_a_network_that_is_not_up_yet_is_no_wrong_name(
     number: int, permanent: bool, monkeypatch: pytest.MonkeyPatch
