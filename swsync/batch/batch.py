@@ -48,6 +48,7 @@ class Summary:
         abandoned: The share of the people who answered and heard nothing for two seconds.
         next_due: When the next row is due, seconds since 1970; None if none is pending.
         progress: What this run did; None if there was none.
+        interrupted: Whether Ctrl-C stopped this run.
     """
 
     job: str
@@ -61,6 +62,7 @@ class Summary:
     abandoned: float
     next_due: float | None
     progress: Progress | None = None
+    interrupted: bool = False
 
     @property
     def standing(self) -> str:
@@ -230,17 +232,20 @@ class Batch:
             try:
                 runner.start()
                 with Bar(self, runner, shown=progress) as bar:
-                    self._wait(runner, bar)
+                    interrupted = self._wait(runner, bar)
             finally:
                 runner.close()
-        return self.status(runner.progress)
+        return attrs.evolve(self.status(runner.progress), interrupted=interrupted)
 
     @staticmethod
-    def _wait(runner: Runner, bar: Any) -> None:
+    def _wait(runner: Runner, bar: Any) -> bool:
+        """Wait for its end; whether Ctrl-C has hastened it."""
+        interrupted = False
         try:
             while not runner.wait(0.5):
                 bar.update()
         except KeyboardInterrupt:
+            interrupted = True
             runner.drain()
             bar.say("finishing the calls that are on; Ctrl-C again ends them")
             try:
@@ -250,6 +255,7 @@ class Batch:
                 runner.abort()
                 runner.wait(10.0)
         bar.update()
+        return interrupted
 
     def due(self) -> Iterator[int]:
         """The ids of the rows that are pending and due: what a queue or a cluster carries to ``workers.dial``."""

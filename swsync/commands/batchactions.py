@@ -135,6 +135,8 @@ def _run(arguments: argparse.Namespace, output: Output) -> None:
             batch.resume()
         summary = batch.run(progress=not output.as_json)
     _tell(summary, output)
+    if summary.interrupted:
+        raise KeyboardInterrupt  # whoever started it must not take it for the job's end
 
 
 def _status(arguments: argparse.Namespace, output: Output) -> None:

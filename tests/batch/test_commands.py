@@ -9,6 +9,7 @@ import pytest
 
 import swsync
 from swsync.batch import Batch, open_ledger
+from swsync.batch.runner import Runner
 from swsync.cli import main
 from swsync.clock import REAL
 
@@ -65,6 +66,31 @@ def test_from_a_list_to_results(
     assert "cancelled" == found["status"]["state"]
     assert 3 == found["purged"]["rows"]
     assert "+12025550148" in (directory / "out.csv").read_text()
+
+
+def test_ctrl_c_is_told_from_the_end(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The calls that are on come to their end, and whoever started it sees by the exit code that rows are left."""
+    wait, interrupts = Runner.wait, iter([KeyboardInterrupt])
+
+    def interrupted_once(runner: Runner, timeout: float) -> bool:
+        for interrupt in interrupts:
+            raise interrupt
+        return wait(runner, timeout)
+
+    monkeypatch.setattr(Runner, "wait", interrupted_once)
+    with swsync.LocalRelay(tls=False) as relay:
+        known = relay.settings
+        for name, key in (("PROJECT_ID", "project"), ("API_TOKEN", "token"), ("SPACE", "host")):
+            monkeypatch.setenv(f"SIGNALWIRE_{name}", known[key])
+        assert 0 == load()
+        capsys.readouterr()
+        assert 130 == main(["batch", "run", "--json", "calls.db", "j", "--say", "Hello"])
+        assert True is events(capsys)[0]["interrupted"]
+        assert 0 == main(["batch", "run", "--json", "calls.db", "j", "--say", "Hello"])
+        (status,) = events(capsys)
+    assert ({"done": 2, "skipped": 1}, False) == (status["statuses"], status["interrupted"])
 
 
 @pytest.mark.parametrize(
