@@ -164,8 +164,8 @@ _SECURITY = [
     mutant(
         "the secret path of a tap shows in the journal",
         "swsync/localrelay/journal.py",
-        'if value.startswith(("ws://", "wss://")):',
-        "if False:",
+        'PATHS.sub(rf"\\1{MASK}", value)',
+        "value",
         "localrelay/test_session.py",
     ),
     mutant(
