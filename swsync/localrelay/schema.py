@@ -134,7 +134,7 @@ def check_params(method: str, params: dict[str, Any]) -> None:
         if params.get(field) is not None:
             _check_type(field, params[field], kind)
     for field in {"control_id", "queue_name"} & params.keys():  # something is found by them again
-        if params[field] is not None and not params[field].strip():
+        if isinstance(params[field], str) and not params[field].strip():
             raise refuse(field, "must not be empty")
 
 

@@ -69,7 +69,7 @@ FAULTS: list[Mutant] = [
     mutant(
         "secrets go into the log of the wire",
         "swsync/masking.py",
-        '    text = _addresses(_KEYS.sub(r\'\\1"***"\', text))\n',
+        "    text = _addresses(_KEYS.sub(r'\\1\"***\"', text))\n",
         "",
         "test_wirelog.py",
     ),
