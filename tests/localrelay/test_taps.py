@@ -222,9 +222,10 @@ def test_real_time_and_real_sockets(real_wire: Wire, real_relay: LocalRelay) -> 
         packets = packets_of(sock)
     said = bytes(real_relay.calls[0].said)
     assert decode(encode(SPEECH.tobytes(), "PCMU"), "PCMU") in said
-    chunks = b"".join(m for m in media.messages if isinstance(m, bytes))
-    assert decode(chunks, "PCMU") in said
-    assert decode(b"".join(p.payload for p in packets), "PCMU") in said
+    # The last one leaves a moment early, and the call may end within it.
+    chunks = [message for message in media.messages if isinstance(message, bytes)][:-1]
+    assert decode(b"".join(chunks), "PCMU") in said
+    assert decode(b"".join(p.payload for p in packets[:-1]), "PCMU") in said
     assert 100 < len(packets)
 
 
