@@ -11,9 +11,6 @@
 
 #include "rtpio.h"
 #include "rx.h"
-#if HAVE_BATCHES
-#include <sys/syscall.h>
-#endif
 
 enum { OF_AUDIO, OF_RTCP };
 
@@ -227,17 +224,6 @@ static int receive_batch(sw_engine *e, sw_socket *s, int limit)
     return total;
 }
 
-/* The system call itself, where it has a number of its own: recvmsg() is a point at which threads may be cancelled, which
-   costs two locked instructions. */
-static long receive_one(int fd, struct msghdr *header)
-{
-#ifdef SYS_recvmsg
-    return syscall(SYS_recvmsg, fd, header, MSG_DONTWAIT);
-#else
-    return recvmsg(fd, header, MSG_DONTWAIT);
-#endif
-}
-
 /* Whether the next packet's time comes within a tick, of its own clock. */
 static int is_bunched(const sw_engine *e, const sw_socket *s)
 {
@@ -249,7 +235,7 @@ static int is_bunched(const sw_engine *e, const sw_socket *s)
    or when the socket is looked at again. */
 static int receive_paced(sw_engine *e, sw_socket *s, int limit)
 {
-    long octets = receive_one(s->fd, &e->messages[0].msg_hdr);
+    long octets = recvmsg(s->fd, &e->messages[0].msg_hdr, MSG_DONTWAIT);
     if (octets < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
         return 0;
     if (octets >= 0 && take_batched(e, s, 0, (size_t)octets) >= e->now - e->tick && !is_bunched(e, s))
