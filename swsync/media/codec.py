@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from swsync.states import Codec
 
-__all__ = ["codec_number", "decode", "decode_into", "encode", "encode_into", "octets_per_sample"]
+__all__ = ["as_octets", "codec_number", "decode", "decode_into", "encode", "encode_into", "octets_per_sample"]
 
 if sys.implementation.name != "cpython":
     # encode() and decode() let C fill a bytes object that nobody else has seen yet. That is how CPython's own C code
@@ -79,6 +79,22 @@ def _view(data: ReadableBuffer, formats: tuple[str, ...], what: str) -> memoryvi
     if view.ndim != 1 or not view.c_contiguous:
         raise CodecError(f"{what} expected in one contiguous row, but the buffer's shape is {view.shape}")
     return view
+
+
+def as_octets(samples: ReadableBuffer, channels: int = 1) -> memoryview:
+    """Look at int16 samples, those of several channels in one row or a column each, as octets.
+
+    Raises:
+        CodecError: They are something else (sound files are often read as floats), or there is half a one.
+    """
+    view = memoryview(samples)
+    if view.format not in _SAMPLES + _OCTETS:
+        raise CodecError(f"int16 samples in the machine's order expected, but the items have format {view.format!r}")
+    if not view.c_contiguous or (view.shape or ())[1:] not in ((), (channels,)):
+        raise CodecError(f"one contiguous block of {channels} channel(s) expected, but its shape is {view.shape}")
+    if view.nbytes % 2:
+        raise CodecError(f"{view.nbytes} octets are no whole number of int16 samples")
+    return view.cast("B")
 
 
 def _pcm(pcm: ReadableBuffer) -> tuple[Any, int]:

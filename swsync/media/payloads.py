@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync._media import ffi, lib
 from swsync.errors import CodecError
+from swsync.media.codec import as_octets
 
 if TYPE_CHECKING:
     from swsync.media.rtpstream import RtpStream
@@ -117,7 +118,6 @@ class Decoding:
 
 def _octets(samples: Any) -> bytes:
     """What a decoder gave, as octets of whole samples."""
-    data = samples if isinstance(samples, bytes) else bytes(memoryview(samples))
-    if len(data) % 2:
-        raise CodecError(f"a decoder gives int16, not {len(data)} octets")
-    return data
+    if isinstance(samples, bytes) and len(samples) % 2:
+        raise CodecError(f"a decoder gives int16, not {len(samples)} octets")
+    return samples if isinstance(samples, bytes) else bytes(as_octets(samples))

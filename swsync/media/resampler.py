@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from swsync.errors import MediaError
+from swsync.media.codec import as_octets
 
 __all__ = ["Resampler", "resample"]
 
@@ -41,26 +42,20 @@ class Resampler:
         All together they are as long as what came: the filter's delay is taken off.
 
         Raises:
-            MediaError: It is half a sample too many.
+            CodecError: They are no int16, or there is half a one.
         """
-        samples = self._numpy.frombuffer(_octets(pcm), dtype=self._numpy.int16)
+        samples = self._numpy.frombuffer(as_octets(pcm), dtype=self._numpy.int16)
         resampled: bytes = self._stream.resample_chunk(samples, last=is_last).tobytes()
         return resampled
-
-
-def _octets(pcm: Any) -> memoryview:
-    octets = memoryview(pcm).cast("B")
-    if len(octets) % 2:
-        raise MediaError(f"samples are int16, two octets each, not {len(octets)} octets")
-    return octets
 
 
 def resample(pcm: Any, from_rate: int, to_rate: int) -> bytes:
     """A whole sound of int16 samples at another rate.
 
     Raises:
-        MediaError: soxr is not installed, a rate makes no sense, or it is half a sample too many.
+        MediaError: soxr is not installed, or a rate makes no sense.
+        CodecError: They are no int16, or there is half a one.
     """
     if from_rate == to_rate:
-        return bytes(_octets(pcm))
+        return bytes(as_octets(pcm))
     return Resampler(from_rate, to_rate).feed(pcm, is_last=True)

@@ -10,9 +10,9 @@ import attrs
 
 from swsync._media import ffi, lib
 from swsync.clock import REAL, RealClock
-from swsync.errors import CodecError, ConfigurationError, MediaError
+from swsync.errors import ConfigurationError, MediaError
 from swsync.media import pacer
-from swsync.media.codec import codec_number
+from swsync.media.codec import as_octets, codec_number
 from swsync.media.datagrams import open_pair
 from swsync.media.digits import digit_frames
 from swsync.media.engine import pages
@@ -250,16 +250,14 @@ class RtpSender:
             wait: False returns when the buffer has taken them, which is at once unless it is full.
 
         Raises:
-            CodecError: Half a sample.
+            CodecError: They are no int16, or there is half a one.
             MediaError: The sender is closed, or the system refuses to send.
         """
         octets = 2 * self.samples
         self._check_process()
         with self._changed:
             self._check()
-            data = self._rest + bytes(memoryview(pcm).cast("B"))
-            if len(data) % 2:
-                raise CodecError(f"{len(data)} octets are no whole number of int16 samples")
+            data = self._rest + as_octets(pcm)
             short = len(data) % octets
             if flush and short:
                 data += bytes(octets - short)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync.clock import REAL
 from swsync.errors import MediaError
-from swsync.media.codec import codec_number, encode
+from swsync.media.codec import as_octets, codec_number, encode
 from swsync.media.partfile import PartFile
 from swsync.media.sink import Sink
 
@@ -104,11 +104,12 @@ class WavWriter(Sink):
         """Append samples (a buffer of int16, interleaved if stereo).
 
         Raises:
+            CodecError: They are no int16, or there is half a one.
             MediaError: The disk is full or fails, the file has reached 4 GiB, or it is closed.
         """
         if self.closed:
             raise MediaError(f"the recording {self.path} is closed")
-        data = memoryview(samples).cast("B")
+        data = as_octets(samples, self.channels)
         if len(data) % (2 * self.channels):
             raise MediaError("samples must be whole frames of int16")
         if self.codec != "L16":

@@ -125,5 +125,7 @@ def test_missing_libraries_name_their_extra(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("to_rate", [8000, 16000])
 def test_half_a_sample_is_refused(to_rate: int) -> None:
     """At the same rate too."""
-    with pytest.raises(MediaError, match="two octets each"):
+    with pytest.raises(MediaError, match="whole number"):
         resample(bytes(5), 8000, to_rate)
+    with pytest.raises(CodecError, match="format 'd'"):
+        resample(np.zeros(8), 8000, to_rate)

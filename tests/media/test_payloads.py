@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -151,7 +152,8 @@ def leave() -> None:
     raise SystemExit(1)
 
 
-@pytest.mark.parametrize("does", [lambda: 1 / 0, leave, lambda: None, lambda: "text", lambda: bytes(321), lambda: 5])
+@pytest.mark.parametrize("does", [lambda: 1 / 0, leave, lambda: None, lambda: "text", lambda: bytes(321), lambda: 5,
+                                  lambda: array("f", [0.5] * 160)])  # fmt: skip
 def test_whatever_a_decoder_does_costs_one_payload(does: Callable[[], Any], caplog: pytest.LogCaptureFixture) -> None:
     """It is counted, the others are placed, and what is no CodecError is told once."""
     with media.RtpReceiver(codec="HALVES", decoder=Odd(does), clock=VirtualClock(), source="127.0.0.1") as rx:

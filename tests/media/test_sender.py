@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 from rtppackets import pcm
 
@@ -114,8 +115,13 @@ def test_what_makes_no_sense_is_refused(listener: socket.socket) -> None:
     with pytest.raises(MediaError, match="no-such-host"):
         media.RtpSender("no-such-host.invalid", port)
     tx = media.RtpSender(host, port)
-    with pytest.raises(CodecError):
-        tx.send(b"\0")
+    for bad_samples, words in (
+        (b"\0", "whole number"), (np.zeros(160), "format 'd'"), (np.zeros(160, np.int32), "format 'i'"),
+        (np.zeros(160, ">i2"), "format '>h'"), (np.zeros((160, 2), np.int16), "1 channel"),
+        (np.zeros(320, np.int16)[::2], "contiguous"),
+    ):  # fmt: skip
+        with pytest.raises(CodecError, match=words):  # sent as they are in memory they would be noise
+            tx.send(bad_samples)
     tx.close()
     tx.close()
     with pytest.raises(MediaError, match="closed"):

@@ -44,6 +44,18 @@ def record(to: object, *sounds: bytes) -> Capture:
 SOUND, OTHER = pcm(*range(10)), pcm(*range(10, 20))
 
 
+def test_what_a_wav_takes(tmp_path: Path) -> None:
+    """Samples of two channels in one row or in two columns; floats, as sound files are often read, are refused."""
+    with media.WavWriter(tmp_path / "a.wav", channels=2) as writer:
+        writer.write(np.array([1, 2, 3, 4], np.int16))
+        writer.write(np.array([[5, 6], [7, 8]], np.int16))
+        for bad in (np.zeros((2, 2)), np.zeros((2, 2), np.float32), np.zeros((1, 4), np.int16)):
+            with pytest.raises(CodecError, match="expected"):
+                writer.write(bad)
+    got, _ = soundfile.read(tmp_path / "a.wav", dtype="int16")
+    assert [[1, 2], [3, 4], [5, 6], [7, 8]] == got.tolist()
+
+
 @pytest.mark.parametrize(("codec", "format_tag"), [("PCMU", 7), ("PCMA", 6)])
 @pytest.mark.parametrize("samples", [1, 1600, 1601])
 def test_wav_of_the_codes_themselves(codec: str, format_tag: int, samples: int, tmp_path: Path) -> None:
