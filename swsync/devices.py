@@ -18,6 +18,7 @@ from swsync.errors import ConfigurationError
 __all__ = [
     "Device",
     "Media",
+    "arrange",
     "as_wire",
     "audio",
     "call",
@@ -49,6 +50,29 @@ def as_wire(value: Any) -> Any:
     if isinstance(value, Mapping) and not isinstance(value, dict):
         return dict(value)  # json knows no other mappings
     return value
+
+
+def arrange(devices: Any) -> list[list[Any]]:
+    """Turn devices into RELAY's list of lists: the outer in turn, the inner at once.
+
+    Args:
+        devices: The list of lists itself, a list of devices (rung in turn), or one device; values or dicts.
+
+    Raises:
+        ValueError: There is none.
+    """
+    wire = as_wire(devices)
+    if isinstance(wire, Mapping):
+        wire = [wire]
+    if not isinstance(wire, list):
+        raise ValueError(f"devices must be a list of lists of devices, not {devices!r}")
+    steps = [list(step) if isinstance(step, (list, tuple)) else [step] for step in wire]
+    for device in [device for step in steps for device in step]:
+        if not isinstance(device, Mapping) or not isinstance(device.get("type"), str):
+            raise ValueError(f"a device must be a dict with type and params, not {device!r}")
+    if not steps or not all(steps):
+        raise ValueError("devices is empty")
+    return steps
 
 
 def compact(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from swsync.devices import as_wire
 from swsync.errors import DialFailed, DialUnknown, OutcomeUnknown, RequestTimeout
 from swsync.events import CallStateEvent, DialEvent, RelayEvent, parse_event
 from swsync.states import CallState
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from swsync.call import Call
     from swsync.routing import Router
 
-__all__ = ["LINGER", "Dial", "PastDial", "arrange", "ring_time"]
+__all__ = ["LINGER", "Dial", "PastDial", "ring_time"]
 
 logger = logging.getLogger(__name__)
 
@@ -29,29 +28,6 @@ SLACK = 15.0  # seconds that a dial is given beyond its ring timeouts
 # only after 90 to 120, and what it kept back comes after that.
 LINGER = 150.0
 LOSERS = 5.0  # seconds in which the service itself ends the losers of a parallel dial
-
-
-def arrange(devices: Any) -> list[list[Any]]:
-    """Turn devices into RELAY's list of lists: the outer in turn, the inner at once.
-
-    Args:
-        devices: The list of lists itself, a list of devices (rung in turn), or one device; values or dicts.
-
-    Raises:
-        ValueError: There is none.
-    """
-    wire = as_wire(devices)
-    if isinstance(wire, Mapping):
-        wire = [wire]
-    if not isinstance(wire, list):
-        raise ValueError(f"devices must be a list of lists of devices, not {devices!r}")
-    steps = [list(step) if isinstance(step, (list, tuple)) else [step] for step in wire]
-    for device in [device for step in steps for device in step]:
-        if not isinstance(device, Mapping) or not isinstance(device.get("type"), str):
-            raise ValueError(f"a device must be a dict with type and params, not {device!r}")
-    if not steps or not all(steps):
-        raise ValueError("devices is empty")
-    return steps
 
 
 def ring_time(devices: Sequence[Sequence[Any]]) -> float:

@@ -75,8 +75,8 @@ class PlacingCalls(ClientParts):
         """
         self._check_open()
         importlib.import_module("swsync.call")  # here, not on the I/O thread with the first leg
-        from swsync.devices import check_devices, compact
-        from swsync.dialing import SLACK, Dial, arrange, ring_time
+        from swsync.devices import arrange, check_devices, compact
+        from swsync.dialing import SLACK, Dial, ring_time
 
         steps = arrange(devices)
         check_devices(steps)
@@ -131,8 +131,8 @@ class PlacingCalls(ClientParts):
         """
         self._check_open()
         importlib.import_module("swsync.call")  # here, not on the I/O thread with the first leg
-        from swsync.devices import check_devices, compact
-        from swsync.dialing import Dial, arrange, ring_time
+        from swsync.devices import arrange, check_devices, compact
+        from swsync.dialing import Dial, ring_time
 
         steps = arrange(device)
         if len(steps) != 1 or len(steps[0]) != 1:

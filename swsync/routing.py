@@ -360,14 +360,13 @@ def _prefixes(allowed: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _addresses(devices: Any) -> list[str]:
-    """What a device, or any nesting of them, reaches."""
+    """What a device, or any nesting of them, reaches. One of an unknown type reaches "", which none covers."""
     if isinstance(devices, Mapping):
-        params = devices.get("params")
+        kind, params = devices.get("type"), devices.get("params")
+        if kind in ("call", "queue"):
+            return []  # of this project
         names = {"phone": "to_number", "sip": "to", "webrtc": "to", "agora": "to", "stream": "url"}
-        name = names.get(str(devices.get("type")))
-        if name is None:
-            return []  # a call or a queue of this project
-        return [str(params.get(name, "")) if isinstance(params, Mapping) else ""]
+        return [str(params.get(names.get(str(kind)), "")) if isinstance(params, Mapping) else ""]
     if isinstance(devices, (list, tuple)):
         return [address for device in devices for address in _addresses(device)]
     return []

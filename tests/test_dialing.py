@@ -12,7 +12,8 @@ from test_connection import Background
 import swsync
 from swsync import devices
 from swsync.clock import VirtualClock
-from swsync.dialing import Dial, arrange, ring_time
+from swsync.devices import arrange
+from swsync.dialing import Dial, ring_time
 from swsync.errors import (
     ConfigurationError,
     ConnectionClosed,
@@ -591,6 +592,24 @@ def test_allowed_destinations(server: ScriptedServer) -> None:
         with pytest.raises(ConfigurationError, match=r"^\+4420\.\.\. is not among"):  # errors end in logs
             client.dial_phone("+442071838750")
     assert 1 == len(server.params("calling.dial"))
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        {"type": "PHONE", "params": {"to": TO, "to_number": "+442071838750"}},
+        {"type": "pstn", "params": {"to_number": TO}},
+        {"type": "phone", "to_number": TO},
+        devices.stream("wss://elsewhere.example.com/audio"),
+    ],
+    ids=["another case", "unknown type", "no params", "stream"],
+)
+def test_what_no_prefix_can_cover(server: ScriptedServer, device: Any) -> None:
+    """A guard that does not know what a device reaches refuses it: what the service makes of it is not known here."""
+    client = swsync.RelayClient(**server.settings, allowed_destinations=["+1202"])
+    with client, pytest.raises(ConfigurationError, match="allowed_destinations"):
+        client.dial([[device]])
+    assert [] == server.params("calling.dial")
 
 
 @pytest.mark.parametrize("wrong", ["+1202", "", [""], ["+1202", " "], ["+1202", ""], [None], [1202]])

@@ -11,7 +11,7 @@ from swsync import devices
 from swsync.calling._base import Action, Completed, Verbs
 from swsync.calling._completion import Afterwards
 from swsync.calling.media_address import StreamTarget, check_stream_url, receiver_of
-from swsync.devices import Device, Media, as_wire, check_devices, check_media, phone, sip
+from swsync.devices import Device, Media, arrange, as_wire, check_devices, check_media, phone, sip
 from swsync.errors import CallEnded, ConnectFailed, ProtocolError
 from swsync.events import ConnectEvent, RelayEvent
 
@@ -123,9 +123,9 @@ class ConnectVerbs(Verbs):
 
         Raises:
             ConfigurationError: A destination that this client must not reach, or a stream that SignalWire could not.
-            ValueError: A line break or NUL in a SIP header or name.
+            ValueError: No devices, or a line break or NUL in a SIP header or name.
         """
-        wire = [[as_wire(device) for device in group] for group in devices]
+        wire = arrange(devices)
         check_devices(wire)
         check_media(ringback)
         self.session.check_destinations(wire)
@@ -199,7 +199,7 @@ class ConnectVerbs(Verbs):
             on_completed: Called with the event that ended it.
 
         Raises:
-            ConfigurationError: An address that SignalWire refuses or could not reach.
+            ConfigurationError: An address that SignalWire refuses or could not reach, or that this client must not.
             MediaError: The stream has ended already.
         """
         receiver = None if isinstance(stream, str) else receiver_of(stream)
@@ -211,6 +211,8 @@ class ConnectVerbs(Verbs):
         check_stream_url(url, self.session.is_local_host)
         device = devices.stream(url, name=name, codec=codec, realtime=realtime, custom_parameters=custom_parameters,
                                 authorization_bearer_token=authorization_bearer_token)  # fmt: skip
+        if receiver is None:  # one of ours is no destination: it is this program
+            self.session.check_destinations([[device]])
         self._forget_peer()
         with self._handing_to("connect"):
             return self._begin(ConnectAction, "connect", None, on_completed, {"receiver": receiver},

@@ -137,7 +137,25 @@ def test_destinations_are_checked_before_the_request():
     call.session.check_destinations = refuse
     with pytest.raises(ConfigurationError):
         call.connect([[devices.phone("+1")]])
+    with pytest.raises(ConfigurationError):
+        call.connect([{"type": "phone", "params": {"to_number": "+1"}}])
+    with pytest.raises(ConfigurationError):
+        call.connect_stream("wss://example.com/x")
     assert [] == call.session.sent
+
+
+@pytest.mark.parametrize("bad", [None, "+12025550123", [], [[]], ["+12025550123"], [[[devices.phone("+1")]]]], ids=repr)
+def test_devices_that_are_none(bad):
+    """They are refused here, in words; a list of devices is rung in turn, as for a dial."""
+    call = make_call()
+    with pytest.raises(ValueError, match="device"):
+        call.connect(bad)
+    assert [] == call.session.sent
+
+    call.connect([devices.phone("+1"), devices.phone("+2")])
+    assert [["+1"], ["+2"]] == [
+        [device["params"]["to_number"] for device in step] for step in call.session.last[1]["devices"]
+    ]
 
 
 @pytest.mark.parametrize("mark", ["\r", "\n", "\0", "\r\n"])
