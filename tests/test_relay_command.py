@@ -66,6 +66,7 @@ def test_json_with_files(tmp_path: Path) -> None:
         told: list[dict[str, Any]] = []
         while not told or told[-1]["state"] != "ended":
             told.append(json.loads(process.stdout.readline()))
+        assert ["created", "ringing", "ended"] == [line["state"] for line in told]  # 0.1 s is less than one look
         assert ("call", "+12025550123", "decline") == (told[-1]["event"], told[-1]["number"], told[-1]["end_reason"])
     finally:
         process.send_signal(signal.SIGINT)

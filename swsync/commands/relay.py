@@ -101,12 +101,10 @@ def _introduce(relay: LocalRelay, output: Output) -> None:
 
 def _tell(relay: LocalRelay, output: Output) -> None:
     """Tell of each call's states, for ever; without a terminal, or in JSON."""
-    known: dict[str, str] = {}
+    seen = 0
     while True:
-        calls = relay.status(MOST).calls
-        for call in reversed(calls):
-            if known.get(call.call_id) == call.state:
-                continue
+        seen, calls = relay.changes(seen)
+        for call in calls:
             reason = f" ({call.end_reason})" if call.end_reason else ""
             if not output.as_json:
                 output.say(f"{call.call_id[:8]} {call.direction} {call.number} {call.state}{reason}")
@@ -114,5 +112,4 @@ def _tell(relay: LocalRelay, output: Output) -> None:
                 "call", call_id=call.call_id, direction=call.direction, number=call.number, state=call.state,
                 end_reason=call.end_reason,
             )  # fmt: skip
-        known = {call.call_id: call.state for call in calls}
         REAL.sleep(LOOK)

@@ -59,7 +59,7 @@ class Actor:
     def __init__(self, core: Core, call: LocalCall) -> None:
         self._core = core
         self._call = call
-        self._steps = list(call.callee.behaviour.script)
+        self._steps = list(call.behaviour.script)
         self._began = 0  # the sample at which the step that waits has begun
         self._looked = 0  # the sample up to which it has listened
         self._keys = 0  # of those heard before

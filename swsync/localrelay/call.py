@@ -10,7 +10,7 @@ from swsync.errors import ConfigurationError
 from .actor import Actor
 from .audio import RATE, Side, Sound, Source
 from .reactions import Reactions
-from .scenario import check_keys
+from .scenario import Behaviour, check_keys
 from .sound import Spoken, speak
 from .voices import voice_of
 
@@ -37,6 +37,7 @@ class LocalCall:
         call_id: The call's id.
         direction: ``inbound`` or ``outbound``, as the client sees it.
         callee: The simulated person.
+        behaviour: What they do in this call.
         state: created, ringing, answered, ending, ended.
         end_reason: Why it ended, or "".
         digits_heard: The keys that were sent to the party so far.
@@ -54,9 +55,11 @@ class LocalCall:
         project: str,
         context: str = "",
         tag: str = "",
+        behaviour: Behaviour | None = None,
     ) -> None:
         self._core = core
         self.callee = callee
+        self.behaviour = callee.behaviour if behaviour is None else behaviour
         self.direction = direction
         self.device = device
         self.project = project
@@ -260,7 +263,9 @@ class LocalCall:
             self._core.webhooks.post(webhook, told, webhook_method)
 
     def set_state(self, state: str, **fields: Any) -> None:
-        self.state = state
+        if state != self.state:
+            self.state = state
+            self._core.changes.add(self._core, self)
         about = self.device.get("params", {})
         wanted = state in (about.get("call_state_events") or ("ended",))
         if self.peer is not None:
@@ -284,7 +289,7 @@ class LocalCall:
 
     def ring(self) -> None:
         """The party's telephone rings; it does what its behaviour says."""
-        behaviour = self.callee.behaviour
+        behaviour = self.behaviour
         self.set_state("ringing")
         outcome = behaviour.outcome_of(self.callee.rings)
         if outcome == "answers":
@@ -303,7 +308,7 @@ class LocalCall:
         if self.state not in ("created", "ringing"):
             return
         self.answered_at = self._core.loop.now()
-        behaviour = self.callee.behaviour
+        behaviour = self.behaviour
         first_word = round(behaviour.first_word(self._core.speed) * RATE)
         self._said.add(Sound(voice_of(behaviour, self.direction), start=first_word))
         self.set_state("answered")

@@ -19,7 +19,7 @@ class Callee:
 
     Attributes:
         number: Their number or address, as it was dialed.
-        behaviour: What they do when it rings.
+        behaviour: What they do when they are called.
         calls: Their latest calls, oldest first: ten thousand at most.
     """
 
@@ -28,7 +28,7 @@ class Callee:
         self._speed = speed
         self.behaviour = behaviour
         self.calls: list[LocalCall] = []  # changed by the relay's thread only
-        self._forgotten = 0  # calls before those
+        self._rings = 0
 
     def __repr__(self) -> str:
         return f"<Callee {self.number} {self.behaviour.outcome} calls={len(self.calls)}>"
@@ -41,13 +41,13 @@ class Callee:
     @property
     def rings(self) -> int:
         """How often their telephone rang."""
-        return self._forgotten + len(self.calls)
+        return self._rings
 
     def called(self, call: LocalCall, keep: int) -> None:
         """Note one more call of theirs; on the relay's thread."""
         self.calls.append(call)
+        self._rings += call.direction == "outbound"
         if len(self.calls) > keep:
-            self._forgotten += 1
             del self.calls[0]
 
     @property

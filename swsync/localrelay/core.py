@@ -31,6 +31,7 @@ from .queues import Queues
 from .scenario import behaviour_of
 from .session import Failed, Session
 from .shelf import Shelf
+from .status import Changes
 from .verbs import verbs_of
 from .webhooks import Webhooks, check_webhooks
 
@@ -80,6 +81,7 @@ class Core:
         self.calls: dict[str, LocalCall] = {}  # active ones by call_id
         self.ended: OrderedDict[str, str] = OrderedDict()  # call_id to project
         self.history: deque[LocalCall] = deque(maxlen=REMEMBERED)  # oldest first; appended on the loop's thread only
+        self.changes = Changes()
         self.shelf = Shelf(self)
         self.callees: dict[str, Callee] = {}  # by number
         self.dials: dict[tuple[str, str], Dial] = {}  # by project and tag
@@ -209,6 +211,7 @@ class Core:
         self.calls[call.call_id] = call
         self.history.append(call)
         call.callee.called(call, keep=REMEMBERED)
+        self.changes.add(self, call)
 
     def call_ended(self, call: LocalCall) -> None:
         self.calls.pop(call.call_id, None)

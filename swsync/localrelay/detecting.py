@@ -101,7 +101,7 @@ class DetectAction(Action):
 
     def _voice(self, now: float) -> Iterator[Finding]:
         """What a detector of machines makes of a voice from now on."""
-        behaviour = self.call.callee.behaviour
+        behaviour = self.call.behaviour
         first = max(now, behaviour.first_word(self._core.speed))
         last = behaviour.first_word(self._core.speed) + len(greeting_of(behaviour)) / 2 / RATE
         silence = now + self._number("initial_timeout")
@@ -120,7 +120,7 @@ class DetectAction(Action):
 
     def _end_of_message(self, last: float) -> Iterator[Finding]:
         """When a message can be left: after the beep, or after silence that may be interrupted."""
-        after = self.call.callee.behaviour.beep_after
+        after = self.call.behaviour.beep_after
         quiet = last + self._number("machine_ready_timeout")
         if after is None or last + after > quiet:
             yield (quiet, "READY", False)
@@ -133,7 +133,7 @@ class DetectAction(Action):
 
     def _tone(self, now: float) -> Iterator[Finding]:
         """When a fax's tone is recognised, if it is a fax and the tone that is looked for."""
-        behaviour = self.call.callee.behaviour
+        behaviour = self.call.behaviour
         own = "CED" if self.call.direction == "outbound" else "CNG"
         if behaviour.kind != "fax" or own != (self._params.get("tone") or "CED"):
             return

@@ -236,8 +236,9 @@ class Offer:
         session = min(candidates, key=rounds)
         self._asked[session.protocol] = rounds(session) + 1
         call.session = session
-        if call.answered_at is None:
+        if call.state == "created":
             call.state = "ringing"
+            self._core.changes.add(self._core, call)
         call.tell(
             "calling.call.receive",
             context=call.context,

@@ -59,7 +59,7 @@ class FaxAction(Action):
         if self._has_begun or self.call.answered_at is None or self.is_finished:
             return
         self._has_begun = True
-        if self.call.callee.behaviour.kind != "fax":
+        if self.call.behaviour.kind != "fax":
             self._text = "Timed out waiting for the other side, which is no fax"
             self._timer = self._core.loop.call_later(NEGOTIATION_SECONDS, self.finish)
         else:
@@ -69,7 +69,7 @@ class FaxAction(Action):
         """On a thread of its own: get the document."""
         data = b""
         try:
-            own = self.call.callee.behaviour.fax_document
+            own = self.call.behaviour.fax_document
             if self._direction == "send":
                 data = fetch(self._document)
             else:

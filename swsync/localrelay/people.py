@@ -176,9 +176,11 @@ class People:
     def _place(
         self, behaviour: Behaviour, ends: tuple[str, str], context: str, rings_for: float, project: str
     ) -> LocalCall:
-        caller = self._script(ends[0], behaviour)
+        caller = self._core.callee_of(ends[0])
         device = {"type": "phone", "params": {"from_number": ends[0], "to_number": ends[1]}}
-        call = LocalCall(self._core, caller, direction="inbound", device=device, project=project, context=context)
+        call = LocalCall(
+            self._core, caller, direction="inbound", device=device, project=project, context=context, behaviour=behaviour
+        )
         Offer(self._core, call, rings_for).make()
         return call
 

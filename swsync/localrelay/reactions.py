@@ -18,18 +18,18 @@ class Reactions:
 
     def __init__(self, call: LocalCall) -> None:
         self._call = call
-        self._presses = list(call.callee.behaviour.presses)
-        self._says = list(call.callee.behaviour.says)
+        self._presses = list(call.behaviour.presses)
+        self._says = list(call.behaviour.says)
 
     def answered(self) -> None:
         """The call has begun: press what is pressed without being asked."""
-        behaviour = self._call.callee.behaviour
+        behaviour = self._call.behaviour
         if behaviour.presses_after is not None and self._presses:
             self._press(self._presses.pop(0), behaviour.presses_after)
 
     def asked(self, *, for_digits: bool = False, for_speech: bool = False) -> None:
         """Somebody waits for keys or words."""
-        behaviour = self._call.callee.behaviour
+        behaviour = self._call.behaviour
         if for_digits and self._presses:
             self._press(self._presses.pop(0), behaviour.replies_after)
         elif for_speech and self._says:

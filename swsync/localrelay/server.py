@@ -24,7 +24,7 @@ from .net import Net
 from .people import People
 from .places import is_loopback
 from .referee import Referee
-from .status import Status, status_of
+from .status import CallStatus, Status, status_of
 
 __all__ = ["LocalRelay"]
 
@@ -193,6 +193,13 @@ class LocalRelay(People):
     def status(self, calls: int = 100) -> Status:
         """Return what it does now: its sessions, and the last ``calls`` calls."""
         return self._core.loop.ask(status_of, self._core, calls)
+
+    def changes(self, seen: int = 0) -> tuple[int, list[CallStatus]]:
+        """Return how many states calls have come to so far, and all of them but the first ``seen``, oldest first.
+
+        Each is the call as it was then. The last 10,000 are kept.
+        """
+        return self._core.loop.ask(self._core.changes.since, seen)
 
     @property
     def referee(self) -> Referee:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from .core import Core
     from .session import Session
 
-__all__ = ["CallStatus", "SessionStatus", "Status", "status_of"]
+__all__ = ["CallStatus", "Changes", "SessionStatus", "Status", "status_of"]
+
+KEPT = 10_000  # changes
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +75,24 @@ class Status:
     calls: list[CallStatus]
     total: int
     up: int
+
+
+class Changes:
+    """Every call at each state that it came to, oldest first: the last 10,000. The relay's thread only."""
+
+    def __init__(self) -> None:
+        self._kept: deque[CallStatus] = deque(maxlen=KEPT)
+        self._count = 0
+
+    def add(self, core: Core, call: LocalCall) -> None:
+        """Note the state that a call is in now."""
+        self._kept.append(_call(core, call))
+        self._count += 1
+
+    def since(self, seen: int) -> tuple[int, list[CallStatus]]:
+        """Return how many there were so far, and those that are kept of all but the first ``seen``."""
+        new = min(self._count - seen, len(self._kept))
+        return self._count, [self._kept[-n] for n in range(new, 0, -1)]
 
 
 def status_of(core: Core, calls: int) -> Status:

@@ -192,3 +192,36 @@ def test_waits_end(wire: Wire, relay: LocalRelay) -> None:
     with pytest.raises(TimeoutError, match="answered, not ended"):
         relay.calls[1].wait_for_ended(timeout=3)
     assert "answered" == relay.calls[1].wait_for("answered", timeout=0)
+
+
+def test_changes(wire: Wire, relay: LocalRelay) -> None:
+    """Each state of each call is told once, however soon the next one comes; so is what came since then."""
+    call = wire.dial()
+    seen, states = relay.changes()
+    assert (3, ["created", "ringing", "answered"]) == (seen, [change.state for change in states])
+    assert (3, []) == relay.changes(seen)
+    wire.result("calling.end", **call, reason="busy")
+    wire.event("calling.call.state", call_state="ended")
+    caller = relay.place_call("nobody listens")
+    seen, states = relay.changes(seen)
+    told = [(change.state, change.direction, change.end_reason) for change in states]
+    assert [("ending", "outbound", "busy"), ("ended", "outbound", "busy"), ("created", "inbound", "")] == told
+    assert caller.call_id == states[-1].call_id
+
+
+def test_callers_at_one_number(wire: Wire, relay: LocalRelay, clock: VirtualClock) -> None:
+    """Each does what was said of that call, and who is called there does what was said of the person."""
+    bob = relay.callee("+12025550123", outcome="busy")
+    wire.result("signalwire.receive", contexts=["office"])
+    first = relay.place_call("office", from_="+12025550123", speech=b"\x10\x20" * 8000, speaks_after=0)
+    second = relay.place_call("office", from_="+12025550123", speech=b"", hangs_up_after=3)
+    for call in (first, second):
+        assert call.call_id == wire.event("calling.call.receive")["call_id"]
+        wire.result("calling.answer", call_id=call.call_id, node_id=call.node_id)
+    clock.sleep(5)
+    assert ("answered", "ended") == (first.state, second.state)
+    assert (True, False) == (any(first.said), any(second.said))
+    assert 0 == bob.rings
+    wire.result("calling.dial", tag="t", devices=[[device("+12025550123")]])
+    assert "busy" == wire.event("calling.call.dial")["reason"]
+    assert (1, 3) == (bob.rings, len(bob.calls))
