@@ -438,7 +438,7 @@ class _VirtualCondition:
         result = predicate()
         while not result:
             left = None if deadline is None else deadline - self._clock.now()
-            if left is not None and left <= 0:
+            if left is not None and not left > 0:  # NaN is no time at all
                 break
             self.wait(left)
             result = predicate()

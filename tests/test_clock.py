@@ -60,6 +60,10 @@ def test_a_timeout_may_be_any_number(speed: float) -> None:
         assert not condition.wait_for(lambda: False, float("nan"))
         assert not condition.wait_for(lambda: False, -1)
     thread.join(WAIT)
+    clock = VirtualClock()
+    condition = clock.condition()
+    with clock.thread(), condition:
+        assert not condition.wait_for(lambda: False, float("nan"))
 
 
 def test_an_interrupted_notification_does_not_spoil_the_next() -> None:

@@ -11,8 +11,9 @@ from swsync.errors import SwsyncError
 from .action import Action
 from .call import LocalCall
 from .places import check_http
-from .playback import fetch
+from .playback import MAX_FILE, fetch
 from .requests import Params, Requests, Result, Verb
+from .tables import read_octets
 
 if TYPE_CHECKING:
     from .core import Core
@@ -73,7 +74,7 @@ class FaxAction(Action):
             if self._direction == "send":
                 data = fetch(self._document)
             else:
-                data = pathlib.Path(own).read_bytes() if own is not None else ONE_PAGE
+                data = read_octets(own, MAX_FILE) if own is not None else ONE_PAGE
         except (SwsyncError, OSError) as error:
             self._core.note(f"fax {self.control_id} failed: {error}")
         self._core.loop.post(self._loaded, data)

@@ -14,7 +14,7 @@ from swsync.errors import ConfigurationError
 
 from .places import is_loopback
 
-__all__ = ["bind", "make_tls", "wants_tls"]
+__all__ = ["bind", "check_ca", "make_tls", "wants_tls"]
 
 
 def _resolve(host: str, port: int) -> tuple[Any, Any]:
@@ -78,6 +78,15 @@ def make_tls(host: str) -> tuple[ssl.SSLContext, str]:
     directory = tempfile.mkdtemp(prefix="swsync-relay-")
     authority.cert_pem.write_to_path(os.path.join(directory, "ca.pem"))
     return context, directory
+
+
+def check_ca(path: str) -> None:
+    """Raise ConfigurationError for a file that holds no certificates: no receiver could be reached with it."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigurationError(f"media_ca_file={path!r} cannot be used: {why}") from error
 
 
 def _can_be_certified(name: str) -> bool:

@@ -14,13 +14,21 @@ from .core import Core
 from .dialing import Offer
 from .messages import LocalMessage
 from .peoplefile import load_people
-from .scenario import Behaviour, scripted
+from .scenario import Behaviour, check_seconds, check_texts, scripted
 from .steps import Step
 
 __all__ = ["People"]
 
 CALLER = "+12025550190"
 CALLED = "+12025550180"
+MOST_TIMES = 1_000_000
+
+
+def _check_call(context: Any, from_: Any, to: Any, rings_for: Any, project: Any) -> None:
+    """Refuse a call in that nobody can make: it would wait for ever, or fail later, on the relay's thread."""
+    check_texts(context=context, from_=from_, to=to)
+    check_texts(may_be_empty=True, project=project)
+    check_seconds("rings_for", rings_for)
 
 
 class People:
@@ -89,6 +97,7 @@ class People:
                 ``{"wait_for": "digits" | "speech" | "silence" | "beep"}`` with ``seconds``, ``timeout`` and more. They
                 say nothing else then, unless they have a ``speech`` too.
         """
+        check_texts(number=number)
         behaviour = scripted(
             outcome=outcome,
             outcomes=tuple(outcomes),
@@ -150,8 +159,10 @@ class People:
 
         Raises:
             TimeoutError: No client listened on the context in time; the caller has hung up.
+            ConfigurationError: Something that nobody can do.
             ConnectionClosed: The relay is closed.
         """
+        _check_call(context, from_, to, rings_for, project)
         behaviour = scripted(
             answers_after=0.0,
             kind=kind,
@@ -179,7 +190,13 @@ class People:
         caller = self._core.callee_of(ends[0])
         device = {"type": "phone", "params": {"from_number": ends[0], "to_number": ends[1]}}
         call = LocalCall(
-            self._core, caller, direction="inbound", device=device, project=project, context=context, behaviour=behaviour
+            self._core,
+            caller,
+            direction="inbound",
+            device=device,
+            project=project,
+            context=context,
+            behaviour=behaviour,
         )
         Offer(self._core, call, rings_for).make()
         return call
@@ -213,6 +230,11 @@ class People:
         Raises:
             ConfigurationError: Something that nobody can do.
         """
+        _check_call(context, from_, to, rings_for, project)
+        check_seconds("after", after)
+        check_seconds("every", 0 if every is None else every)
+        if isinstance(times, bool) or times not in range(1, MOST_TIMES + 1):
+            raise ConfigurationError(f"times must be an integer from 1 to {MOST_TIMES}, not {times!r}")
         if times > 1 and not every:
             raise ConfigurationError("times needs every: the seconds from one call to the next")
         behaviour = scripted(answers_after=0.0, **person)
@@ -257,7 +279,15 @@ class People:
             media: URLs of its pictures.
             tags: Words of your own.
             project: Only to clients of this project; "" is for any.
+
+        Raises:
+            ConfigurationError: Something that is no text.
         """
+        check_texts(context=context, from_=from_, to=to)
+        check_texts(may_be_empty=True, body=body, project=project)
+        for name, texts in (("media", media), ("tags", tags)):
+            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+                raise ConfigurationError(f"{name} must be a list of texts, not {texts!r}")
         params = {
             "context": context,
             "body": body,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .core import Core
     from .loop import Timer
 
-__all__ = ["PlayAction", "SamePlace", "check_media", "check_volume", "fetch"]
+__all__ = ["MAX_FILE", "PlayAction", "SamePlace", "check_media", "check_volume", "fetch"]
 
 logger = logging.getLogger("swsync.relay")
 

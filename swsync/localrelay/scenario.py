@@ -14,7 +14,17 @@ from swsync.errors import ConfigurationError
 from .sound import Spoken, load_speech, speak
 from .steps import Step, steps_of
 
-__all__ = ["KINDS", "OUTCOMES", "TABLE", "Behaviour", "behaviour_of", "check_keys", "scripted"]
+__all__ = [
+    "KINDS",
+    "OUTCOMES",
+    "TABLE",
+    "Behaviour",
+    "behaviour_of",
+    "check_keys",
+    "check_seconds",
+    "check_texts",
+    "scripted",
+]
 
 OUTCOMES = ("answers", "busy", "noAnswer", "decline", "not_found", "error")
 KINDS = ("human", "machine", "fax")
@@ -76,7 +86,8 @@ class Behaviour:
         for keys in self.presses:
             check_keys("presses", keys)
         for name in TIMES:
-            _check_seconds(name, getattr(self, name))
+            if getattr(self, name) is not None or name in NEVER_NONE:
+                check_seconds(name, getattr(self, name))
         if self.greeting is not None and not 0 <= self.greeting <= 600:
             raise ConfigurationError(f"greeting must be from 0 to 600 seconds, not {self.greeting!r}")
 
@@ -89,10 +100,15 @@ class Behaviour:
         return self.outcomes[(ring - 1) % len(self.outcomes)] if self.outcomes else self.outcome
 
 
-def _check_seconds(name: str, value: Any) -> None:
-    """One NaN among the relay's timers would stop all of them."""
-    if value is None and name not in NEVER_NONE:
-        return
+def check_texts(*, may_be_empty: bool = False, **texts: Any) -> None:
+    """Refuse what is no text, by its name: a number that nobody can have, or a context on which nobody can listen."""
+    for name, text in texts.items():
+        if not isinstance(text, str) or not (text or may_be_empty):
+            raise ConfigurationError(f"{name} must be a text{'' if may_be_empty else ', not empty'}, not {text!r}")
+
+
+def check_seconds(name: str, value: Any) -> None:
+    """Refuse what is no time: one NaN among the relay's timers would stop all of them."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
         raise ConfigurationError(f"{name} must be a number of seconds, 0 or more, not {value!r}")
 

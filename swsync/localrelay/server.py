@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import shutil
@@ -18,7 +19,7 @@ from .core import Core
 from .faults import Fault, Faults
 from .journal import Journal
 from .links import WebSocketLink
-from .listening import bind, make_tls, wants_tls
+from .listening import bind, check_ca, make_tls, wants_tls
 from .memory import MemoryLink
 from .net import Net
 from .people import People
@@ -81,10 +82,12 @@ class LocalRelay(People):
             raise ConfigurationError(f"tap_header must be one of {', '.join(HEADERS)}, not {tap_header!r}")
         if l16_byteorder not in ("little", "big"):
             raise ConfigurationError(f"l16_byteorder must be little or big, not {l16_byteorder!r}")
-        if not speed > 0:
-            raise ConfigurationError(f"speed must be above zero, not {speed!r}")
+        if not 0 < speed < math.inf:
+            raise ConfigurationError(f"speed must be a number above zero, not {speed!r}")
         if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
             raise ConfigurationError(f"port must be from 0 to 65535, not {port!r}")
+        if media_ca_file is not None:
+            check_ca(media_ca_file)
         if not is_loopback(host) and not token:
             raise ConfigurationError(
                 f"listening on {host} lets others in: name a token= (--token), or listen on localhost"

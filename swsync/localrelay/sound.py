@@ -22,6 +22,7 @@ from swsync.errors import MediaError
 from swsync.media.codec import decode
 
 from .audio import RATE, Segment
+from .tables import read_octets
 
 __all__ = [
     "RINGTONES",
@@ -35,6 +36,7 @@ __all__ = [
     "tone",
 ]
 
+MAX_FILE = 128 * 1024 * 1024  # octets of a WAV: more than two hours of 8 kHz PCM
 MAX_TEXT = 4000  # characters of one tts item
 ESPEAK_SECONDS = 20.0
 # fmt: off
@@ -260,8 +262,7 @@ def load_speech(speech: Any) -> bytes:
         return default_speech()
     if isinstance(speech, (str, os.PathLike)):
         try:
-            with open(speech, "rb") as file:
-                return read_wav(file.read())
+            return read_wav(read_octets(speech, MAX_FILE))
         except MediaError as error:
             raise MediaError(f"cannot use {os.fspath(speech)} as speech: {error}") from error
         except (OSError, ValueError) as error:  # ValueError: a name that no file can have

@@ -1,19 +1,32 @@
-"""Files that tell a relay what to do: TOML or JSON, by the name's ending."""
+"""Files of the user: their octets, up to a limit, and TOML or JSON, by the ending, that tells a relay what to do."""
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
-import pathlib
 import sys
 from typing import Any
 
 from swsync.errors import ConfigurationError
 
-__all__ = ["read_table"]
+__all__ = ["read_octets", "read_table"]
 
 MOST = 4 * 1024 * 1024  # octets
+
+
+def read_octets(path: str | os.PathLike[str], most: int) -> bytes:
+    """Return what a file holds.
+
+    Raises:
+        OSError: It cannot be read, or holds more than ``most`` octets, as a device without an end does.
+    """
+    with open(path, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} octets", os.fspath(path))
+    return data
 
 
 def read_table(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -24,11 +37,9 @@ def read_table(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     name = os.fspath(path)
     try:
-        data = pathlib.Path(name).read_bytes()
+        data = read_octets(name, MOST)
     except OSError as error:
         raise ConfigurationError(f"cannot read {name}: {error.strerror}") from error
-    if len(data) > MOST:
-        raise ConfigurationError(f"{name} is larger than {MOST} octets")
     try:
         text = data.decode("utf-8-sig")
         table = json.loads(text) if name.lower().endswith(".json") else _toml(text, name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swsync.clock import VirtualClock
-from swsync.errors import ConfigurationError
+from swsync.errors import ConfigurationError, SwsyncError
 from swsync.localrelay import LocalRelay
 from swsync.localrelay.actor import is_tone
 from swsync.localrelay.recording import wav_bytes
@@ -178,3 +178,36 @@ def test_files_that_are_wrong(relay: LocalRelay, tmp_path: Path, text: str, erro
     (tmp_path / "people.toml").write_text(text)
     with pytest.raises(ConfigurationError, match=error):
         relay.load(tmp_path / "people.toml")
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "words"),
+    [
+        ("callee", {"number": None}, "number must be a text"),
+        ("callee", {"number": ""}, "number must be a text"),
+        ("callee", {"number": BOB, "speech": "/dev/zero"}, "larger than"),
+        ("callee", {"number": BOB, "speech": "/dev/null"}, "not a WAV"),
+        ("place_call", {"context": None}, "context must be a text"),
+        ("place_call", {"from_": 5}, "from_ must be a text"),
+        ("place_call", {"to": ""}, "to must be a text"),
+        ("place_call", {"rings_for": float("nan")}, "rings_for must be a number of seconds"),
+        ("place_call", {"rings_for": "60"}, "rings_for must be a number of seconds"),
+        ("place_call", {"project": None}, "project must be a text"),
+        ("schedule_call", {"context": 5}, "context must be a text"),
+        ("schedule_call", {"after": float("nan")}, "after must be a number of seconds"),
+        ("schedule_call", {"after": -1}, "after must be a number of seconds"),
+        ("schedule_call", {"every": float("inf"), "times": 2}, "every must be a number of seconds"),
+        ("schedule_call", {"times": 0}, "times must be an integer"),
+        ("schedule_call", {"times": 1.5, "every": 1}, "times must be an integer"),
+        ("place_message", {"context": None}, "context must be a text"),
+        ("place_message", {"body": 5}, "body must be a text"),
+        ("place_message", {"media": "http://127.0.0.1/x.png"}, "media must be a list of texts"),
+        ("place_message", {"tags": [5]}, "tags must be a list of texts"),
+        ("load", {"path": "/dev/zero"}, "larger than"),
+    ],
+)
+def test_what_nobody_can_do(relay: LocalRelay, what: str, given: dict[str, Any], words: str) -> None:
+    """It is refused at once, in words, and not later by the relay's thread, or never."""
+    with pytest.raises(SwsyncError, match=words):
+        getattr(relay, what)(**given)
+    assert ([], [], []) == (relay.calls, relay.messages, relay.journal.notes())

@@ -72,6 +72,9 @@ def test_a_busy_port() -> None:
         ({"host": "::"}, "token"),
         ({"host": "0.0.0.0", "token": "t", "tls": False}, "loopback only"),
         ({"speed": 0}, "speed"),
+        ({"speed": float("inf")}, "speed"),
+        ({"media_ca_file": "/no/such/ca.pem"}, "media_ca_file='/no/such/ca.pem' cannot be used: No such file"),
+        ({"media_ca_file": __file__}, "media_ca_file"),
         ({"tap_header": "xml"}, "tap_header"),
         ({"l16_byteorder": "middle"}, "l16_byteorder"),
         ({"host": "no-such-host.invalid", "token": "t"}, "cannot listen"),
@@ -110,7 +113,7 @@ def test_a_time_that_is_none() -> None:
     clock = VirtualClock()
     with clock.thread(), LocalRelay(clock=clock) as relay, swsync.RelayClient(**relay.settings) as client:
         with pytest.raises(ValueError, match="no time"):
-            relay.schedule_call("office", after=math.nan)
+            relay._core.loop.ask(relay._core.loop.call_later, math.nan, relay.drop_links)
         client.dial_phone("+12025550145", "+12025550199", timeout=5).hangup()
 
 
