@@ -7,6 +7,7 @@ import collections
 import logging
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from swsync.callbacks import check_callback
@@ -84,6 +85,7 @@ class _OwnThread(Sink):
         self._queued = 0  # octets
         self._error: BaseException | None = None
         self._has_begun = self._is_ending = self._is_over = False
+        self._thread = 0  # its thread's; written before it takes anything
 
     def take(self, samples: bytes) -> None:
         """Handle a block, on the sink's own thread."""
@@ -114,6 +116,7 @@ class _OwnThread(Sink):
         return MediaError(f"{self!r} has failed: {self._error}")
 
     def _run(self) -> None:
+        self._thread = threading.get_ident()
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queue or self._is_ending)
@@ -138,6 +141,8 @@ class _OwnThread(Sink):
         with self._changed:
             self._is_ending = True
             self._changed.notify_all()
+            if self._thread == threading.get_ident():
+                return  # the function itself has ended the recording; it is given the rest when it returns
             if self._has_begun:
                 self._changed.wait_for(lambda: self._is_over, PATIENCE)
             error, is_late = self._error, self._has_begun and not self._is_over

@@ -184,6 +184,30 @@ def test_a_function_that_raises_or_is_slow(tmp_path: Path) -> None:
     assert 8000 == sum(taken) + sink.dropped
 
 
+def test_a_function_may_end_its_recording() -> None:
+    """Closing from inside waits for nobody, itself least of all; what is queued is given to it after that."""
+    gate, over = threading.Event(), threading.Event()
+    taken: list[bytes] = []
+
+    def take(block: memoryview) -> None:
+        gate.wait(60)
+        if not taken:
+            sink.close()
+        taken.append(bytes(block))
+        if len(taken) == 2:
+            over.set()
+
+    sink = media.CallbackSink(take)
+    sink.begin(8000, 1)
+    sink.write(SOUND)
+    sink.write(OTHER)
+    gate.set()
+
+    assert over.wait(60)
+    assert [SOUND, OTHER] == taken
+    sink.close()
+
+
 @pytest.mark.parametrize("container", ["raw", "wav"])
 def test_a_pipe(container: str) -> None:
     """The other end reads what comes, with or without a header."""
