@@ -121,10 +121,11 @@ class TwoWayStream(StreamReceiver):
 
     @property
     def buffered(self) -> float:
-        """Seconds of audio that were sent and not heard yet, as far as this side can tell."""
+        """Seconds of audio that were sent and not heard yet, as far as this side can tell; none after the end."""
         self._check()
         with self._changed:
-            return self._outbox.seconds(self._clock.now()) if self._outbox is not None else 0.0
+            outbox = None if self._has_ended else self._outbox
+            return outbox.seconds(self._clock.now()) if outbox is not None else 0.0
 
     @property
     def rate(self) -> int:

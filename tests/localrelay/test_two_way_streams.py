@@ -120,6 +120,7 @@ def test_the_program_ends_it(party) -> None:
     assert "answered" == call.state
     with pytest.raises(MediaError, match="ended before the mark"):
         mark.wait(LONG)
+    assert 0 == stream.buffered  # nobody will hear it
 
 
 def test_nobody_there(party) -> None:
