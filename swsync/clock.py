@@ -18,7 +18,9 @@ from typing import Any, Protocol, TypeVar
 
 from swsync.memorynet import MemoryNet
 
-__all__ = ["REAL", "Clock", "Condition", "Latch", "RealClock", "Thread", "VirtualClock", "are_threads_greenlets"]
+__all__ = [
+    "REAL", "Clock", "Condition", "Latch", "RealClock", "Thread", "VirtualClock", "are_threads_greenlets", "seconds_of",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -98,8 +100,8 @@ def are_threads_greenlets() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-def _seconds(timeout: float) -> float:
-    """A timeout that a lock takes: not below zero, and some 300 years for what is longer."""
+def seconds_of(timeout: float) -> float:
+    """A timeout that a lock and a thread take: not below zero, and some 300 years for what is longer; NaN is none."""
     return timeout if 0.0 <= timeout <= threading.TIMEOUT_MAX else max(0.0, min(timeout, threading.TIMEOUT_MAX))
 
 
@@ -126,7 +128,7 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
         notified = False
         try:
             depth = self._release_save()
-            notified = waiter.acquire(True, -1 if timeout is None else _seconds(timeout / self._speed))
+            notified = waiter.acquire(True, -1 if timeout is None else seconds_of(timeout / self._speed))
         finally:
             if depth is not None:
                 self._acquire_restore(depth)
@@ -179,7 +181,7 @@ class _RealLatch:
         self.open = self._lock.release
 
     def wait(self, timeout: float) -> bool:
-        if not self._lock.acquire(True, _seconds(timeout / self._speed)):
+        if not self._lock.acquire(True, seconds_of(timeout / self._speed)):
             return False
         self._lock.release()  # it stays open
         return True

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from swsync.clock import are_threads_greenlets
+from swsync.clock import are_threads_greenlets, seconds_of
 from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
 from swsync.taking import TakingCalls
 
@@ -71,6 +71,7 @@ class Closing(TakingCalls):
             self._connection.check_process()
         except ConnectionClosed:
             return  # the parent's link is not ours to close
+        timeout = seconds_of(timeout)
         deadline = self.clock.now() + timeout
         first = self._leave_calls(deadline, timeout, calls == "end")
         stopped = self._connection.close(max(0.1, deadline - self.clock.now()))
@@ -201,7 +202,7 @@ class Closing(TakingCalls):
         Calls that were handed on (transfer, connect, conference, queue, ai, ``leave()``) are not waited for.
         """
         self._connection.check_process()
-        deadline = self.clock.now() + timeout
+        deadline = self.clock.now() + seconds_of(timeout)
         contexts = self.contexts
         if contexts and self._connection.is_connected:
             with contextlib.suppress(Exception):

@@ -668,6 +668,18 @@ def test_close_can_leave_calls(client: swsync.RelayClient, server: ScriptedServe
     assert [] == server.params("calling.end")
 
 
+@pytest.mark.parametrize("timeout", [float("inf"), 1e12, float("nan"), -1.0])
+def test_any_number_of_seconds_will_do_for_the_end(timeout: float) -> None:
+    """No lock and no thread can be waited for as long as that; NaN is no time at all."""
+    server = ScriptedServer()
+    with swsync.RelayClient(**server.settings) as client:
+        connected_call(client, server)
+        client.close(timeout)
+        assert client.closed
+        assert client.drain(timeout)
+    assert "c1" == server.wait_for("calling.end", timeout=WAIT)["call_id"]
+
+
 def test_close_is_idempotent_and_a_closed_client_says_so(client: swsync.RelayClient) -> None:
     """Every method raises ConnectionClosed afterwards."""
     client.close()
