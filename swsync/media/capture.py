@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from swsync.clock import REAL
+from swsync.clock import REAL, seconds_of
 from swsync.errors import MediaError
 from swsync.media.layout import Layout
 from swsync.media.recorded import Recorded
@@ -175,7 +175,7 @@ class Capture(Recorded):
         Raises:
             TimeoutError: It has not, in time.
         """
-        deadline = None if timeout is None else self._clock.now() + timeout
+        deadline = None if timeout is None else self._clock.now() + seconds_of(timeout)
         while self.duration < seconds and not (self._closed or self._all_ended() or is_over()):
             if deadline is not None and self._clock.now() >= deadline:
                 raise TimeoutError(f"{self.duration:.2f} of {seconds:.2f} s recorded within {timeout} s")

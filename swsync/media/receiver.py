@@ -6,7 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from swsync.clock import REAL
+from swsync.clock import REAL, seconds_of
 from swsync.errors import MediaError
 from swsync.media.playout import Frames, LiveReader, take_any
 from swsync.media.track import Track
@@ -204,7 +204,7 @@ class Receiver:
         return tracks
 
     def _deadline(self, timeout: float | None) -> float | None:
-        return None if timeout is None else self._clock.now() + timeout
+        return None if timeout is None else self._clock.now() + seconds_of(timeout)
 
     @staticmethod
     def _too_late(timeout: float | None) -> TimeoutError:

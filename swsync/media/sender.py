@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from swsync._media import ffi, lib
-from swsync.clock import REAL, RealClock
+from swsync.clock import REAL, RealClock, seconds_of
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media import pacer
 from swsync.media.codec import as_octets, codec_number
@@ -393,7 +393,7 @@ class RtpSender:
             MediaError: The system refuses to send.
         """
         self._check_process()
-        deadline = None if timeout is None else self._clock.now() + timeout
+        deadline = None if timeout is None else self._clock.now() + seconds_of(timeout)
         while not self._closed and (left := self.level) > 0:
             with self._changed:
                 if not self._closed:

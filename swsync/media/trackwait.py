@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from swsync._media import lib
+from swsync.clock import seconds_of
 from swsync.errors import MediaError
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from swsync.media.track import Track
 
 __all__ = ["Bell", "wait_any"]
+
+LONGEST = 86_400.0  # seconds; poll() takes no more than 24 days
 
 
 class Bell:
@@ -104,7 +107,7 @@ def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -
     track = wants[0][0]
     if track._changed is not None:
         return _wait_virtually(wants, timeout)
-    deadline = None if timeout is None else track.clock.now() + timeout
+    deadline = None if timeout is None else track.clock.now() + seconds_of(timeout)
     leases: list[Lease] = []
     try:
         for each, _ in wants:
@@ -121,12 +124,12 @@ def wait_any(wants: Sequence[tuple[Track, int]], timeout: float | None = None) -
 
 
 def _poll(bells: list[Bell], timeout: float | None) -> None:
-    """Return when one of them was rung, or when the seconds (of the machine) have passed."""
+    """Return when one of them was rung, or when the seconds (of the machine), or LONGEST, have passed."""
     # The attribute is looked up now: gevent replaces it by one that waits in its own loop.
     poll = select.poll()
     for bell in bells:
         poll.register(bell.reading, select.POLLIN)
-    poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
+    poll.poll(None if timeout is None else 1000 * min(max(0.0, timeout), LONGEST))
     for bell in bells:
         bell.clear()
 
@@ -135,7 +138,7 @@ def _wait_virtually(wants: Sequence[tuple[Track, int]], timeout: float | None) -
     """The same on a clock whose threads must wait in it."""
     changed, clock = wants[0][0]._changed, wants[0][0].clock
     assert changed is not None
-    deadline = None if timeout is None else clock.now() + timeout
+    deadline = None if timeout is None else clock.now() + seconds_of(timeout)
     while not any(track._has(position) for track, position in wants):
         left = None if deadline is None else deadline - clock.now()
         if left is not None and left <= 0:

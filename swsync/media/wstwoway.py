@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from swsync.clock import REAL
+from swsync.clock import REAL, seconds_of
 from swsync.errors import MediaError
 from swsync.media.codec import encode
 from swsync.media.streammessages import DTMF_DIGITS, MAX_NAME
@@ -146,7 +146,7 @@ class TwoWayStream(StreamReceiver):
         """
         self._check()
         payload = self._encoded(samples)
-        deadline = None if timeout is None else self._clock.now() + timeout
+        deadline = None if timeout is None else self._clock.now() + seconds_of(timeout)
         with self._changed:
             clears = self._clears
             while payload and clears == self._clears:  # what waits for room when clear() comes is dropped too

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import threading
 import wave
 from pathlib import Path
 
@@ -119,6 +121,29 @@ def test_reading_times_out_and_goes_on() -> None:
         rx.read(1000, timeout=0.05)
     fill(rx.made[0], *range(1, 20))
     assert pcm(*range(20))[:2000] == bytes(rx.read(1000, timeout=60))
+
+
+@pytest.mark.parametrize("timeout", [math.inf, 30 * 86_400.0, 1e12])
+def test_a_timeout_may_be_any_number(timeout: float) -> None:
+    """Longer than what the system waits for at once: as long as it takes. NaN is no time at all."""
+    rx = Hand("audio")
+    with pytest.raises(TimeoutError):
+        rx.read(160, timeout=math.nan)
+    with pytest.raises(TimeoutError):
+        next(rx.frames(timeout=math.nan))
+    waiting = threading.Event()
+
+    def write() -> None:
+        while not rx.made[0]._waiting:
+            waiting.wait(0.001)
+        fill(rx.made[0], 0)
+        rx.end()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    assert rx.wait_audio(timeout)
+    thread.join(60)
+    assert pcm(0) == b"".join(bytes(frame.samples) for frame in rx.frames(timeout=timeout))
 
 
 def test_a_block_may_be_longer_than_the_buffer() -> None:
