@@ -62,7 +62,7 @@ class Actor:
         self._steps = list(call.behaviour.script)
         self._began = 0  # the sample at which the step that waits has begun
         self._looked = 0  # the sample up to which it has listened
-        self._keys = 0  # of those heard before
+        self._keys = 0  # of those heard: how many it has waited for
         self._lasting = 0.0  # seconds of what it waits for so far
         self._quiet = 0.0  # seconds since the last sound
 
@@ -119,7 +119,6 @@ class Actor:
     def _wait_for(self, step: Step) -> None:
         self._began = self._looked = self._call.position()
         self._lasting = self._quiet = 0.0
-        self._keys = len(self._call.digits_heard)
         self._look(step)
 
     def _look(self, step: Step) -> None:
@@ -132,14 +131,23 @@ class Actor:
 
     def _has_heard(self, step: Step) -> bool:
         if step.value == "digits":
-            new = self._call.digits_heard[self._keys :]
-            return step.digits in new if step.digits else len(new) >= step.count
+            return self._has_keys(step)
         while self._call.position() - self._looked >= BLOCK:
             block = self._call.frame("heard", self._looked, self._looked + BLOCK)
             self._looked += BLOCK
             if self._lasts(step.value, block) >= step.seconds - 1e-6:
                 return True
         return False
+
+    def _has_keys(self, step: Step) -> bool:
+        """Look at the keys since the last ones that it waited for: who knows a menu presses before it has ended."""
+        heard = self._call.digits_heard
+        begin = heard.find(step.digits, self._keys) if step.digits else self._keys
+        end = begin + (len(step.digits) or step.count)
+        if begin < 0 or end > len(heard):
+            return False
+        self._keys = end
+        return True
 
     def _lasts(self, what: str, block: bytes) -> float:
         """Return for how long it has lasted, with this block."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import pathlib
@@ -25,6 +26,7 @@ from .net import Net
 from .people import People
 from .places import is_loopback
 from .referee import Referee
+from .scenario import check_texts
 from .status import CallStatus, Status, status_of
 
 __all__ = ["LocalRelay"]
@@ -230,6 +232,31 @@ class LocalRelay(People):
                 session.say_disconnect(restart)
 
         self._core.loop.ask(say)
+
+    def tell(self, event_type: str, params: Mapping[str, Any], *, context: str | None = None) -> int:
+        """Send clients an event that nothing simulated makes, and return how many of them were told.
+
+        Such are ``calling.error`` (``code``, ``message``), ``queuing.relay.tasks`` (``context``, ``message``), or one
+        that nobody knows yet.
+
+        Args:
+            event_type: The event's name.
+            params: Its fields, which JSON can hold.
+            context: Only to clients that listen on it; None is for every client with a link.
+        """
+        check_texts(event_type=event_type)
+        fields = json.loads(json.dumps(params))
+        if not isinstance(fields, dict):
+            raise ConfigurationError(f"the fields of an event must be an object, not {params!r}")
+
+        def say() -> int:
+            told = [s for s in self._core.sessions.values() if s.connection is not None]
+            told = [s for s in told if context is None or context in s.contexts]
+            for session in told:
+                session.event(event_type, fields)
+            return len(told)
+
+        return self._core.loop.ask(say)
 
     def drop_links(self) -> None:
         """End every client's link without a word, as a network does; sessions can be resumed."""

@@ -99,7 +99,8 @@ class Session:
         return "" if frame is None else str(frame["params"]["event_type"])
 
     def frame(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
-        """Return the frame of an event."""
+        """Return the frame of an event; its fields lie in inner params, but those of a task."""
+        fields = params if event_type == "queuing.relay.tasks" else {"params": params}
         return {
             "jsonrpc": "2.0",
             "id": self._core.new_id(),
@@ -111,7 +112,7 @@ class Session:
                 "project_id": self.project,
                 "space_id": self._core.space_id,
                 "node_id": self._core.node_id,
-                "params": params,
+                **fields,
             },
         }
 

@@ -211,3 +211,17 @@ def test_what_nobody_can_do(relay: LocalRelay, what: str, given: dict[str, Any],
     with pytest.raises(SwsyncError, match=words):
         getattr(relay, what)(**given)
     assert ([], [], []) == (relay.calls, relay.messages, relay.journal.notes())
+
+
+def test_keys_that_come_early(wire: Wire, relay: LocalRelay) -> None:
+    """They count although the menu is not at its end, each for one step."""
+    menu = {"say": "Press one for sales, two for support, three for our opening hours"}
+    two, nine = {"wait_for": "digits", "count": 2}, {"wait_for": "digits", "digits": "9"}
+    again = {"wait_for": "digits", "count": 1, "timeout": 2}
+    relay.callee(BOB, script=[menu, two, nine, {"press": "5"}, again])
+    call = wire.dial(BOB)
+    wire.result("calling.collect", **call, control_id="c", digits={"max": 1}, initial_timeout=60)
+    wire.result("calling.send_digits", **call, control_id="d", digits="1289")
+    assert "5" == wire.event("calling.call.collect", state="finished")["result"]["params"]["digits"]
+    wire.event("calling.call.state", call_state="ended")
+    assert any("waited 2 s for digits in vain" in note for note in map(str, relay.journal.notes()))

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from swsync.clock import VirtualClock
-from swsync.errors import ConnectionLost
+from swsync.errors import ConfigurationError, ConnectionLost
 from swsync.localrelay import LocalRelay
 
 from .wire import VERSION, Wire, in_memory, over_socket
@@ -291,3 +291,21 @@ def test_execute(relay: LocalRelay) -> None:
         for method, params, field in (("signalwire.execute", {}, "method"), ("calling.end", {}, "call_id"),
                                       ("calling.end", [], "params")):  # fmt: skip
             assert f" {field}:" in execute(method, params)["error"]["message"]
+
+
+def test_events_that_nothing_makes(relay: LocalRelay, wire: Wire) -> None:
+    """They reach whoever listens; a task has its fields in the outer params."""
+    wire.result("signalwire.receive", contexts=["office"])
+    with in_memory(relay) as other:
+        other.connect()
+        assert 2 == relay.tell("calling.error", {"code": "500", "message": "no"})
+        assert 1 == relay.tell("queuing.relay.tasks", {"context": "office", "message": {"a": 1}}, context="office")
+        assert 0 == relay.tell("calling.error", {}, context="nobody")
+        assert {"code": "500", "message": "no"} == wire.event("calling.error") == other.event("calling.error")
+        task = wire.read()["params"]
+    assert ("queuing.relay.tasks", "office", {"a": 1}) == (task["event_type"], task["context"], task["message"])
+    assert "params" not in task
+    with pytest.raises(ConfigurationError, match="must be an object"):
+        relay.tell("calling.error", [])  # type: ignore[arg-type]
+    assert 1 == len(relay.journal.events("queuing.relay.tasks"))
+    assert 2 == [frame["name"] for frame in relay.journal.normalised()].count("calling.error")
