@@ -22,7 +22,7 @@ from swsync.eventtext import KeptEvent, as_text, from_text
 if TYPE_CHECKING:
     from swsync.calling._base import Verbs
 
-__all__ = ["Action", "CanPause", "CanSetVolume", "CanStartInputTimers", "CanStop", "Completed", "Listener"]
+__all__ = ["Action", "CanGoOn", "CanPause", "CanSetVolume", "CanStartInputTimers", "CanStop", "Completed", "Listener"]
 
 Completed = Callable[[Any], Any]
 """A callback that is given the event that ended an action."""
@@ -247,6 +247,24 @@ class CanStop(Action[E_co]):
 
     def _has_no_more(self) -> bool:
         return self._is_settled
+
+
+class CanGoOn(CanStop[E_co]):
+    """May go on after the event with which ``wait()`` returns; ``stop`` ends what is left of it."""
+
+    _is_over = False  # guarded by the call's condition: nothing more comes, which may be long after wait() returned
+
+    def _finish(
+        self,
+        afterwards: Afterwards,
+        event: RelayEvent | None = None,
+        failure: Callable[[], BaseException] | None = None,
+    ) -> None:
+        self._is_over = self._is_over or failure is not None
+        super()._finish(afterwards, event, failure)
+
+    def _has_no_more(self) -> bool:
+        return self._is_over
 
 
 class CanPause(Action[E_co]):

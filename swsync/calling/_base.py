@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from swsync.callbacks import check_callback
 from swsync.calling._action import (
     Action,
+    CanGoOn,
     CanPause,
     CanSetVolume,
     CanStartInputTimers,
@@ -30,6 +31,7 @@ from swsync.errors import ActionFailed, CallGone, OutcomeUnknown, SwsyncError
 
 __all__ = [
     "Action",
+    "CanGoOn",
     "CanPause",
     "CanSetVolume",
     "CanStartInputTimers",

@@ -5,23 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from swsync.calling._base import CanSetVolume, CanStartInputTimers, CanStop, Completed, Verbs
+from swsync.calling._base import CanGoOn, CanSetVolume, CanStartInputTimers, Completed, Verbs
 from swsync.devices import Media, audio, check_media, ringtone, tts
 from swsync.events import CollectEvent, RelayEvent
 
 __all__ = ["CollectAction", "CollectVerbs", "StandaloneCollectAction"]
 
 
-class StandaloneCollectAction(CanStop[CollectEvent], CanStartInputTimers[CollectEvent]):
-    """A running collect. ``wait()`` gives the first ``CollectEvent`` with a result, or the one that ended it."""
+class StandaloneCollectAction(CanGoOn[CollectEvent], CanStartInputTimers[CollectEvent]):
+    """A running collect. ``wait()`` gives the first ``CollectEvent`` with a result, or the one that ended it.
+
+    Further results of a ``continuous`` one, and what follows partial results, come to ``call.on`` and
+    ``call.wait_for``, until ``stop()``.
+    """
 
     _verb = "collect"
     _event_type = "calling.call.collect"
     _started_states = frozenset({"collecting"})
     _terminal_states = frozenset({"finished", "error", "no_input", "no_match"})
 
+    def __init__(self, call: Verbs, control_id: str, *, is_continuous: bool = False, **handle: Any) -> None:
+        super().__init__(call, control_id, **handle)
+        self._is_continuous = is_continuous
+
     def _is_terminal(self, event: RelayEvent, state: str) -> bool:
         return bool(getattr(event, "result", None)) or state in self._terminal_states
+
+    def _is_last(self, event: RelayEvent, state: str) -> bool:
+        goes_on = self._is_continuous or state == "collecting" or getattr(event, "final", None) is False
+        self._is_over = self._is_over or state in self._terminal_states or (self._is_settled and not goes_on)
+        return self._is_over
 
 
 class CollectAction(StandaloneCollectAction, CanSetVolume[CollectEvent]):
@@ -64,10 +77,11 @@ class CollectVerbs(Verbs):
             on_completed: Called with the event that ended it.
         """
         keyword: dict[str, Any] = {"continue": continue_}  # Python's word too
-        return self._begin(StandaloneCollectAction, "collect", control_id, on_completed, digits=digits, speech=speech,
-                           initial_timeout=initial_timeout, partial_results=partial_results, continuous=continuous,
-                           send_start_of_input=send_start_of_input, start_input_timers=start_input_timers,
-                           status_url=status_url, **keyword)  # fmt: skip
+        handle = {"is_continuous": bool(continuous)}
+        return self._begin(StandaloneCollectAction, "collect", control_id, on_completed, handle, digits=digits,
+                           speech=speech, initial_timeout=initial_timeout, partial_results=partial_results,
+                           continuous=continuous, send_start_of_input=send_start_of_input,
+                           start_input_timers=start_input_timers, status_url=status_url, **keyword)  # fmt: skip
 
     def play_and_collect(
         self,
@@ -93,7 +107,8 @@ class CollectVerbs(Verbs):
             ConfigurationError: An audio file on this machine, which SignalWire cannot fetch.
         """
         check_media(media)
-        return self._begin(CollectAction, "play_and_collect", control_id, on_completed,
+        handle = {"is_continuous": isinstance(collect, Mapping) and bool(collect.get("continuous"))}
+        return self._begin(CollectAction, "play_and_collect", control_id, on_completed, handle,
                            play=list(media), collect=collect, volume=volume, status_url=status_url)  # fmt: skip
 
     def prompt_tts(

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from swsync.calling._base import CanStop, Completed, Verbs
+from swsync.calling._base import CanGoOn, Completed, Verbs
 from swsync.calling._completion import Afterwards
 from swsync.devices import compact
 from swsync.errors import ActionFailed
@@ -35,7 +35,7 @@ class Detection:
     events: tuple[DetectEvent, ...] = ()
 
 
-class DetectAction(CanStop[DetectEvent]):
+class DetectAction(CanGoOn[DetectEvent]):
     """A running detection. ``wait()`` gives its first ``DetectEvent``; ``detection()`` waits for a verdict."""
 
     _verb = "detect"
@@ -46,7 +46,6 @@ class DetectAction(CanStop[DetectEvent]):
         super().__init__(call, control_id, **handle)
         # Guarded by the call's condition.
         self._events: list[DetectEvent] = []
-        self._is_over = False  # no more results; wait() may have returned long before
 
     @property
     def events(self) -> tuple[DetectEvent, ...]:
@@ -118,13 +117,9 @@ class DetectAction(CanStop[DetectEvent]):
 
     def _finish(self, afterwards: Afterwards, event: RelayEvent | None = None, failure: Any = None) -> None:
         if failure is not None:
-            self._is_over = True
             # A first result has settled wait(); what ends the rest is for detection().
             self._failure = self._failure or failure
         super()._finish(afterwards, event, failure)
-
-    def _has_no_more(self) -> bool:
-        return self._is_over
 
 
 class DetectVerbs(Verbs):

@@ -206,6 +206,45 @@ def test_a_collect_ends_without_a_result_too(state):
     assert state == collect.wait(0).state
 
 
+CONTINUOUS = {
+    "collect": lambda c: c.collect(continuous=True),
+    "play_and_collect": lambda c: c.play_and_collect([TTS], {"continuous": True}),
+    "partial": lambda c: c.collect(partial_results=True),
+}
+
+
+@pytest.mark.parametrize("way", CONTINUOUS)
+def test_a_collect_that_goes_on_can_be_stopped(way):
+    """wait() has the first result; the action knows the next ones, and what is left of it can be stopped, once."""
+    call = make_call()
+    collect = CONTINUOUS[way](call)
+    words = {} if way != "partial" else {"state": "collecting", "final": False}
+    first, second = ({"type": "digit", "params": {"digits": digits}} for digits in "12")
+
+    tell(call, "calling.call.collect", control_id=collect.id, result=first, **words)
+    assert first == collect.wait(0).result
+    tell(call, "calling.call.collect", control_id=collect.id, result=second, **words)
+    assert second == collect.last_event.result
+    assert first == collect.wait(0).result
+    collect.stop()
+    assert f"calling.{collect._verb}.stop" == call.session.last[0]
+    tell(call, "calling.call.collect", control_id=collect.id, state="finished")
+    sent = len(call.session.sent)
+    assert {} == collect.stop()
+    assert sent == len(call.session.sent)
+
+
+@pytest.mark.parametrize("fields", [{}, {"final": True}, {"state": "finished"}], ids=repr)
+def test_a_collect_with_its_result_has_nothing_to_stop(fields):
+    """Whether or not the service adds that it was the last."""
+    call = make_call()
+    collect = call.collect(digits={"max": 1})
+    tell(call, "calling.call.collect", control_id=collect.id, result={"type": "digit"}, **fields)
+    sent = len(call.session.sent)
+    assert {} == collect.stop()
+    assert sent == len(call.session.sent)
+
+
 @pytest.mark.parametrize("state", ["finished", "no_input"])
 def test_a_recording_ends_with_its_file(state):
     """url is where the file is."""
