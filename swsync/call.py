@@ -49,6 +49,9 @@ SETTLE_DELAY = 0.5
 UNHEARD = 30.0
 """Seconds after RELAY agreed to end a call in which an event may say so; the call has ended without one."""
 
+# Event type -> what its status says when a call is this client's again, and what that undoes.
+_COMES_BACK = {"calling.call.queue": ("leave", "queue"), "calling.conference": ("participant-leave", "join_conference")}
+
 _NO_LISTENERS: Mapping[str, list[Listener]] = MappingProxyType({})  # one for all calls
 
 
@@ -330,6 +333,9 @@ class Call(
             elif isinstance(event, ConnectEvent):
                 self._bridge(event, afterwards)
                 self._tell_connects(event, afterwards)
+            elif event.event_type in _COMES_BACK:
+                word, verb = _COMES_BACK[event.event_type]
+                self._handed_to -= {verb} if getattr(event, "status", "") == word else set()
             action = self._action(event.control_id) if event.control_id else None
             if action is not None and action._observe(event, afterwards):
                 self._drop_action(action)

@@ -563,6 +563,24 @@ def test_who_ends_the_call():
     assert not answered.is_owned
 
 
+@pytest.mark.parametrize(
+    ("hand_over", "event_type", "statuses"),
+    [
+        (lambda call: call.queue_enter("q"), "calling.call.queue", ["enqueue", "dequeue", "leave"]),
+        (lambda call: call.join_conference("c"), "calling.conference", ["participant-join", "participant-leave"]),
+    ],
+    ids=["queue", "conference"],
+)
+def test_a_call_that_comes_back_is_this_clients_own(hand_over, event_type, statuses):
+    """Whoever took it out, or if the reply to that was lost: the event is enough, else nobody would end it."""
+    call = make_call(direction="outbound")
+    hand_over(call)
+    for status in statuses:
+        assert not call.is_owned
+        tell(call, event_type, status=status)
+    assert call.is_owned
+
+
 def test_a_refused_hand_over_leaves_the_call_with_this_client():
     """Only what RELAY took is somebody else's."""
     call = make_call(direction="outbound")
