@@ -1,6 +1,7 @@
 /*
- * The engine: one thread that lives in sw_engine_run. Every tick it drains all sockets that have something, so that
- * many packets cost few wake-ups; while nothing comes it sleeps until something does. Other threads talk to it through a
+ * The engine: one thread that lives in sw_engine_run. Every tick it drains the sockets that have something, so that many
+ * packets cost few wake-ups, and a stream that nobody waits for only every few ticks, so that they cost few calls, which
+ * is most of what a packet costs; while nothing comes it sleeps until something does. Other threads talk to it through a
  * stack of sockets whose wish has changed, and a descriptor that wakes it. It takes no lock and needs none of Python's.
  */
 #if defined(__linux__)
@@ -17,6 +18,8 @@
 #define IDLE_TICKS 100    /* ticks without a packet before the engine sleeps until one comes */
 #define STEPS 3           /* sockets ahead for which the cache is asked, each step of sw_socket_foresee for one of them */
 #define PATIENCE 6        /* rounds without a packet after which a socket is looked at: longer than most packets last */
+#define PUT_OFF 12        /* rounds for which a socket is left alone that nobody waits for: three packets of most */
+#define CROWD 16          /* datagrams in so many rounds that are too many for that */
 #define STEP (NANO / 20)  /* by which the wall clock does not move against the monotonic one unless it is set */
 #define SLEW 1000         /* at least this many times as long it takes to slew it by as much */
 
@@ -146,17 +149,48 @@ static void note_packets(sw_engine *e, sw_socket *s, int there_are_more)
         sw_engine_look_again(e, s, there_are_more ? 1 : PATIENCE);
 }
 
-static int64_t drain(sw_engine *e, sw_socket *s, int is_rtcp)
+/* Whether what has come to a socket can stay in the kernel for a while: several packets are then one call, and their
+   times are the kernel's anyway. Not if somebody waits for its audio as it comes, or has to be told what time it is. */
+static int can_wait(const sw_engine *e, const sw_socket *s)
+{
+    return !e->portable && s->is_open && !s->share && s->speed == 1.0 && !s->is_timed && e->round > s->hurried &&
+           e->now >= e->stamped_from && !sw_track_is_hurried(s->track);
+}
+
+/* Several packets at a time, for as long as they come. */
+static int64_t drain_put_off(sw_engine *e, sw_socket *s)
+{
+    int packets = sw_socket_drain(e, s, e->budget);
+    if (packets > CROWD)
+        s->hurried = e->round + SW_ENGINE_HURRY;
+    s->is_put_off = (packets && can_wait(e, s)) || !sw_socket_watch(e, s);
+    sw_engine_look_again(e, s, s->is_put_off ? PUT_OFF : 0);
+    return packets;
+}
+
+static int64_t drain_audio(sw_engine *e, sw_socket *s)
 {
     int limit = s->share ? e->budget + 4 * sw_share_members(s->share) : e->budget, packets;
-    if (is_rtcp)
-        return sw_socket_drain_rtcp(e, s);
+    if (s->is_put_off)
+        return 0; /* epoll has told of it before */
+    if (can_wait(e, s)) {
+        s->is_put_off = 1;
+        sw_socket_unwatch(e, s);
+        sw_engine_look_again(e, s, PUT_OFF);
+        return 1; /* the engine must not go to sleep over it */
+    }
     packets = sw_socket_drain(e, s, limit);
     if (s->share)
         see_to_alarm(e, s);
     else if (packets && !e->portable)
         note_packets(e, s, packets >= limit);
     return packets;
+}
+
+/* Reports need not wait: what they say of the audio goes by the kernel's times, not by when it is taken. */
+static int64_t drain(sw_engine *e, sw_socket *s, int is_rtcp)
+{
+    return is_rtcp ? sw_socket_drain_rtcp(e, s) : drain_audio(e, s);
 }
 
 static int64_t drain_polled(sw_engine *e)
@@ -192,15 +226,31 @@ static int64_t drain_ready(sw_engine *e, const struct epoll_event *events, int n
 #endif
 
 #if HAVE_BATCHES
-/* Those that have had something, and nothing since: there may be more, of which epoll does not tell again. */
+/* One that has had something, and nothing since: there may be more, of which epoll does not tell again. */
+static int64_t look_at(sw_engine *e, sw_socket *s)
+{
+    uint64_t silent = e->round - s->heard;
+    if (s->is_put_off)
+        return drain_put_off(e, s);
+    sw_engine_look_again(e, s, silent < PATIENCE ? PATIENCE - (unsigned)silent : 0);
+    return silent >= PATIENCE ? drain(e, s, 0) : 0;
+}
+
 static int64_t look_again(sw_engine *e)
 {
+    sw_socket **list = &e->looks[e->round % SW_ENGINE_ROUNDS], *due[EVENTS];
     int64_t packets = 0;
-    for (sw_socket *s; (s = e->looks[e->round % SW_ENGINE_ROUNDS]);) {
-        uint64_t silent = e->round - s->heard;
-        sw_engine_look_again(e, s, silent < PATIENCE ? PATIENCE - (unsigned)silent : 0);
-        if (silent >= PATIENCE)
-            packets += drain(e, s, 0);
+    while (*list) {
+        int n = 0;
+        for (sw_socket *s = *list; s && n < EVENTS; s = s->next_look)
+            due[n++] = s;
+        for (int i = 1 - STEPS; i < n; i++) {
+            for (int step = 1; step < STEPS; step++)
+                if (i + STEPS - step < n && i + STEPS - step >= 0)
+                    sw_socket_foresee(due[i + STEPS - step], step);
+            if (i >= 0)
+                packets += look_at(e, due[i]);
+        }
     }
     sw_engine_see_to_touched(e);
     return packets;

@@ -21,7 +21,8 @@
 #define CONTROL 128       /* octets of ancillary data for each */
 #define POLLED 1024       /* descriptors a call of poll() */
 #define NANO INT64_C(1000000000)
-#define SW_ENGINE_ROUNDS 8 /* more than the rounds after which a socket is looked at again */
+#define SW_ENGINE_ROUNDS 16 /* more than the rounds after which a socket is looked at again */
+#define SW_ENGINE_HURRY 200 /* rounds in which a socket is emptied at once: when it is new, and when much comes */
 
 struct sw_socket {
     /* Set before sw_engine_open, constant afterwards. */
@@ -38,6 +39,8 @@ struct sw_socket {
     struct sw_socket *next_timed;   /* of those that want sw_rx_tick */
     struct sw_socket *next_look, **at_look; /* of those that are looked at again in the same round; at_look: NULL in none */
     uint64_t heard;                         /* the last round in which it had something */
+    uint64_t hurried;                       /* up to this round it is emptied at once */
+    int is_put_off;                         /* epoll tells nothing of it: it is emptied when it is looked at */
     struct sw_socket *next, *previous;
     int64_t opened;
     sw_address source; /* whose datagrams it gets from its port, once it has joined */
@@ -122,6 +125,10 @@ void sw_socket_touch(sw_engine *e, sw_socket *member);
 /* rtpwishes.c: open and end the sockets whose wish has changed. And end one: what the kernel still holds is taken first. */
 void sw_engine_take_wishes(sw_engine *e);
 void sw_engine_let_go(sw_engine *e, sw_socket *s);
+
+/* Have epoll tell of a socket's audio, or no more. 0: it cannot. */
+int sw_socket_watch(const sw_engine *e, sw_socket *s);
+void sw_socket_unwatch(const sw_engine *e, const sw_socket *s);
 
 /* rtpio.c: look after the receivers that have had something. And look at a socket again after so many rounds; 0: not. */
 void sw_engine_see_to_touched(sw_engine *e);

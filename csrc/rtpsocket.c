@@ -263,7 +263,7 @@ int sw_socket_drain(sw_engine *e, sw_socket *s, int limit)
     if (e->portable)
         n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
     else
-        n = s->is_open && !s->share ? receive_paced(e, s, limit) : receive_batch(e, s, limit);
+        n = s->is_open && !s->share && !s->is_put_off ? receive_paced(e, s, limit) : receive_batch(e, s, limit);
 #else
     n = receive_plain(e, s, s->fd, limit, OF_AUDIO);
 #endif

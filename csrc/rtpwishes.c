@@ -18,18 +18,38 @@ enum { WANT_NOTHING, WANT_OPEN, WANT_END };
 #if HAVE_BATCHES
 /* What epoll gives back: the socket, and in the lowest bit whether it is its RTCP descriptor. It tells of a stream's
    packets once (EPOLLET): else it looks at each socket again, after it was read, only to find that nothing is left. */
-static void watch(sw_engine *e, sw_socket *s, int fd, int is_rtcp)
+static int watch(const sw_engine *e, sw_socket *s, int fd, int is_rtcp)
 {
     struct epoll_event event = {.events = is_rtcp || s->share ? EPOLLIN : EPOLLIN | EPOLLET,
                                 .data = {.u64 = (uint64_t)(uintptr_t)s | (uint64_t)is_rtcp}};
-    if (fd >= 0)
-        (void)epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event);
+    return epoll_ctl(e->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-static void unwatch(sw_engine *e, int fd)
+static void unwatch(const sw_engine *e, int fd)
 {
     if (fd >= 0)
         (void)epoll_ctl(e->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int sw_socket_watch(const sw_engine *e, sw_socket *s)
+{
+    return watch(e, s, s->fd, 0);
+}
+
+void sw_socket_unwatch(const sw_engine *e, const sw_socket *s)
+{
+    unwatch(e, s->fd);
+}
+
+/* A stream that epoll has no room for is looked at again and again. */
+static void watch_both(sw_engine *e, sw_socket *s)
+{
+    if (s->fd >= 0 && !sw_socket_watch(e, s) && !s->share) {
+        s->is_put_off = 1;
+        sw_engine_look_again(e, s, 1);
+    }
+    if (s->rtcp_fd >= 0)
+        (void)watch(e, s, s->rtcp_fd, 1);
 }
 #endif
 
@@ -63,10 +83,8 @@ static void open_socket(sw_engine *e, sw_socket *s)
     if (s->is_open)
         return;
 #if HAVE_BATCHES
-    if (!e->portable) {
-        watch(e, s, s->fd, 0);
-        watch(e, s, s->rtcp_fd, 1);
-    }
+    if (!e->portable)
+        watch_both(e, s);
 #endif
     s->previous = NULL;
     s->next = e->sockets;
@@ -75,6 +93,7 @@ static void open_socket(sw_engine *e, sw_socket *s)
     e->sockets = s;
     e->count++;
     s->is_open = 1;
+    s->hurried = e->round + SW_ENGINE_HURRY;
 }
 
 static void leave_timed(sw_engine *e, sw_socket *s)
@@ -148,6 +167,8 @@ static void look_after(sw_engine *e, sw_socket *s)
         sw_rx_attend(s->rx);
     if (atomic_load(&s->wish) == WANT_OPEN) {
         open_socket(e, s);
+        if (s->is_put_off)
+            sw_engine_look_again(e, s, 1); /* somebody waits for it from now on */
         sw_socket_touch(e, s->rx ? s : NULL);
         sw_engine_see_to_touched(e);
     } else if (claim_place(s)) { /* for good: its memory may go now. Else it is there again, and this waits for that */

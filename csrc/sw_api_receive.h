@@ -191,8 +191,8 @@ enum { SW_ENGINE_LATENESS = 4096 };
 size_t sw_engine_octets(void);
 
 /* `wake_fd`: reading end of an eventfd or pipe, not blocking. Every `tick` nanoseconds each socket that has something
-   gives up to about `budget` datagrams. `portable`: poll() and recvmsg() instead of epoll and recvmmsg(). SW_EINVAL,
-   or -errno if epoll is not to be had. */
+   gives up to about `budget` datagrams; every few ticks, if nobody has asked to hurry (sw_track_hurry). `portable`:
+   poll() and recvmsg() instead of epoll and recvmmsg(). SW_EINVAL, or -errno if epoll is not to be had. */
 int sw_engine_init(void *memory, size_t octets, int wake_fd, int64_t tick, int budget, int portable);
 
 /* A descriptor, or -1, that is written to (as for sw_track_listen) after a tick in which sw_rx_news was so of any
@@ -265,7 +265,7 @@ void sw_engine_open(sw_engine *engine, sw_socket *socket);
 /* Have it take what has come already, end the track, and let go. */
 void sw_engine_end(sw_engine *engine, sw_socket *socket);
 
-/* Have it call sw_rx_attend for a socket that was opened and not ended. */
+/* Have it call sw_rx_attend for a socket that was opened and not ended, and see whether its track is to be hurried. */
 void sw_engine_attend(sw_engine *engine, sw_socket *socket);
 
 /* Whether the engine has let go of it. */

@@ -102,6 +102,11 @@ int64_t sw_track_read(const sw_track *track, sw_reader *reader, int64_t samples,
 
 void sw_track_report(const sw_track *track, sw_track_state *out);
 
+/* Somebody wants the audio as it comes; any thread. 1: nobody did before, and who writes has to be told (for an engine's
+   socket, by sw_engine_attend). And whether it is so. */
+int sw_track_hurry(sw_track *track);
+int sw_track_is_hurried(const sw_track *track);
+
 /* A slot for a reader that blocks: `fd` is an eventfd or the writing end of a pipe, and stays open as long as the
    track is written to. SW_EROOM: eight readers block already. */
 int sw_track_listen(sw_track *track, int fd);

@@ -32,7 +32,7 @@ struct sw_track {
     _Atomic int64_t claimed; /* head, but stored before the ring is touched */
     _Atomic int64_t anchor;  /* the smallest (arrival - media time) of late: when `origin` was sent by this clock */
     _Atomic int64_t last_arrival;
-    _Atomic uint32_t started, ended, listening; /* listening: somebody has waited once */
+    _Atomic uint32_t started, ended, listening; /* listening: somebody has waited once, or means to */
     _Atomic uint32_t noted;                     /* packets so far, whose lateness is in `lateness` */
 
     /* The writer's own. */

@@ -84,6 +84,16 @@ void sw_track_report(const sw_track *t, sw_track_state *out)
 
 /* ---- waiting: a reader names a descriptor, the writer's side writes to it (sw_track_wake) ------------------- */
 
+int sw_track_hurry(sw_track *t)
+{
+    return atomic_exchange(&t->listening, 1) == 0;
+}
+
+int sw_track_is_hurried(const sw_track *t)
+{
+    return atomic_load_explicit(&t->listening, memory_order_relaxed) != 0;
+}
+
 int sw_track_listen(sw_track *t, int fd)
 {
     for (int slot = 0; slot < SW_TRACK_SLOTS; slot++) {

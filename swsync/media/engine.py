@@ -230,6 +230,17 @@ def tell(descriptor: int) -> None:
             lib.sw_engine_news(_current.c, descriptor)
 
 
+def hurry(link: Link) -> bool:
+    """Have the engine look at a link again; False if it has none."""
+    with _lock:  # once the engine has let go of a link it must not be handed to it again
+        engine = link.engine
+        if engine is None:
+            return False
+        lib.sw_engine_attend(engine.c, link.c)
+    engine.wake()
+    return True
+
+
 def attend(link: Link, is_there: Callable[[], bool] | None = None) -> None:
     """Have the engine look at a link again; wait until it has taken up what ``sw_rx_expect`` was told, or let go of it.
 
@@ -237,12 +248,8 @@ def attend(link: Link, is_there: Callable[[], bool] | None = None) -> None:
         link: That was attached.
         is_there: What else to wait for.
     """
-    with _lock:  # once the engine has let go of a link it must not be handed to it again
-        engine = link.engine
-        if engine is None:
-            return
-        lib.sw_engine_attend(engine.c, link.c)
-    engine.wake()
+    if not hurry(link):
+        return
     deadline = REAL.now() + PATIENCE
     while not (lib.sw_rx_attended(link.rx) and (is_there is None or is_there())):
         if lib.sw_socket_done(link.c) or REAL.now() > deadline:

@@ -82,6 +82,7 @@ class LiveReader:
         self._out = ffi.new("sw_playout_frame *")
         first, least, most = (round(seconds * track.rate) for seconds in (FIRST_DELAY, min_delay, max_delay))
         lib.sw_playout_init(self._c, track._c, first, least, most)
+        track.hurry()  # before the first frame: what is late is missing
 
     @property
     def delay(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 from swsync.clock import RealClock
@@ -42,6 +43,7 @@ class SocketLine:
         speed = track.clock.speed if isinstance(track.clock, RealClock) else 1.0
         rtcp = self._rtcp_socket.fileno() if self._rtcp_socket else -1
         self._link = engine.Link(stream, self._socket.fileno(), rtcp, speed)
+        track._on_hurry = partial(engine.hurry, self._link)
         engine.attach(self._link)
         self._stream = stream
 
@@ -49,6 +51,7 @@ class SocketLine:
         """Have the stream's fetchers called when there is something."""
         if self._stream is not None and not self._follows:
             self._follows = True
+            self._stream.track.hurry()
             pump.subscribe(self._stream.fetch)
 
     def attend(self) -> None:

@@ -91,6 +91,7 @@ class Track:
         self._changed = None if self._speed else clock.condition()
         self._reports: Callable[[], tuple[SenderReport, SenderReport] | None] | None = None  # the same
         self._statistics: Callable[[ReceiverStats], ReceiverStats] | None = None  # set by the receiver before use
+        self._on_hurry: Callable[[], object] | None = None  # the same
 
     def place(self, position: int, payload: Any, arrival: float) -> None:
         """Place an encoded payload by its media clock.
@@ -121,6 +122,14 @@ class Track:
         """
         data = ffi.from_buffer(payload)
         self._after(lib.sw_track_append(self._c, data, len(data), int(arrival * 1e9)), len(data))
+
+    def hurry(self) -> None:
+        """Somebody wants the audio as it comes: until then a receiver may take several packets at a time.
+
+        Who waits, or reads live, says so by that.
+        """
+        if lib.sw_track_hurry(self._c) and self._on_hurry is not None:
+            self._on_hurry()
 
     def _after(self, code: int, octets: int) -> None:
         if code < 0:

@@ -74,7 +74,7 @@ class Lease:
             self.held.extend(map(track._bells.pop, (-1,)))
             return
         except IndexError:
-            pass  # none at rest
+            track.hurry()  # none at rest: it may be the first to wait
         # Descriptors stay open as long as the track lives: the writer may be about to ring one.
         bell = Bell()
         listen = partial(lib.sw_track_listen, track._c)

@@ -9,11 +9,12 @@ import textwrap
 import threading
 
 import pytest
-from rtppackets import numbered, payload
+from rtppackets import bye, numbered, payload
 
 from swsync import media
 from swsync.clock import REAL
 from swsync.media import engine
+from swsync.states import FrameState
 
 
 def names() -> list[str]:
@@ -57,6 +58,66 @@ def test_what_comes_right_behind_the_last_packet_is_taken(behind: int) -> None:
         while (stats := rx.stats).packets < 11 + behind and REAL.now() < deadline:
             REAL.sleep(0.005)
         assert (11 + behind, behind) == (stats.packets, stats.duplicate)
+
+
+def steadily(sock: socket.socket, rx: media.RtpReceiver) -> int:
+    """Send a stream at its pace for longer than the engine takes to see that nobody waits for it; how many packets."""
+    for i in range(75):
+        sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+        REAL.sleep(0.02)
+    return 75
+
+
+def arrived(rx: media.RtpReceiver, packets: int) -> media.ReceiverStats:
+    """What the receiver says once so many have come, or none comes any more."""
+    deadline = REAL.now() + 10
+    while (stats := rx.stats).packets < packets and REAL.now() < deadline:
+        REAL.sleep(0.005)
+    return stats
+
+
+@pytest.mark.parametrize("pause", [0.03, 0.8])
+@pytest.mark.parametrize("more", [1, engine.BUDGET + 10])
+def test_a_stream_that_nobody_waits_for_is_taken_to_its_last_packet(pause: float, more: int) -> None:
+    """It is read several packets at a time: whatever comes after whatever pause is found though nothing follows it."""
+    with media.RtpReceiver(source="127.0.0.1") as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sent = steadily(sock, rx)
+        for round_ in range(2):
+            REAL.sleep(pause)
+            for i in range(sent, sent + more):
+                sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+            sent += more
+            assert (sent, round_) == (arrived(rx, sent).packets, round_)
+
+
+def test_whoever_begins_to_listen_loses_nothing() -> None:
+    """A stream was left alone so far: from the first frame on it is read as it comes."""
+    with media.RtpReceiver(source="127.0.0.1") as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sent = steadily(sock, rx)
+        frames = rx.frames(timeout=30)
+        heard = [next(frames) for _ in range(sent // 2)]
+        for i in range(sent, sent + 25):
+            sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+            REAL.sleep(0.02)
+        rx.end()
+        heard += frames
+    (reader,) = frames.readers.values()
+    assert {FrameState.AUDIO} == {frame.state for frame in heard}
+    assert (160 * (sent + 25), 0) == (sum(len(frame.samples) for frame in heard), reader.late)
+
+
+def test_audio_before_a_goodbye_is_not_lost() -> None:
+    """The goodbye comes on a port of its own, at once; the audio of the stream waits in the kernel meanwhile."""
+    with media.RtpReceiver(source="127.0.0.1") as rx, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sent = steadily(sock, rx)
+        for i in range(sent, sent + 3):
+            sock.sendto(numbered(i), ("127.0.0.1", rx.port))
+        assert rx.rtcp_port is not None
+        sock.sendto(bye(7), ("127.0.0.1", rx.rtcp_port))
+        deadline = REAL.now() + 10
+        while not rx.ended and REAL.now() < deadline:
+            REAL.sleep(0.005)
+        assert (True, sent + 3) == (rx.ended, rx.stats.packets)
 
 
 def run(program: str) -> subprocess.CompletedProcess[str]:
