@@ -446,13 +446,13 @@ class Call(
             CallEnded: The caller hung up while it was being answered.
             TimeoutError: RELAY took the command but did not report the call as answered.
         """
-        self._is_answered_here = True  # before it is sent: with its reply lost the call may be on, and cost
+        before, self._is_answered_here = self._is_answered_here, True  # now: with its reply lost the call may be on
         try:
             reply = self.request("answer", max_duration=max_duration, codecs=codecs)
         except OutcomeUnknown:
             raise
         except Exception:
-            self._is_answered_here = False
+            self._is_answered_here = before  # a second answer is refused, and the call is still on
             raise
         self._wait_for_state(CallState.ANSWERED, timeout)
         return reply
@@ -494,13 +494,13 @@ class Call(
 
     def pass_(self) -> dict[str, Any]:
         """Give an inbound call back to routing, for another consumer. This object hears no more of it."""
-        self._is_passed = True  # before it is sent: the call may come back before its reply does
+        before, self._is_passed = self._is_passed, True  # now: the call may come back before the reply does
         try:
             reply = self.request("pass")
         except OutcomeUnknown:
             raise
         except Exception:
-            self._is_passed = False
+            self._is_passed = before
             raise
         self._abandon(lambda: CallEnded("passed", message="the call was passed back to routing"))
         return reply

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
 from fake_session import CALL, NODE, FakeSession, make_call, tell, tell_state
 
 from swsync.clock import REAL, VirtualClock
-from swsync.errors import CallEnded, CallGone, ConnectionClosed, ConnectionLost, RelayError
+from swsync.errors import CallEnded, CallGone, ConnectionClosed, ConnectionLost, OutcomeUnknown, RelayError
 from swsync.states import CallState
 
 LONG = 60.0  # seconds that no test should ever need
@@ -114,6 +115,34 @@ def test_answer_fails_when_the_caller_hangs_up():
         call.answer(timeout=LONG)
 
     assert "cancel" == info.value.end_reason
+
+
+@pytest.mark.parametrize(
+    "first", [None, OutcomeUnknown(-1, "no reply", "calling.answer")], ids=["answered", "reply lost"]
+)
+def test_a_second_answer_that_is_refused_changes_nothing(first):
+    """The call is on, and this client's own to end: the first one has answered it."""
+    session = FakeSession()
+    call = make_call(session, state="ringing")
+    session.reply = first or (lambda method, params: tell_state(call, "answered") or {"code": "200"})
+    with contextlib.suppress(OutcomeUnknown):
+        call.answer(timeout=LONG)
+    assert call.is_owned
+
+    session.reply = RelayError(409, "answered already")
+    with pytest.raises(RelayError, match="already"):
+        call.answer(timeout=LONG)
+    assert call.is_owned
+
+
+def test_a_second_pass_that_is_refused_changes_nothing():
+    """It is somebody else's."""
+    call = make_call(state="ringing")
+    call.pass_()
+    call.session.reply = RelayError(409, "no offer")
+    with pytest.raises(RelayError):
+        call.pass_()
+    assert call.is_passed
 
 
 def test_answer_without_the_event_times_out():
