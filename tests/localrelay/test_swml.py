@@ -322,3 +322,11 @@ def test_a_variable_that_holds_itself_many_times_ends_the_document(
     clock.sleep(10)
 
     assert any("swml: the document ended: the variable 'a' holds too much" in note for note in relay.journal.notes())
+
+
+def test_a_variable_may_be_a_large_number(wire: Wire, relay: LocalRelay, clock: VirtualClock) -> None:
+    """A telephone number, or a time in milliseconds: only what lasts or counts has a bound."""
+    transfer(wire, wire.dial(), {"set": {"who": 12025550145}}, {"connect": {"to": "+%{who}"}}, {"hangup": {}})
+    clock.sleep(5)
+
+    assert 1 == relay.callees["+12025550145"].rings

@@ -133,9 +133,10 @@ class _Checks:
             raise SwmlError(f"{path}: must be an object, such as {{}}")
         self._object(VERBS[verb], value, path, depth)
         for name, number in value.items():
-            low, high = RANGES.get((verb, name), (-1e9, 1e9))
-            if isinstance(number, (int, float)) and not low <= number <= high:
-                raise SwmlError(f"{path}.{name}: must be from {low:g} to {high:g}, not {number!r}")
+            if (verb, name) in RANGES and isinstance(number, (int, float)):
+                low, high = RANGES[verb, name]
+                if not low <= number <= high:
+                    raise SwmlError(f"{path}.{name}: must be from {low:g} to {high:g}, not {number!r}")
         if verb == "play" and ("url" in value) == ("urls" in value):
             raise SwmlError(f"{path}: needs url or urls, and not both")
         if verb == "connect" and sum(name in value for name in ONE_DEVICE) != 1:
