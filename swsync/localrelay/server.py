@@ -98,7 +98,7 @@ class LocalRelay(People):
         self.is_virtual = isinstance(self.clock, VirtualClock)
         if self.is_virtual and seed is None:
             seed = 0
-        self.host = host
+        self.host = f"[{host}]" if ":" in host and not host.startswith("[") else host  # as it stands before a port
         self.port = port
         self.ca_file: str | None = None
         self._directory: str | None = None

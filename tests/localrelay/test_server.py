@@ -59,6 +59,13 @@ def test_without_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
         LocalRelay(tls=True)
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_a_number_with_colons(host: str) -> None:
+    """Its port can be told from it: clients get it in brackets."""
+    with LocalRelay(clock=VirtualClock(), host=host) as relay:
+        assert "[::1]" == relay.host
+
+
 def test_a_busy_port() -> None:
     """One sentence that names the port and what to do."""
     with LocalRelay(tls=False) as relay, pytest.raises(ConfigurationError, match=f"port {relay.port}.*choose another"):
