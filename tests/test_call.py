@@ -627,6 +627,17 @@ def test_a_refused_hand_over_leaves_the_call_with_this_client():
     assert call.is_owned
 
 
+@pytest.mark.parametrize("hand_over", [lambda call: call.join_conference("c"), lambda call: call.ai()])
+def test_a_second_hand_over_that_is_refused_takes_nothing_back(hand_over):
+    """The call is in its conference, or with its agent, still."""
+    call = make_call(direction="outbound")
+    hand_over(call)
+    call.session.reply = RelayError(409, "already")
+    with pytest.raises(RelayError):
+        hand_over(call)
+    assert not call.is_owned
+
+
 def test_a_call_waits_in_virtual_time():
     """Timeouts are the session's clock's: an hour passes at once."""
     clock = VirtualClock()

@@ -167,12 +167,15 @@ class Verbs:
 
     @contextlib.contextmanager
     def _handing_to(self, verb: str) -> Iterator[None]:
-        """Send inside a command that gives the call to somebody else; refused, it stays with this client."""
+        """Send inside a command that gives the call to somebody else; refused, it stays with whoever had it."""
+        with self._condition:
+            is_handed_already = verb in self._handed_to
         self._hand_to(verb)
         try:
             yield
         except BaseException:
-            self._take_back(verb)
+            if not is_handed_already:
+                self._take_back(verb)
             raise
 
     def _hand_to(self, verb: str) -> None:

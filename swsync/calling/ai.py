@@ -30,7 +30,8 @@ class AIAction(CanStop[RelayEvent]):
         return str(event.params.get("state") or "")
 
     def _finish(self, afterwards: Afterwards, event: RelayEvent | None = None, failure: Any = None) -> None:
-        self.call._handed_to -= {"ai"}
+        if event is not None or self._is_accepted:  # else it never was: another agent may be on the call
+            self.call._handed_to -= {"ai"}
         super()._finish(afterwards, event, failure)
 
 

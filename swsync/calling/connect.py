@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -130,8 +131,7 @@ class ConnectVerbs(Verbs):
         check_media(ringback)
         self.session.check_destinations(wire)
         self._check_streams(wire)
-        self._forget_peer()
-        with self._handing_to("connect"):
+        with self._bridging():
             return self._begin(ConnectAction, "connect", None, on_completed, devices=wire, ringback=ringback, tag=tag,
                                max_duration=max_duration, max_price_per_minute=max_price_per_minute,
                                status_url=status_url)  # fmt: skip
@@ -213,8 +213,7 @@ class ConnectVerbs(Verbs):
                                 authorization_bearer_token=authorization_bearer_token)  # fmt: skip
         if receiver is None:  # one of ours is no destination: it is this program
             self.session.check_destinations([[device]])
-        self._forget_peer()
-        with self._handing_to("connect"):
+        with self._bridging():
             return self._begin(ConnectAction, "connect", None, on_completed, {"receiver": receiver},
                                devices=[[as_wire(device)]], max_duration=max_duration)  # fmt: skip
 
@@ -245,6 +244,15 @@ class ConnectVerbs(Verbs):
         check_devices([device])
         return self.request("refer", device=as_wire(device), status_url=status_url)
 
-    def _forget_peer(self) -> None:
+    @contextlib.contextmanager
+    def _bridging(self) -> Iterator[None]:
+        """Send inside a connect, which will have a peer of its own; refused, the call keeps the one that it has."""
         with self._condition:
-            self._peer = None
+            before, self._peer = self._peer, None
+        try:
+            with self._handing_to("connect"):
+                yield
+        except BaseException:
+            with self._condition:
+                self._peer = self._peer or before
+            raise

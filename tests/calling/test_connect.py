@@ -6,7 +6,7 @@ import pytest
 from fake_session import make_call, tell, tell_state
 
 from swsync import devices
-from swsync.errors import CallEnded, ConfigurationError, ConnectFailed, ProtocolError
+from swsync.errors import CallEnded, ConfigurationError, ConnectFailed, ProtocolError, RelayError
 
 PEER = {
     "call_id": "peer-1",
@@ -99,6 +99,24 @@ def test_a_second_connect_has_a_peer_of_its_own():
 
     assert "peer-2" == second.wait_connected(0).call_id
     assert first.is_done
+
+
+def test_a_second_connect_that_is_refused_leaves_the_bridge_as_it_is():
+    """The first one's peer is known still, and it is the bridge that carries the call on."""
+    call = make_call(direction="outbound")
+    handle = call.connect_phone("+1")
+    connect_event(call, "connected", peer=PEER)
+    call.session.reply = RelayError(409, "connected already")
+
+    for again in (lambda: call.connect_phone("+2"), lambda: call.connect_stream("wss://example.com/x")):
+        with pytest.raises(RelayError, match="already"):
+            again()
+
+    assert "peer-1" == handle.wait_connected(0).call_id
+    assert "peer-1" == call.peer.call_id
+    assert not call.is_owned
+    connect_event(call, "disconnected", peer=PEER)
+    assert call.is_owned
 
 
 def test_a_connection_without_a_named_peer():
