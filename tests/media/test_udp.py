@@ -498,7 +498,7 @@ def test_a_flood_on_one_port_takes_nothing_from_another() -> None:
 
         def flood() -> None:
             burst = b"".join(numbered(i) for i in range(256))
-            lengths = [len(burst) // 256] * 256
+            lengths = ffi.new("uint32_t[]", [len(burst) // 256] * 256)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
                 to = ffi.new("sw_address[256]", [{"octets": b"\x7f\0\0\1", "family": 4, "port": flooded.port}] * 256)
                 while not stop[0]:
