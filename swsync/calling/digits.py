@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swsync.calling._base import Action, Completed, Verbs
+from swsync.devices import as_wire
 from swsync.events import SendDigitsEvent
 
 __all__ = ["DigitVerbs", "SendDigitsAction"]
@@ -58,11 +59,12 @@ class DigitVerbs(Verbs):
         Args:
             digits: The sequence.
             bind_method: The method, such as ``calling.end``.
-            bind_params: Its parameters.
+            bind_params: Its parameters; devices and media of ``swsync.devices`` in them are understood.
             realm: A name for a group of bindings.
             max_triggers: How often it may run.
         """
-        return self.request("bind_digit", digits=digits, bind_method=bind_method, params=bind_params, realm=realm,
+        params = None if bind_params is None else {name: as_wire(value) for name, value in bind_params.items()}
+        return self.request("bind_digit", digits=digits, bind_method=bind_method, params=params, realm=realm,
                             max_triggers=max_triggers)  # fmt: skip
 
     def clear_digit_bindings(self, *, realm: str | None = None) -> dict[str, Any]:

@@ -124,6 +124,12 @@ FRAMES = {
         "bind_digit",
         {"digits": "1", "bind_method": "calling.end"},
     ),
+    "bind_digit with media": (
+        lambda c: c.bind_digit("1", "calling.play", bind_params={"play": [devices.silence(1)]}),
+        "bind_digit",
+        {"digits": "1", "bind_method": "calling.play",
+         "params": {"play": [{"type": "silence", "params": {"duration": 1}}]}},
+    ),
     "bind_digit full": (
         lambda c: c.bind_digit("1", "calling.end", bind_params={"reason": "busy"}, realm="r", max_triggers=2),
         "bind_digit",
