@@ -128,8 +128,8 @@ class RtpSender:
             raise ConfigurationError(
                 f"{self.codec} at {rate} Hz with ptime {ptime} makes packets over {LARGEST} octets"
             )
-        if not 1 <= port <= 65535:
-            raise ConfigurationError(f"port must be 1 to 65535, not {port!r}")
+        if not 1 <= port <= 65535 or not 0 <= local_port <= 65535:
+            raise ConfigurationError(f"ports must be 1 to 65535, local_port may be 0, not {port!r} and {local_port!r}")
         if rtcp not in RTCP_WAYS:
             raise ConfigurationError(f"rtcp must be one of {', '.join(RTCP_WAYS)}, not {rtcp!r}")
         if not 0.1 <= buffer <= 60 or not 0 <= lead <= 60:

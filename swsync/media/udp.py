@@ -100,6 +100,10 @@ class RtpReceiver(Receiver):
             check_callback("on_dtmf", on_dtmf)
         if decoder is not None:
             check_callback("decoder.decode", decoder.decode)
+        if type(ptime) is not int or not 1 <= ptime <= 1000:
+            raise ConfigurationError(f"ptime must be a whole number of milliseconds, 1 to 1000, not {ptime!r}")
+        if public_port is not None and not 1 <= public_port <= 65535:
+            raise ConfigurationError(f"public_port must be 1 to 65535, not {public_port!r}")
         super().__init__(clock=clock)
         name = str(codec).upper()
         decoder = decoder or decoder_for(name)

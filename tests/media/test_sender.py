@@ -107,7 +107,13 @@ def test_nobody_listening_is_no_error() -> None:
 def test_what_makes_no_sense_is_refused(listener: socket.socket) -> None:
     """ptime, port, codec, packet size, half a sample, an unknown host, a closed sender."""
     host, port = listener.getsockname()
-    for bad in ({"ptime": 5}, {"ptime": 121}, {"port": 0}, {"codec": "L16", "rate": 24000, "ptime": 60}):
+    for bad in (
+        {"ptime": 5},
+        {"ptime": 121},
+        {"port": 0},
+        {"local_port": 70_000},
+        {"codec": "L16", "rate": 24000, "ptime": 60},
+    ):
         with pytest.raises(ConfigurationError):
             media.RtpSender(**({"host": host, "port": port} | bad))  # type: ignore[arg-type]
     with pytest.raises(CodecError):

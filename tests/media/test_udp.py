@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -545,6 +546,15 @@ def test_speed_of_the_clock_scales_arrival() -> None:
         send(rx.port, [numbered(i) for i in range(150, 154)], sock)  # 2.9 s of clock later, 4 s by this clock
         rx.end()
         assert (0, 154 * 160 / 8000) == (rx.stats.rebased, rx.stats.seconds)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ptime": 0}, {"ptime": -20}, {"ptime": 20.0}, {"ptime": float("nan")}, {"public_port": 70_000}], ids=repr
+)
+def test_a_device_that_no_service_would_take(wrong: dict[str, Any]) -> None:
+    """It is said here, and not by a tap that is refused."""
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        media.RtpReceiver(**wrong)
 
 
 def test_the_device_names_what_the_sender_must_use(monkeypatch: pytest.MonkeyPatch) -> None:
