@@ -149,12 +149,12 @@ static void note_packets(sw_engine *e, sw_socket *s, int there_are_more)
         sw_engine_look_again(e, s, there_are_more ? 1 : PATIENCE);
 }
 
-/* Whether what has come to a socket can stay in the kernel for a while: several packets are then one call, and their
-   times are the kernel's anyway. Not if somebody waits for its audio as it comes, or has to be told what time it is. */
+/* Whether what has come to a socket can stay in the kernel for a while: several packets are then one call, and the
+   kernel says when they came. Not if somebody waits for its audio as it comes, or has to be told what time it is. */
 static int can_wait(const sw_engine *e, const sw_socket *s)
 {
-    return !e->portable && s->is_open && !s->share && s->speed == 1.0 && !s->is_timed && e->round > s->hurried &&
-           e->now >= e->stamped_from && !sw_track_is_hurried(s->track);
+    return !e->portable && s->is_open && !s->share && s->speed == 1.0 && s->is_stamped && !s->is_timed &&
+           e->round > s->hurried && !sw_track_is_hurried(s->track);
 }
 
 /* Several packets at a time, for as long as they come. */

@@ -35,6 +35,7 @@ struct sw_socket {
 
     /* The engine's own. What every packet touches is in front, as in sw_rx. */
     int is_open, is_timed, is_touched, is_awaited;
+    int is_stamped; /* the kernel has said when the last datagram came */
     struct sw_socket *next_touched; /* of those that have had something in this round */
     struct sw_socket *next_timed;   /* of those that want sw_rx_tick */
     struct sw_socket *next_look, **at_look; /* of those that are looked at again in the same round; at_look: NULL in none */

@@ -71,6 +71,7 @@ static int is_credible(const sw_engine *e, int64_t arrival)
 static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *header, int what)
 {
     int64_t arrival = e->now;
+    s->is_stamped = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET)
             continue;
@@ -79,7 +80,8 @@ static int64_t read_control(const sw_engine *e, sw_socket *s, struct msghdr *hea
             struct timespec t;
             memcpy(&t, CMSG_DATA(c), sizeof t);
             int64_t stamp = t.tv_sec * NANO + t.tv_nsec + e->to_monotonic;
-            arrival = is_credible(e, stamp) ? stamp : e->now;
+            s->is_stamped = is_credible(e, stamp);
+            arrival = s->is_stamped ? stamp : e->now;
         }
 #endif
 #ifdef SO_RXQ_OVFL
