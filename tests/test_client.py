@@ -647,6 +647,31 @@ def test_close_asks_again_for_the_end_of_a_call(
     assert "may go on" not in caplog.text
 
 
+def test_two_threads_that_close_at_once(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """One of them ends the calls, and the other one leaves it the link; both return when that is done, and no later."""
+    call = connected_call(client, server)
+
+    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        clock.start(end_late, "late", (link, frame))
+        return SILENT
+
+    def end_late(link: Link, frame: dict[str, Any]) -> None:
+        clock.sleep(1)
+        link.reply(frame, OK)
+        link.state("c1", "ended")
+
+    server.answers["calling.end"] = end
+    before = clock.now()
+    others = [Background(clock, client.close, 10.0) for _ in range(2)]
+    for other in others:
+        other.outcome()
+        assert 1.0 <= clock.now() - before < 2.0
+    assert "ended" == call.state
+    assert ["c1"] == [params["call_id"] for params in server.params("calling.end")]
+
+
 def test_close_names_lost_calls_that_it_could_not_end(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -588,7 +588,7 @@ def test_a_thread_may_have_the_identity_of_an_io_thread_that_has_ended(
     ident = thread.ident
     monkeypatch.setattr(requesting, "threading", SimpleNamespace(get_ident=lambda: ident))
     with pytest.raises(ConnectionClosed):
-        client.execute("calling.x", {})
+        client._connection.request("calling.x", {})  # as a verb of a call does, which does not ask the client first
 
 
 def test_posts_that_nobody_answers_are_dropped(

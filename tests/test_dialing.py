@@ -436,7 +436,9 @@ def test_close_during_a_dial_cancels_its_legs(
     dial = Background(clock, client.dial_phone, TO, tag="t")
     server.wait_for("calling.dial")
     clock.sleep(1)
+    before = clock.now()
     client.close()
+    assert clock.now() - before < 1.0  # for RELAY's last word on a dial without legs it waits a moment only
     assert "c1" == server.params("calling.end")[0]["call_id"]
     with pytest.raises(DialFailed) as caught:
         dial.outcome()
@@ -450,7 +452,7 @@ def test_close_while_the_first_leg_is_being_made(
     make_call = client._router.make_call
 
     def take_time(**fields: Any) -> Any:
-        clock.sleep(0.3)
+        clock.sleep(0.7)
         return make_call(**fields)
 
     monkeypatch.setattr(client._router, "make_call", take_time)
@@ -502,6 +504,77 @@ def test_close_during_a_dial_that_rings_the_next_one(
         dial.outcome()
 
 
+def test_close_during_a_dial_whose_next_leg_takes_its_time_to_end(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """And RELAY says no last word: the leg that showed itself is waited for all the same, so that nothing is in doubt."""
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+
+    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        leg = frame["params"]["call_id"]
+        link.reply(frame, OK)
+        clock.start(go_on, "service", (link, leg))
+        return SILENT
+
+    def go_on(link: Link, leg: str) -> None:
+        clock.sleep(0.0 if leg == "c1" else 1.0)
+        link.state(leg, "ended", end_reason="cancel", tag="t")
+        if leg == "c1":
+            clock.sleep(0.2)
+            link.state("c2", "created", tag="t")
+
+    server.answers["calling.end"] = end
+    dial = Background(clock, client.dial, [[devices.phone(TO, FROM)], [devices.phone(TO, FROM)]], tag="t")
+    server.wait_for("calling.dial")
+    clock.sleep(1)
+    client.close()
+    with pytest.raises(DialFailed):
+        dial.outcome()
+
+
+def test_close_during_a_dial_that_is_answered_in_that_moment(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """That is RELAY's last word on it: with the leg ended nothing else is waited for."""
+    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
+
+    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
+        answer(link, "t")
+        link.reply(frame, OK)
+        link.state("c1", "ended", tag="t")
+        return SILENT
+
+    server.answers["calling.end"] = end
+    dial = Background(clock, client.dial_phone, TO, tag="t")
+    server.wait_for("calling.dial")
+    clock.sleep(1)
+    before = clock.now()
+    client.close()
+    assert clock.now() - before < 0.5
+    with pytest.raises(DialFailed):
+        dial.outcome()
+
+
+def test_a_dial_that_is_cancelled_before_it_is_sent_is_not_sent(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """close() found it known, and not sent yet."""
+    run = Dial.run
+    closing: list[Background] = []
+
+    def run_late(dial: Dial, *args: Any) -> Any:
+        closing.append(Background(clock, client.close))
+        clock.sleep(0.1)
+        return run(dial, *args)
+
+    monkeypatch.setattr(Dial, "run", run_late)
+    with pytest.raises(DialFailed) as caught:
+        client.dial_phone(TO)
+    assert "closed" == caught.value.reason
+    closing[0].outcome()
+    assert [] == server.params("calling.dial")
+
+
 def test_a_dial_that_meets_a_close_is_not_sent(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
@@ -518,6 +591,7 @@ def test_a_dial_that_meets_a_close_is_not_sent(
     with pytest.raises(ConnectionClosed):
         client.dial([[devices.phone(TO, FROM)]], tag="second", gate=close)
     assert not client._connection.is_over
+    assert [] == [dial.tag for dial in client._router.dials()]
     closing[0].outcome()
     assert ["first"] == [params["tag"] for params in server.params("calling.dial")]
 
