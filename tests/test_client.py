@@ -659,8 +659,9 @@ def test_two_threads_that_close_at_once(
 
     def end_late(link: Link, frame: dict[str, Any]) -> None:
         clock.sleep(1)
-        link.reply(frame, OK)
         link.state("c1", "ended")
+        clock.sleep(0.1)
+        link.reply(frame, OK)
 
     server.answers["calling.end"] = end
     before = clock.now()

@@ -450,9 +450,11 @@ def test_close_while_the_first_leg_is_being_made(
 ) -> None:
     """The I/O thread may take its time with it, and others come after it: all of them are ended."""
     make_call = client._router.make_call
+    closing: list[bool] = []
 
     def take_time(**fields: Any) -> Any:
         clock.sleep(0.7)
+        closing.append(client._connection._closing)
         return make_call(**fields)
 
     monkeypatch.setattr(client._router, "make_call", take_time)
@@ -468,6 +470,7 @@ def test_close_while_the_first_leg_is_being_made(
     clock.sleep(0.1)
     client.close()
     assert ["c1", "c2"] == [params["call_id"] for params in server.params("calling.end")]
+    assert not closing[0]  # the link was there for it
     with pytest.raises(DialFailed):
         dial.outcome()
 
@@ -528,8 +531,9 @@ def test_close_during_a_dial_whose_next_leg_takes_its_time_to_end(
     server.wait_for("calling.dial")
     clock.sleep(1)
     client.close()
-    with pytest.raises(DialFailed):
+    with pytest.raises(DialFailed) as caught:
         dial.outcome()
+    assert "closed" == caught.value.reason
 
 
 def test_close_during_a_dial_that_is_answered_in_that_moment(

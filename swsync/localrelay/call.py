@@ -102,7 +102,8 @@ class LocalCall:
     def said(self) -> memoryview:
         """What the party said: int16 samples at 8 kHz since the answer, after the call's codec.
 
-        All calls of a relay keep 512 MiB of audio; what was forgotten (a note in the journal says so) is missing here.
+        The latest ten thousand calls of a relay keep 512 MiB of audio; what was forgotten (a note in the journal says
+        so) is missing here.
         """
         return self._core.loop.ask(self._samples, self._said)
 

@@ -209,6 +209,8 @@ class Core:
 
     def add_call(self, call: LocalCall) -> None:
         self.calls[call.call_id] = call
+        if len(self.history) == self.history.maxlen:
+            self.shelf.part_with(self.history[0])
         self.history.append(call)
         call.callee.called(call, keep=REMEMBERED)
         self.changes.add(self, call)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .audio import Side
+    from .call import LocalCall
     from .core import Core
 
 __all__ = ["Shelf"]
@@ -27,6 +28,12 @@ class Shelf:
         self.taken += count
         if count > 0 and self.taken > self.room:
             self._make_room()
+
+    def part_with(self, call: LocalCall) -> None:
+        """A call is remembered no longer: what it keeps would never be found again, and be counted for ever."""
+        if call.ended_at is not None:
+            for side in call.sides:
+                side.forget(0)
 
     def _make_room(self) -> None:
         """Forget a quarter: of calls that are over first, the oldest before the others; then of those that go on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from swsync.clock import VirtualClock
@@ -48,6 +49,30 @@ def test_a_call_that_goes_on_forgets_its_beginning(wire: Wire, relay: LocalRelay
     assert shelf.SHORTEST <= len(after) < 35 * SECOND
     assert before == bytes(after[-SECOND:])
     assert after[-1] != 0
+    relay._core.loop.ask(lambda: call._said.render(call.position() + 80))  # a tap may be ahead by a part of a frame
+    assert len(after) == len(call.said)
+
+
+def test_a_call_that_goes_on_keeps_what_a_tap_may_want(wire: Wire, relay: LocalRelay, clock: VirtualClock) -> None:
+    """Ten seconds of each side, and more room for all: better large than forgetting with every frame."""
+    relay._core.shelf.room = 16 * SECOND
+    wire.dial()
+    clock.sleep(25)
+    call = relay.calls[0]
+    assert (shelf.SHORTEST, shelf.SHORTEST) == (len(call.heard), len(call.said))
+    assert 4 * shelf.SHORTEST == relay._core.shelf.room
+
+
+def test_calls_beyond_those_that_are_remembered_count_for_nothing(
+    wire: Wire, relay: LocalRelay, clock: VirtualClock
+) -> None:
+    """What cannot be found again takes no room from the others."""
+    relay._core.history = deque(maxlen=2)
+    for _ in range(4):
+        call = talk(wire, relay, clock, 5)
+        wire.result("calling.end", **call)
+        wire.event("calling.call.state", call_state="ended")
+    assert 2 * 2 * 5 * SECOND == relay._core.shelf.taken
 
 
 def test_a_person_with_many_calls(wire: Wire, relay: LocalRelay, clock: VirtualClock) -> None:
@@ -58,3 +83,4 @@ def test_a_person_with_many_calls(wire: Wire, relay: LocalRelay, clock: VirtualC
     newest = person.calls[-1]
     person.called(newest, keep=2)
     assert (4, newest) == (person.rings, person.call)
+    assert 3 == len(person.calls)
