@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from swsync.clock import VirtualClock
 from swsync.errors import ConfigurationError, ConnectionLost
 from swsync.localrelay import LocalRelay
+from swsync.localrelay.journal import masked
 
 from .wire import VERSION, Wire, in_memory, over_socket
 
@@ -182,6 +183,25 @@ def test_another_project_cannot_see_a_call(wire: Wire, relay: LocalRelay) -> Non
         colleague.connect()
         assert "404" == stranger.result("calling.end", **call)["code"]
         assert "409" == colleague.result("calling.end", **call)["code"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("wss://e.com/base/s3cret", "wss://e.com/***"),
+        ("WSS://e.com/s3cret", "WSS://e.com/***"),
+        ("wss://e.com?key=s3cret", "wss://e.com?***"),
+        ("wss://e.com#s3cret", "wss://e.com#***"),
+        ("wss://user:s3cret@e.com/x", "wss://***@e.com/***"),
+        ("https://user:s3cret@e.com/a.mp3", "https://***@e.com/a.mp3"),
+        ("the file is https://user:s3cret@e.com/a.mp3", "the file is https://***@e.com/a.mp3"),
+        ("https://e.com/a.mp3?to=me@e.com", "https://e.com/a.mp3?to=me@e.com"),
+        ("wss://e.com", "wss://e.com"),
+    ],
+)
+def test_an_address_in_the_journal(text: str, shown: str) -> None:
+    """Neither who is named in it nor what lets others in; all else stays."""
+    assert {"a": [shown]} == masked({"a": [text]})
 
 
 def test_the_journal_masks_secrets(wire: Wire, relay: LocalRelay) -> None:

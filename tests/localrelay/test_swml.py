@@ -271,6 +271,7 @@ def test_a_document_gives_the_call_to_a_context(wire: Wire, relay: LocalRelay) -
         ({"connect": {"to": "%{v}"}}, "to: must be a string"),
         ({"tap": {"uri": "%{v}"}}, "uri: must be a string"),
         ({"record": {"max_length": "%{word}"}}, "max_length: must be a number"),
+        ({"record": {"max_length": "%{huge}"}}, "max_length: must be a number"),
         ({"sleep": "%{word}"}, "duration: must be an integer"),
         ({"play": {"urls": "%{v}"}}, "urls: must be an array"),
         ({"hangup": {"reason": "%{v}"}}, "reason: must be one of"),
@@ -282,11 +283,21 @@ def test_a_variable_that_holds_something_else_fails_its_step(
 ) -> None:
     """And the document goes on: no step of it is lost in the relay."""
     call = wire.dial()
-    transfer(wire, call, {"set": {"v": 5, "word": "long"}}, step, {"denoise": {}})
+    transfer(wire, call, {"set": {"v": 5, "word": "long", "huge": "1e300"}}, step, {"denoise": {}})
     clock.sleep(10)
 
     assert any(error in note for note in relay.journal.notes())
     assert "swml: sections.main[2].denoise" in relay.journal.notes()
+
+
+def test_an_address_that_is_unknown_is_none(wire: Wire, relay: LocalRelay, clock: VirtualClock) -> None:
+    """Nobody is told, and the step is done."""
+    call = wire.dial()
+    transfer(wire, call, {"play": {"url": "say:Hello", "status_url": "%{nowhere}"}})
+    clock.sleep(10)
+
+    assert not any("status_url" in note for note in relay.journal.notes())
+    assert max(abs(sample) for sample in relay.calls[0].heard) > 1000
 
 
 @pytest.mark.parametrize("max_jumps", ["%{nowhere}", "%{word}"])

@@ -165,6 +165,27 @@ def test_whatever_a_decoder_does_costs_one_payload(does: Callable[[], Any], capl
     assert len([record for record in caplog.records if record.levelname == "ERROR"]) <= 1
 
 
+@pytest.mark.parametrize("error", [ValueError("mine"), SystemExit("mine")])
+def test_a_decoder_that_cannot_begin_again_costs_nothing(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another stream's payloads are decoded all the same, and what it raised is told."""
+
+    class Stubborn(Halves):
+        def reset(self) -> None:
+            raise error
+
+    with media.RtpReceiver(codec="HALVES", decoder=Stubborn(), clock=VirtualClock(), source="127.0.0.1") as rx:
+        for i in range(5):
+            rx.feed(packet(i, SAMPLES * i, payload(i), payload_type=96), int(i * TICK * 1e9))
+        for i in range(5, 10):
+            rx.feed(packet(i, SAMPLES * i, payload(i), ssrc=0x77, payload_type=96), int(i * TICK * 1e9))
+        heard = everything(rx.tracks["audio"])
+        assert heard.endswith(decoded(8, 9))
+        assert {} == rx.stats.rejected
+    assert ["ERROR"] == [record.levelname for record in caplog.records]
+
+
 def test_they_come_through_sockets_too() -> None:
     """The pump's thread decodes; what the kernel holds at the end is there, and so is what a goodbye ends."""
     for says_goodbye in (False, True):

@@ -270,3 +270,22 @@ def test_a_sink_that_raises_anything_spoils_no_other(method: str, error: BaseExc
 
     assert SOUND * 20 == soundfile.read(tmp_path / "a.wav", dtype="int16")[0].tobytes()
     assert ["a.wav"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), SystemExit("mine")])
+def test_a_sink_that_fails_and_cannot_be_closed_spoils_no_other(error: BaseException, tmp_path: Path) -> None:
+    """Nor one that cannot be discarded: what is told is the first that happened."""
+
+    class Worse(Broken):
+        def close(self) -> None:
+            raise error
+
+        def discard(self) -> None:
+            raise error
+
+    with pytest.raises(MediaError, match=r"Worse.*first"):
+        record([Worse("write", ValueError("first")), tmp_path / "a.wav"], SOUND * 20)
+    assert SOUND * 20 == soundfile.read(tmp_path / "a.wav", dtype="int16")[0].tobytes()
+    sinks = Sinks([Worse("begin", error), tmp_path / "b.wav"], 1)
+    sinks.discard()
+    assert ["a.wav"] == [path.name for path in tmp_path.iterdir()]
