@@ -6,9 +6,11 @@ from functools import partial
 from types import CodeType
 from typing import Any
 
-__all__ = ["check_callback"]
+__all__ = ["FAILURES", "check_callback", "check_given"]
 
 ASYNC = 0x80 | 0x200  # of a code object: a coroutine or an asynchronous generator; inspect is slow to import
+FAILURES = (Exception, SystemExit)
+"""What somebody else's code may raise without ending who calls it: all but Ctrl-C, which is meant for the program."""
 
 
 def check_callback(name: str, function: Any) -> None:
@@ -27,6 +29,13 @@ def check_callback(name: str, function: Any) -> None:
             f"{name}: {getattr(function, '__qualname__', function)} is an async function, which would never run here: "
             "make it a plain def, without await"
         )
+
+
+def check_given(**functions: Any) -> None:
+    """``check_callback`` for each of them that was given: None is nobody to be called."""
+    for name, function in functions.items():
+        if function is not None:
+            check_callback(name, function)
 
 
 def _is_async(function: Any) -> bool:

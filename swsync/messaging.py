@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from swsync.callbacks import check_callback
+from swsync.callbacks import check_callback, check_given
 from swsync.clientparts import ClientParts
 from swsync.errors import RelayError
 
@@ -53,8 +53,7 @@ class Messaging(ClientParts):
         self._check_open()
         if not body and not media:
             raise ValueError("a message needs a body or media")
-        if on_completed is not None:
-            check_callback("on_completed", on_completed)
+        check_given(on_completed=on_completed)
         from swsync.devices import compact
         from swsync.message import Message
 

@@ -1,4 +1,4 @@
-"""What holds for every test: no thread and no file descriptor outlives it."""
+"""What holds for every test: no thread and no file descriptor outlives it. And a client for many of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from scripted_server import ScriptedServer
+
+    from swsync import RelayClient
 
 SETTLE = 30.0  # seconds that a stopped thread or a closed socket may take to go
 
@@ -22,6 +28,15 @@ def pytest_configure() -> None:
     for number, ours in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, ours)
+
+
+@pytest.fixture
+def client(server: ScriptedServer) -> Iterator[RelayClient]:
+    """A client connected to the ``server`` of a module."""
+    from swsync import RelayClient
+
+    with RelayClient(**server.settings) as client:
+        yield client
 
 
 def _threads() -> set[threading.Thread]:

@@ -56,12 +56,6 @@ def server() -> Iterator[ScriptedServer]:
         server.close()
 
 
-@pytest.fixture
-def client(server: ScriptedServer) -> Iterator[swsync.RelayClient]:
-    with swsync.RelayClient(**server.settings) as client:
-        yield client
-
-
 @pytest.mark.parametrize("function", ASYNC, ids=repr)
 def test_a_coroutine_function_is_told_apart(function: Any) -> None:
     """The text says what to write in its place."""

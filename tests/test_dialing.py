@@ -51,13 +51,6 @@ def server(clock: VirtualClock) -> Iterator[ScriptedServer]:
     server.close()
 
 
-@pytest.fixture
-def client(server: ScriptedServer) -> Iterator[swsync.RelayClient]:
-    """A client connected to it."""
-    with swsync.RelayClient(**server.settings) as client:
-        yield client
-
-
 def answer(link: Link, tag: str, call_id: str = "c1") -> None:
     """Tell of a call that is answered, in RELAY's order."""
     for state in ("created", "ringing", "answered"):
@@ -510,7 +503,7 @@ def test_close_during_a_dial_that_rings_the_next_one(
 def test_close_during_a_dial_whose_next_leg_takes_its_time_to_end(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
-    """And RELAY says no last word: the leg that showed itself is waited for all the same, so that nothing is in doubt."""
+    """And RELAY says no last word: the leg that showed itself is waited for all the same, so that no doubt is left."""
     on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
 
     def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from swsync.batch.pacer import Pacer
 from swsync.batch.results import Facts
 from swsync.batch.returned import in_words, plain, word
 from swsync.batch.watch import Watch
+from swsync.callbacks import FAILURES
 from swsync.clock import Clock
 from swsync.errors import (
     AuthenticationFailed,
@@ -227,7 +228,7 @@ class Attempt:
             outcome, facts.error = "media_failed", str(error)
         except RelayError as error:
             outcome, facts.error = _failed_verb(error), str(error)
-        except (Exception, SystemExit) as error:  # the user's code: the row must not be lost with it
+        except FAILURES as error:  # the user's code: the row must not be lost with it
             logger.exception("the script failed on row %d", row.id)
             outcome, facts.error = "script_error", in_words(error)
         self._wait_ended(call, facts)

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from swsync.callbacks import FAILURES
 from swsync.errors import ConfigurationError
 
 __all__ = ["Observer", "OpenTelemetryObserver", "PrometheusObserver", "tell"]
@@ -34,7 +35,7 @@ def tell(observers: Sequence[Observer], method: str, *args: Any) -> None:
     for observer in observers:
         try:
             getattr(observer, method)(*args)
-        except (Exception, SystemExit):  # somebody else's code
+        except FAILURES:  # somebody else's code
             logger.exception("an observer failed")
 
 

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from swsync.callbacks import check_callback
+from swsync.callbacks import check_given
 from swsync.calling._action import (
     Action,
     CanGoOn,
@@ -115,9 +115,8 @@ class Verbs:
             handle: More arguments for ``kind``: on_started, on_ended, address, receiver.
             **params: The command's parameters.
         """
-        for name, function in (("on_completed", on_completed), *(handle or {}).items()):
-            if function is not None and name.startswith("on_"):
-                check_callback(name, function)
+        listeners = {name: function for name, function in (handle or {}).items() if name.startswith("on_")}
+        check_given(on_completed=on_completed, **listeners)
         action = kind(self, control_id or str(uuid.uuid4()), on_completed=on_completed, **(handle or {}))
         self._register(action)
         try:

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Protocol
 
 from swsync._media import ffi, lib
+from swsync.callbacks import FAILURES
 from swsync.errors import CodecError
 from swsync.media.codec import as_octets
 
@@ -24,7 +25,6 @@ logger = logging.getLogger(__name__)
 CAPACITY = 1 << 17  # octets of payloads that wait, with 24 for each of them
 BLOCK = 64  # payloads taken at a time
 ROOM = 1 << 17  # octets
-FAILURES = (Exception, SystemExit)
 
 DECODERS: dict[str, str] = {"G722": "swsync.media.g722", "OPUS": "swsync.media.opus"}
 """Codec in capitals -> module with ``decoder()``, which gives a new ``PayloadDecoder``."""

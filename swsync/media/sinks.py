@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from swsync.callbacks import check_callback
+from swsync.callbacks import FAILURES, check_callback
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media.sink import Sink
@@ -28,7 +28,6 @@ __all__ = ["ArraySink", "CallbackSink", "FileSink", "Sinks"]
 logger = logging.getLogger(__name__)
 
 THREAD_NAME = "swsync-sink"
-FAILURES = (Exception, SystemExit)  # a sink may be the user's own: whatever it raises, the others go on
 PATIENCE = 5.0  # seconds that the end waits for a callback or a pipe to take what is left
 
 

@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
-from swsync.callbacks import check_callback
+from swsync.callbacks import check_callback, check_given
 from swsync.clock import REAL
 from swsync.errors import ConfigurationError, MediaError
 from swsync.media.codec import codec_number
@@ -96,8 +96,7 @@ class RtpReceiver(Receiver):
         buffer: float = 60.0,
         clock: Clock = REAL,
     ) -> None:
-        if on_dtmf is not None:
-            check_callback("on_dtmf", on_dtmf)
+        check_given(on_dtmf=on_dtmf)
         if decoder is not None:
             check_callback("decoder.decode", decoder.decode)
         if type(ptime) is not int or not 1 <= ptime <= 1000:

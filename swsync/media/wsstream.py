@@ -16,7 +16,7 @@ import attrs
 from websockets.frames import CloseCode
 from websockets.http11 import Request
 
-from swsync.callbacks import check_callback
+from swsync.callbacks import check_given
 from swsync.clock import REAL
 from swsync.errors import CodecError, MediaError, PacketError
 from swsync.media.streamevents import CallbackQueue
@@ -127,9 +127,7 @@ class StreamReceiver(WebSocketReceiver):
         wanted = TRACKS.get(str(track).removesuffix("_track").removesuffix("_tracks"))
         if wanted is None:
             raise MediaError(f"track is inbound, outbound or both, not {track!r}")
-        for name, function in (("on_dtmf", on_dtmf), ("on_mark", on_mark)):
-            if function is not None:
-                check_callback(name, function)
+        check_given(on_dtmf=on_dtmf, on_mark=on_mark)
         self.on_dtmf = on_dtmf
         self.on_mark = on_mark
         self._wanted = wanted

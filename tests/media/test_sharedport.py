@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable
 
 import pytest
+from forked import fails_in_child
 from rtppackets import numbered, packet, payload, pcm, sender_report
 from swsync._media import lib
 
@@ -164,16 +164,12 @@ def test_who_waits_for_a_port_hears_of_the_end(monkeypatch: pytest.MonkeyPatch) 
 def test_a_forked_child_does_not_wait_for_the_parents_port() -> None:
     """It is told at once whose the port is."""
     with media.RtpPort() as port, media.RtpReceiver(port=port) as rx:
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
+
+        def in_child() -> None:
+            with pytest.raises(MediaError):
                 _ = rx.device
-            except MediaError:
-                status = 0
-            finally:
-                os._exit(status)
-        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        assert not fails_in_child(in_child)
 
 
 def test_a_sender_report_goes_to_its_stream() -> None:

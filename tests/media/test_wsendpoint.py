@@ -13,12 +13,12 @@ import ssl
 import subprocess
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 import pytest
 import trustme
+from forked import fails_in_child
 from websockets.http11 import Request
 from websockets.sync.client import connect
 from wsclient import TIMEOUT, RawClient, frame, request
@@ -622,24 +622,18 @@ def test_a_forked_child(place: Place) -> None:
     with connect(place.url) as client:
         client.send("before")
         assert place.guest.wait(lambda: place.guest.messages)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what is tested
-            child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                place.attachment.end()
-                place.attachment.close()
-                try:
-                    place.attachment.endpoint.post(lambda: None)
-                except MediaError:
-                    own = Place(Guest())
-                    with RawClient(own.url) as inner:
-                        code = 0 if inner.open() == 101 else 2
-                    own.attachment.close()
-            finally:
-                os._exit(code)
-        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        def in_child() -> None:
+            place.attachment.end()
+            place.attachment.close()
+            with pytest.raises(MediaError):
+                place.attachment.endpoint.post(lambda: None)
+            own = Place(Guest())
+            with RawClient(own.url) as inner:
+                assert 101 == inner.open()
+            own.attachment.close()
+
+        assert not fails_in_child(in_child)
         client.send("after")
         assert place.guest.wait(lambda: len(place.guest.messages) == 2)
     assert place.guest.wait(lambda: place.guest.reasons)

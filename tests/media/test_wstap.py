@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import re
 import signal
@@ -13,10 +12,10 @@ import struct
 import subprocess
 import sys
 import threading
-import warnings
 
 import pytest
 import trustme
+from forked import fails_in_child
 from websockets.sync.client import connect
 from wsclient import TIMEOUT, RawClient, frame
 
@@ -316,20 +315,14 @@ def test_nothing_came() -> None:
 def test_a_forked_child() -> None:
     """In a child the receiver says whose it is; closing it there does nothing to the parent's."""
     with TapReceiver() as rx:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what is tested
-            child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                rx.end()
-                rx.close()
+
+        def in_child() -> None:
+            rx.end()
+            rx.close()
+            with pytest.raises(MediaError):
                 _ = rx.device
-            except MediaError:
-                code = 0
-            finally:
-                os._exit(code)
-        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        assert not fails_in_child(in_child)
         send(rx, AUDIO)
         assert decoded(AUDIO) == heard(rx)
 
