@@ -442,3 +442,24 @@ def test_who_was_skipped_is_taken_up_by_a_later_list_that_allows_it(
     clock.sleep(1)
     ledger.purge(0.5)
     assert 0 == ledger.load("j", [allowed]).added
+
+
+def test_a_purged_row_is_not_taken_up_whatever_it_was_skipped_for(ledger: Ledger, clock: VirtualClock) -> None:
+    """Its account is closed: who was asked to forget somebody does not dial them for the next list."""
+    refused = NewRow(number="+12025560001", skip="no_consent")
+    ledger.load("j", [refused])
+    clock.sleep(1)
+    assert 1 == ledger.purge(0.5)[0]
+    assert 0 == ledger.load("j", [NewRow(number="+12025560001")]).added
+
+
+def test_who_was_dialed_before_they_were_skipped_is_not_taken_up(
+    ledger: Ledger, fill: Fill, clock: VirtualClock
+) -> None:
+    """A later list does not give them their attempts again."""
+    fill(1)
+    lease = ledger.join(clock)
+    ledger.finish(lease, dial(ledger, lease), "busy", {}, status=Status.PENDING)
+    (row,) = ledger.claim("j", lease, 1)
+    ledger.skip(lease, row, "zone")
+    assert 0 == ledger.load("j", [NewRow(number="+12025560000")]).added
