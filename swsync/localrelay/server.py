@@ -245,7 +245,7 @@ class LocalRelay(People):
             context: Only to clients that listen on it; None is for every client with a link.
         """
         check_texts(event_type=event_type)
-        fields = json.loads(json.dumps(params))
+        fields = json.loads(json.dumps(params, allow_nan=False))
         if not isinstance(fields, dict):
             raise ConfigurationError(f"the fields of an event must be an object, not {params!r}")
 
