@@ -65,8 +65,10 @@ class _Search(Hunt):
 
     def _take(self, device: dict[str, Any]) -> None:
         params = device["params"]
+        stay = None
         if device["type"] == "queue":
-            leg = self.core.queues.take(self.session.project, params["queue_name"])
+            stay = self.core.queues.take(self.session.project, params["queue_name"])
+            leg = None if stay is None else stay.call
         else:
             leg = self.core.calls.get(params["call_id"])
         good = leg is not None and leg.project in ("", self.session.project) and leg.answered_at is not None
@@ -75,6 +77,8 @@ class _Search(Hunt):
             self.next_step()
             return
         self.is_over = True
+        if stay is not None:
+            self._connect.queue = {"queue_id": stay.queue.queue_id, "queue_name": stay.queue.name}
         self.won(leg)
 
     def won(self, leg: LocalCall) -> None:
@@ -108,6 +112,7 @@ class ConnectAction(Action):
         self._ringing: list[dict[str, Any]] = params.get("ringback") or []
         self._bridge: Bridge | None = None
         self._peer: LocalCall | None = None
+        self.queue: dict[str, str] = {}  # from which the peer was taken: ``queue_id``, ``queue_name``
         self._part: BridgedAction | None = None
         self._stream: TwoWayStream | None = None  # in place of a peer
         self._streams_to: dict[str, Any] | None = None  # its device, once it runs
@@ -153,7 +158,7 @@ class ConnectAction(Action):
         self._part = BridgedAction(leg, self)
         if self._minutes:
             self._timer = self._core.loop.call_later(60.0 * self._minutes, self._too_long)
-        self.tell("connected", peer=leg.described())
+        self.tell("connected", peer={**leg.described(), **self.queue})
 
     def open_stream(self, device: dict[str, Any]) -> None:
         """Reach a program at a WebSocket; the next device if that cannot be."""
@@ -232,7 +237,7 @@ class ConnectAction(Action):
 
     def last_fields(self) -> dict[str, Any]:
         if self._peer is not None:
-            return {"peer": self._peer.described()}
+            return {"peer": {**self._peer.described(), **self.queue}}
         if self._streams_to is not None:  # what runs there is no call, so it has no id
             params = {name: value for name, value in self._streams_to["params"].items() if "token" not in name}
             return {"peer": {"device": {"type": "stream", "params": params}}}

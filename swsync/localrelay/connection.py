@@ -221,11 +221,14 @@ class Connection:
         if self.session is not None:
             raise Refused(schema.INVALID_REQUEST, "Invalid request: this link is connected already")
         contexts = schema.need(params, "contexts", "array[string]", default=[])
+        wants_acks = schema.need(params, "event_acks", "boolean", default=False)
+        protocol = schema.need(params, "protocol", "string", default="")
+        schema.need(params, "authorization_state", "string", default="")  # ignored if stale: credentials count
         project = project_of(self._core, params)
-        session = self._core.sessions.get(str(params.get("protocol", "")))
+        session = self._core.sessions.get(protocol)
         restored = session is not None and session.project == project
         if session is None or not restored:
-            session = Session(self._core, project, bool(params.get("event_acks")))
+            session = Session(self._core, project, wants_acks)
             self._core.sessions[session.protocol] = session
         session.attach(self)
         self.session = session

@@ -45,14 +45,14 @@ class Queues:
         if not queue.waiting:
             self._queues.pop((project, queue.name), None)
 
-    def take(self, project: str, name: str) -> LocalCall | None:
-        """Take the call out that has waited longest, for whoever connects to the queue."""
+    def take(self, project: str, name: str) -> QueueAction | None:
+        """Take the call out that has waited longest, for whoever connects to the queue; return its stay."""
         queue = self._queues.get((project, name))
         if queue is None or not queue.waiting:
             return None
         first = queue.waiting[0]
         first.finish("dequeue")
-        return first.call
+        return first
 
 
 class QueueAction(Action):

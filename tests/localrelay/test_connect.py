@@ -214,7 +214,11 @@ def test_queue(wire: Wire, relay: LocalRelay, clock: VirtualClock, ann: dict[str
     event = wire.event("calling.call.queue", status="dequeue")
     assert (ann["call_id"], 1, 1) == (event["call_id"], event["position"], event["size"])
     assert 10.5 == pytest.approx(event["dequeue_ts"] - event["enqueue_ts"], abs=1.1)
-    assert ann["call_id"] == wire.event("calling.call.connect", connect_state="connected")["peer"]["call_id"]
+    queue = {"queue_id": event["id"], "queue_name": "s"}
+    peer = wire.event("calling.call.connect", connect_state="connected")["peer"]
+    assert {"call_id": ann["call_id"], **queue}.items() <= peer.items()
+    wire.result("calling.disconnect", **agent)
+    assert peer == wire.event("calling.call.connect", connect_state="disconnected")["peer"]
     assert "409" == wire.result("calling.queue.leave", **bob, control_id="q", queue_name="t")["code"]
     leave = wire.result("calling.queue.leave", **bob, control_id="another, as the clients make it", queue_name="s")
     assert "Leaving Queue" == leave["message"]

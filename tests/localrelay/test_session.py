@@ -329,3 +329,14 @@ def test_events_that_nothing_makes(relay: LocalRelay, wire: Wire) -> None:
         relay.tell("calling.error", [])  # type: ignore[arg-type]
     assert 1 == len(relay.journal.events("queuing.relay.tasks"))
     assert 2 == [frame["name"] for frame in relay.journal.normalised()].count("calling.error")
+
+
+@pytest.mark.parametrize(
+    "given", [{"event_acks": "yes"}, {"protocol": 5}, {"protocol": ["x"]}, {"authorization_state": {}}, {"agent": 5}]
+)
+def test_what_a_connect_may_hold(relay: LocalRelay, given: dict[str, Any]) -> None:
+    """Its fields have types, also those of a resume; after a refusal it may be tried again."""
+    with in_memory(relay) as wire:
+        code, text = wire.error("signalwire.connect", version=VERSION, authentication={}, **given)
+        assert (-32602, True) == (code, next(iter(given)) in text)
+        assert wire.connect(protocol="unknown", authorization_state="stale")["session_restored"] is False
