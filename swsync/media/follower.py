@@ -16,7 +16,7 @@ from swsync.clock import RealClock
 from swsync.errors import MediaError
 from swsync.media.pcap import PcapWriter
 from swsync.media.rtp import packetize
-from swsync.media.sender import PAYLOAD_TYPES, RtpSender
+from swsync.media.sender import LAPSE, LARGEST, PAYLOAD_TYPES, RtpSender
 from swsync.media.wav import keep_draining, stop_draining
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = ["Forward", "PcapRecording"]
 logger = logging.getLogger(__name__)
 
 BEHIND = 0.1  # seconds: reordered packets are in place by then
+LEAD = 0.3  # seconds: the writer's thread looks five times a second, and what it brings lasts until it looks again
 PTIME = 20
 FINISH_TIME = 5.0  # seconds that the end of a forward waits for what is queued
 
@@ -43,7 +44,8 @@ class _Follower:
         self.track = track
         self.overruns = 0  # samples that were overwritten before they were passed on
         self._pid = os.getpid()
-        self._samples = track.rate * PTIME // 1000  # of a packet
+        self._ptime = PTIME if track.rate * PTIME // 500 <= LARGEST else PTIME // 2  # L16 of OPUS has 48,000 a second
+        self._samples = track.rate * self._ptime // 1000  # of a packet
         self._reader = track.reader(from_oldest=from_oldest)
         self._lock = threading.Lock()  # held while draining
         self._closed = False  # guarded by _lock
@@ -94,7 +96,9 @@ class _Follower:
         assert self._lock.locked()
         state = self.track.report()
         is_final = is_final or bool(state.ended)
-        until = int(state.head) - (0 if is_final else int(BEHIND * self.track.rate))
+        # When nothing comes, the last of it is not kept back until something does: that would be after the pause.
+        is_quiet = self.track.clock.now() - state.last_arrival / 1e9 >= BEHIND
+        until = int(state.head) - (0 if is_final or is_quiet else int(BEHIND * self.track.rate))
         while state.started and (is_final or self._has_room()):
             left = until - self._reader.position if self._reader.begin() else 0
             count = min(left, self.track.rate)
@@ -163,20 +167,32 @@ class Forward(_Follower):
         if not isinstance(track.clock, RealClock):
             raise MediaError("forwarding takes the machine's time: on a virtual clock there is nobody to pace it")
         super().__init__(track, from_oldest=False)
-        # The writer's thread looks five times a second; what it brings has to last until it looks again.
-        self.sender = RtpSender(host, port, track.codec, PTIME, rate=track.rate, lead=0.3, clock=track.clock, **options)
+        self.sender = RtpSender(
+            host, port, track.codec, self._ptime, rate=track.rate, lead=LEAD, clock=track.clock, **options
+        )
         self._rest = 0  # samples that do not fill a packet yet
+        self._lasts_until = track.clock.now()  # what was passed on
+        self._ahead = 0.0  # seconds that the sender's media clock has gone on by itself and that no gap accounts for
         keep_draining(self)
 
     def _audio(self, position: int, pcm: memoryview) -> None:
         self.sender.send(pcm, flush=False, wait=False)
         self._rest = (self._rest + len(pcm)) % self._samples
+        self._ahead = 0.0
+        self._lasts_until = self.clock.now() + self.sender.level
 
     def _gap(self, samples: int, is_missing: bool) -> None:
         padding = -self._rest % self._samples  # what fills up the last packet is a part of the gap
         self._rest = 0
         lost = round(samples / self._samples) if is_missing else 0
-        self.sender.pause(max(0, samples - padding) / self.track.rate, lost=min(lost, 2**16 - 1))
+        seconds = max(0, samples - padding) / self.track.rate
+        idle = self.clock.now() - self._lasts_until
+        if idle > LAPSE:
+            self._ahead = idle + LEAD
+        done = min(seconds, self._ahead)  # a long gap comes in pieces
+        self._ahead -= done
+        self.sender.pause(seconds - done, lost=min(lost, 2**16 - 1))
+        self._lasts_until = self.clock.now() + self.sender.level
 
     def _has_room(self) -> bool:
         return self.sender.level < 2.0
@@ -226,8 +242,8 @@ class PcapRecording(_Follower):
         number = PAYLOAD_TYPES[track.codec]
         for at in range(0, len(pcm), self._samples):
             (datagram,) = packetize(
-                pcm[at : at + self._samples], track.codec, PTIME, self._sequence, (position + at) % 2**32, self._ssrc,
-                marker=self._marker, payload_type=number, rate=track.rate,
+                pcm[at : at + self._samples], track.codec, self._ptime, self._sequence, (position + at) % 2**32,
+                self._ssrc, marker=self._marker, payload_type=number, rate=track.rate,
             )  # fmt: skip
             sent = state.anchor / 1e9 + (position + at - state.origin) / track.rate
             self._writer.write(datagram, max(0.0, sent + self._offset), *self._ends)

@@ -308,8 +308,9 @@ class Receiver:
     def forward(self, host: str, port: int, *, track: str | None = None, **options: Any) -> Forward:
         """Send a track on to another RTP address (a recorder, an analyser) from now on, about half a second later.
 
-        The packets are made anew, with the same codec and timestamps that run as those that came; lost ones are
-        missing there too. It ends with the track, with ``close`` of what is returned, or of this receiver.
+        The packets are made anew, with the same codec (L16 for OPUS and G.722) and timestamps that run as those that
+        came; lost ones are missing there too. It ends with the track, with ``close`` of what is returned, or of this
+        receiver.
 
         Args:
             host: Name or address.

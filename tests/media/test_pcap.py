@@ -7,14 +7,20 @@ import random
 import stat
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from rtppackets import numbered, packet, pcm
+from rtppackets import SAMPLES, numbered, packet, payload, pcm
 
 from swsync import media
+from swsync.clock import RealClock
 from swsync.errors import MediaError
+from swsync.media import follower
+from swsync.media.follower import LEAD
 from swsync.media.pcap import _checksum
+from swsync.media.sender import LAPSE
+from swsync.media.track import Track
 
 
 def write(path: Path, *datagrams: bytes, **ends: tuple[str, int]) -> Path:
@@ -158,6 +164,88 @@ def test_a_forward_sends_what_came(tmp_path: Path) -> None:
     assert [media.encode(sound[320 * n : 320 * n + 320], "PCMU") for n in numbers] == [
         each.packet.payload for each in captured
     ]
+
+
+class Stepped(RealClock):
+    """The machine's clock, as far as it is asked, which moves when the test says so."""
+
+    at = 100.0
+
+    def now(self) -> float:
+        return self.at
+
+
+class Outlet:
+    """In place of the ``RtpSender``: when each packet leaves, as that says it does, and with which timestamp."""
+
+    def __init__(self, clock: Stepped, **_: Any) -> None:
+        self.clock, self.packets = clock, []  # (samples of the timestamp, octets of the packet)
+        self._ends = 0.0
+        self._timestamp = 0
+
+    @property
+    def level(self) -> float:
+        return max(0.0, self._ends - self.clock.at)
+
+    def _begin(self) -> None:
+        late = self.clock.at - self._ends
+        if not self._ends or late > LAPSE:
+            self._timestamp += round((late + LEAD) * 8000) if self._ends else 0
+            self._ends = self.clock.at + LEAD
+
+    def send(self, samples: memoryview, **_: Any) -> None:
+        self._begin()
+        for at in range(0, len(samples), SAMPLES):
+            self.packets.append((self._timestamp, bytes(samples[at : at + SAMPLES])))
+            self._timestamp += SAMPLES
+        self._ends += len(samples) / 8000
+
+    def pause(self, seconds: float, **_: Any) -> None:
+        self._begin()
+        self._timestamp += round(seconds * 8000)
+        self._ends += seconds
+
+    def drain(self, _: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("pause", [0.4, 1.5, 3.0])
+def test_a_forward_of_a_sender_that_pauses(pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of each row goes on before the pause is over, and the pause is as long as it was."""
+    clock = Stepped()
+    monkeypatch.setattr(follower, "RtpSender", lambda *_, clock, **more: Outlet(clock, **more))
+    monkeypatch.setattr(follower, "keep_draining", lambda _: None)
+    monkeypatch.setattr(follower, "stop_draining", lambda _: None)
+    track = Track("audio", "PCMU", snap=0.0, clock=clock)
+    forward = media.Forward(track, "127.0.0.1", 5004)
+    outlet, expected = forward.sender, []
+    for row in range(4):
+        first = clock.at
+        for i in range(25):
+            clock.at = first + 0.02 * i
+            position = round((clock.at - 100.0) * 8000)
+            track.place(position, payload(25 * row + i), clock.at)
+            expected.append((position, pcm(25 * row + i)))
+            if i % 10 == 0:
+                forward.drain()
+        while clock.at < first + 0.5 + pause:
+            clock.at += 0.1
+            forward.drain()
+            if clock.at > first + 0.5 + 0.3:
+                assert len(expected) == len(outlet.packets)
+    begin = outlet.packets[0][0]
+    assert [data for _, data in expected] == [data for _, data in outlet.packets]
+    assert [at for at, _ in expected] == pytest.approx([at - begin for at, _ in outlet.packets], abs=2)
+    forward.close()
+
+
+def test_a_forward_of_a_codec_with_a_high_rate() -> None:
+    """Its packets are shorter, so that they pass the network in one piece."""
+    track = Track("audio", "L16", 48000, snap=0.0)
+    forward = media.Forward(track, "127.0.0.1", 5004)
+    assert 10 == forward.sender.ptime
+    forward.close()
 
 
 def test_a_forward_of_nothing_is_refused() -> None:
