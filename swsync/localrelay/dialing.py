@@ -55,7 +55,11 @@ def check_device(device: dict[str, Any], path: str, kinds: dict[str, tuple[str, 
         if schema.need(params, name, "number", path, 1) < 0:
             raise schema.refuse(f"{path}.{name}", "must not be negative")
     check_webhooks(params, path)
-    schema.need(params, "call_state_events", "array[string]", path, [])
+    for name in ("call_state_events", "codecs"):
+        schema.need(params, name, "array[string]", path, [])
+    for i, header in enumerate(schema.need(params, "headers", "array[object]", path, [])):
+        for name in ("name", "value"):
+            schema.need(header, name, "string", f"{path}.headers[{i}]")
 
 
 class Hunt:

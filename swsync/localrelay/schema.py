@@ -133,6 +133,8 @@ def check_params(method: str, params: dict[str, Any]) -> None:
     for field, kind in _methods().get(method, {}).items():
         if params.get(field) is not None:
             _check_type(field, params[field], kind)
+    if need(params, "max_duration", "number", default=0) < 0:
+        raise refuse("max_duration", "must not be negative")
     for field in {"control_id", "queue_name"} & params.keys():  # something is found by them again
         if isinstance(params[field], str) and not params[field].strip():
             raise refuse(field, "must not be empty")

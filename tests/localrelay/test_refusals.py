@@ -9,10 +9,11 @@ import pytest
 from swsync.clock import VirtualClock
 from swsync.localrelay import LocalRelay
 
-from .wire import Wire, in_memory
+from .wire import PHONE, Wire, in_memory
 
 AUDIO = {"type": "audio", "params": {"url": "http://127.0.0.1:9/x.wav"}}
 TAP = {"type": "audio", "params": {"direction": "both"}}
+SIP = {"from": "sip:a@example.com", "to": "sip:b@example.com"}
 RTP = {"type": "rtp", "params": {"addr": "127.0.0.1", "port": 5004}}
 
 
@@ -139,6 +140,9 @@ def test_stream(wire: Wire, params: dict[str, Any], field: str) -> None:
             [[{"type": "phone", "params": {"from_number": "+1", "to_number": "+2", "timeout": 1e10}}]],
             "devices[0][0].params.timeout",
         ),
+        ([[{"type": "sip", "params": {**SIP, "headers": [5]}}]], "devices[0][0].params.headers[0]"),
+        ([[{"type": "sip", "params": {**SIP, "headers": [{"name": "X-A"}]}}]], "devices[0][0].params.headers[0].value"),
+        ([[{"type": "sip", "params": {**SIP, "codecs": "PCMU"}}]], "devices[0][0].params.codecs"),
     ],
 )
 def test_dial(wire: Wire, devices: Any, field: str) -> None:
@@ -146,6 +150,14 @@ def test_dial(wire: Wire, devices: Any, field: str) -> None:
     code, text = wire.error("calling.dial", tag="t", devices=devices)
     assert -32602 == code
     assert f" {field}:" in text
+
+
+@pytest.mark.parametrize("method", ["dial", "begin", "connect", "answer"])
+def test_no_call_lasts_less_than_nothing(wire: Wire, method: str) -> None:
+    """A connect of minus a minute would end in the moment in which it begins."""
+    params: dict[str, Any] = {"devices": [[PHONE]], "device": PHONE}
+    text = "Invalid params: max_duration: must not be negative"
+    assert (-32602, text) == wire.error(f"calling.{method}", **wire.dial(), **params, max_duration=-1)
 
 
 def test_call_and_node_are_required(wire: Wire) -> None:
