@@ -1,4 +1,5 @@
-/* What the engine's files share: rtpio.c (the loop), rtpwishes.c, rtpsocket.c (a socket) and rtpshare.c (a port of many). */
+/* What the engine's files share: rtpio.c (the loop), rtpturns.c (whose turn it is), rtpwishes.c, rtpsocket.c (a socket) and
+   rtpshare.c (a port of many). */
 #ifndef SW_RTPIO_H
 #define SW_RTPIO_H
 
@@ -131,8 +132,13 @@ void sw_engine_let_go(sw_engine *e, sw_socket *s);
 int sw_socket_watch(const sw_engine *e, sw_socket *s);
 void sw_socket_unwatch(const sw_engine *e, const sw_socket *s);
 
-/* rtpio.c: look after the receivers that have had something. And look at a socket again after so many rounds; 0: not. */
+/* rtpio.c: look after the receivers that have had something. And tell one the time from now on, if it waits for that. */
 void sw_engine_see_to_touched(sw_engine *e);
+void sw_engine_see_to_alarm(sw_engine *e, sw_socket *s);
+
+/* rtpturns.c: take what has come; returns how many packets it was, or more than 0 if some are left for later. And look at
+   a socket again after so many rounds; 0: not. */
+int64_t sw_engine_drain(sw_engine *e);
 void sw_engine_look_again(sw_engine *e, sw_socket *s, unsigned rounds);
 
 /* The cache has nothing of a receiver that others came after. Ask for what its next packet touches, in three steps, each
