@@ -339,6 +339,7 @@ def test_what_is_recorded_is_announced_first(relay: swsync.LocalRelay, make: Mak
     facts = result.facts
     assert facts.answered_at < facts.notice_at < facts.ended_at
     assert Path(facts.recording).is_file()
+    assert Path(facts.recording).name == f"1-1-{result.tag[:8]}.wav"  # of this ledger, and of no other one
     assert {"said", "heard"} == set(facts.quality)
     plays = relay.journal.requests("calling.play")
     assert "This call is recorded." == plays[0].params["play"][0]["params"]["text"]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 import random
+import select
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -403,17 +406,20 @@ def test_c_takes_nothing_for_a_receiver_that_was_told_of_the_end() -> None:
         assert connection.sweep.ws == ffi.NULL
 
 
-def test_others_come_and_go_while_many_send() -> None:
-    """Ten streams that never pause keep the thread in C; a newcomer is served all the same, and let go when it ends."""
-    message = frame(
-        TEXT, json.dumps({"event": "media", "media": {"payload": base64.b64encode(bytes(160)).decode()}}).encode()
-    )
+MEDIA = frame(
+    TEXT, json.dumps({"event": "media", "media": {"payload": base64.b64encode(bytes(160)).decode()}}).encode()
+)
+
+
+@contextlib.contextmanager
+def many_that_send() -> Iterator[None]:
+    """Ten streams that never pause: they keep the thread in C."""
     stopped = threading.Event()
 
     def talk() -> None:
         while not stopped.wait(0.002):
             for client in clients:
-                client.send(message)
+                client.send(MEDIA)
 
     with contextlib.ExitStack() as stack:
         receivers = [stack.enter_context(StreamReceiver(track="inbound")) for _ in range(10)]
@@ -425,16 +431,31 @@ def test_others_come_and_go_while_many_send() -> None:
         talking.start()
         try:
             assert all(receiver.wait_audio(TIMEOUT) for receiver in receivers)
-            for _ in range(2):
-                with StreamReceiver(track="inbound") as guest, RawClient(guest.url) as client:
-                    assert 101 == client.open(f"Authorization: Bearer {guest.token}")
-                    client.send(frame(TEXT, start(tracks=["inbound"]).encode()) + message)
-                    assert guest.wait_audio(TIMEOUT)
-                    guest.close()
-                    assert 1001 == client.close_code()
+            yield
         finally:
             stopped.set()
             talking.join()
+
+
+def test_others_come_and_go_while_many_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newcomer is served all the same, and let go when it ends; and C comes back when a deadline has come."""
+    keep_reading = Sweep.keep_reading
+    ends: list[float] = []  # of each stay in C
+
+    def noted(*args: Any) -> Any:
+        ends.append(args[-1])
+        return keep_reading(*args)
+
+    monkeypatch.setattr(Sweep, "keep_reading", noted)
+    with many_that_send():
+        for _ in range(2):
+            with StreamReceiver(track="inbound") as guest, RawClient(guest.url) as client:
+                assert 101 == client.open(f"Authorization: Bearer {guest.token}")
+                client.send(frame(TEXT, start(tracks=["inbound"]).encode()) + MEDIA)
+                assert guest.wait_audio(TIMEOUT)
+                guest.close()
+                assert 1001 == client.close_code()
+    assert not hasattr(select, "epoll") or min(ends) < math.inf
 
 
 # Where messages belong: C against the same rules in Python.

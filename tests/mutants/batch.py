@@ -147,4 +147,25 @@ BATCH: list[Mutant] = [
         "batch/test_rows.py",
         "batch/test_commands.py",
     ),
+    mutant(
+        "an export takes the ledger's place",
+        "swsync/batch/batch.py",
+        "        self._spare_ledger(path)\n        return",
+        "        return",
+        "batch/test_commands.py",
+    ),
+    mutant(
+        "who was purged is dialed again for an outcome",
+        SQL,
+        "AND outcome = ? AND number <> ''",
+        "AND outcome = ?",
+        "batch/test_ledger.py",
+    ),
+    mutant(
+        "a run that Ctrl-C stopped looks like the job's end",
+        "swsync/commands/batchactions.py",
+        "        raise KeyboardInterrupt  # whoever",
+        "        pass  # whoever",
+        "batch/test_commands.py",
+    ),
 ]
