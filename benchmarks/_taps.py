@@ -15,6 +15,7 @@ import time
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 with warnings.catch_warnings():
@@ -334,10 +335,14 @@ def hold(kind: str) -> None:
         receiver.close()
 
 
-def by_swsync() -> None:
+def by_swsync(*, is_live: bool = False) -> None:
+    """Nobody waits for the audio as it comes, as with a capture; or somebody does, for each tap's."""
     from swsync import media
 
     receivers = [media.RtpReceiver(buffer=1.0) for _ in range(TAPS)]
+    for receiver in receivers if is_live else ():
+        for track in receiver.tracks.values():
+            track.hurry()
     receive(receivers, [receiver.port for receiver in receivers])
     for receiver in receivers:
         receiver.close()
@@ -387,6 +392,7 @@ def main() -> None:
         {
             "selectors": by_selectors,
             "swsync": by_swsync,
+            "swsync-live": partial(by_swsync, is_live=True),
             "selectors-shared": by_selectors_shared,
             "swsync-shared": by_swsync_shared,
         }[sys.argv[2]]()

@@ -22,14 +22,13 @@ BUSY = 4  # Python threads that never rest
 
 def run(rounds: int) -> Iterator[Line]:
     """Our receivers against a selectors loop and asyncio datagrams, in turn; then the engine's ticks."""
-    figures = _in_turn(rounds, _cpu)
-    note = f"{1e6 * sorted(figures['swsync'])[rounds // 2]:.2f} us a packet"
-    for peer, name, target in (
-        ("selectors", "selectors + struct + audioop", 0.40),
-        ("asyncio", "asyncio + struct + audioop", 0.09),
-    ):
-        ratios = tuple(ours / theirs for ours, theirs in zip(figures["swsync"], figures[peer], strict=True))
-        yield Line(f"{TAPS} RTP taps x 50 packets/s, CPU per packet", name, target, ratios, at_most=True, note=note)
+    figures = _in_turn(rounds, _cpu, ("swsync", "swsync-live", "selectors", "asyncio"))
+    for kind, how in (("swsync", "recorded"), ("swsync-live", "listened to as they come")):
+        note = f"{1e6 * sorted(figures[kind])[rounds // 2]:.2f} us a packet"
+        for peer, target in (("selectors", 0.40), ("asyncio", 0.09)):
+            ratios = tuple(ours / theirs for ours, theirs in zip(figures[kind], figures[peer], strict=True))
+            what, name = f"{TAPS} RTP taps, {how}, CPU per packet", f"{peer} + struct + audioop"
+            yield Line(what, name, target, ratios, at_most=True, note=note)
     yield from _shared(rounds)
     late = tuple(_lateness() for _ in range(max(2, rounds // 3)))
     yield Line(
@@ -40,7 +39,7 @@ def run(rounds: int) -> Iterator[Line]:
 
 def _shared(rounds: int) -> Iterator[Line]:
     """The same taps on one port, told apart by their source."""
-    figures = _in_turn(rounds, _cpu_shared)
+    figures = _in_turn(rounds, _cpu_shared, ("swsync", "selectors", "asyncio"))
     note = f"{1e6 * sorted(figures['swsync'])[rounds // 2]:.2f} us a packet"
     for peer, target in (("selectors", 0.30), ("asyncio", 0.07)):
         ratios = tuple(ours / theirs for ours, theirs in zip(figures["swsync"], figures[peer], strict=True))
@@ -48,9 +47,9 @@ def _shared(rounds: int) -> Iterator[Line]:
         yield Line(what, name, target, ratios, at_most=True, note=note)
 
 
-def _in_turn(rounds: int, measure: Callable[[str], float]) -> dict[str, list[float]]:
+def _in_turn(rounds: int, measure: Callable[[str], float], kinds: tuple[str, ...]) -> dict[str, list[float]]:
     """What each way of receiving takes, one after the other, so often."""
-    figures: dict[str, list[float]] = {"swsync": [], "selectors": [], "asyncio": []}
+    figures: dict[str, list[float]] = {kind: [] for kind in kinds}
     for _ in range(rounds):
         for kind, values in figures.items():
             values.append(measure(kind))
