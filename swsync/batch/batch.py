@@ -352,8 +352,9 @@ class Batch:
     def _spare_ledger(self, path: str | os.PathLike[str]) -> None:
         """Raise if a file would take the place of the ledger: who was rung would be forgotten, and rung again."""
         place = os.path.realpath(self.ledger.place)
-        if os.path.realpath(path) in (place, place + "-wal", place + "-shm"):
-            raise ConfigurationError(f"{os.fspath(path)} is the ledger itself: name another file")
+        for name in (os.fspath(path), f"{os.fspath(path)}.part"):  # the second one until it is whole
+            if os.path.realpath(name) in (place, place + "-wal", place + "-shm"):
+                raise ConfigurationError(f"{name} is the ledger itself: name another file")
 
     def to_pandas(self) -> Any:
         """All rows and results as a ``pandas.DataFrame``."""

@@ -198,7 +198,7 @@ class Frames:
         self._timeout = timeout
         self._track = track
         self._limits = min_delay, max_delay
-        self._done: set[str] = set()
+        self._turns: list[str] = []  # the tracks that have not ended, whose turn is next before the others
 
     def __iter__(self) -> Frames:
         return self
@@ -219,9 +219,10 @@ class Frames:
             name = reader.track.name
             if frame is not None:
                 # Last in turn now: whoever is behind, or slow, hears all tracks alike.
-                self.readers[name] = self.readers.pop(name)
+                self._turns.remove(name)
+                self._turns.append(name)
                 return frame
-            self._done.add(name)
+            self._turns.remove(name)
 
     def _wants(self) -> dict[LiveReader, int]:
         """The readers that have not ended, and the samples of their frames."""
@@ -231,8 +232,6 @@ class Frames:
         for track in known:
             if self._track in (None, track.name) and track.name not in self.readers:
                 self.readers[track.name] = LiveReader(track, *self._limits)
-        return {
-            reader: reader.track.rate // FRAMES_A_SECOND
-            for name, reader in self.readers.items()
-            if name not in self._done
-        }
+                self._turns.append(track.name)
+        readers = (self.readers[name] for name in self._turns)
+        return {reader: reader.track.rate // FRAMES_A_SECOND for reader in readers}

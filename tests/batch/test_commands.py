@@ -136,8 +136,10 @@ def test_the_ledger_is_never_written_over(directory: Path, capsys: pytest.Captur
     """An export, or a report, with its name would have everybody rung again."""
     assert 0 == load()
     (directory / "link.csv").symlink_to("calls.db")
+    (directory / "while.csv.part").symlink_to("calls.db")  # what it is called until it is whole
 
-    for words in (["calls.db"], ["./calls.db"], ["calls.db-wal"], ["link.csv"], ["out.csv", "--report", "calls.db"]):
+    names = ("calls.db", "./calls.db", "calls.db-wal", "link.csv", "while.csv")
+    for words in (*([name] for name in names), ["out.csv", "--report", "calls.db"]):
         assert 1 == main(["batch", "export", "calls.db", "j", *words])
         assert "is the ledger itself" in capsys.readouterr().err
 

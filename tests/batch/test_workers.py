@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import pickle
@@ -15,7 +16,7 @@ import pytest
 import worker
 
 import swsync
-from swsync.batch import Batch, open_ledger, workers
+from swsync.batch import Batch, announce, open_ledger, workers
 from swsync.errors import ConfigurationError
 
 ROWS = 30
@@ -67,6 +68,20 @@ def test_what_must_not_be_dialed_is_not(batch: Batch, relay: swsync.LocalRelay) 
     assert [1] == rung(relay)
     with pytest.raises(ConfigurationError, match="paused"):
         batch.worker().dial(rows[2])
+
+
+def test_a_row_without_what_the_script_says_is_not_dialed(batch: Batch, relay: swsync.LocalRelay) -> None:
+    """The job is paused, and says why: nobody is rung to hear nothing."""
+    other = Batch("k", batch.ledger, announce("Hello {name}"), settings=worker.settings(relay.url), **worker.OPEN)
+    other.load([{"number": "+12025560101"}])
+    (row,) = other.due()
+    with contextlib.closing(other.worker()) as one:
+        one.dial(row)
+
+    assert [] == rung(relay)
+    summary = other.status()
+    assert ("paused", {"pending": 1}) == (summary.state, summary.statuses)
+    assert "no column 'name'" in summary.reason
 
 
 def test_a_process_without_a_worker_is_told_so() -> None:

@@ -83,9 +83,11 @@ def test_two_tracks_alternate_and_end_each_for_itself() -> None:
     rx.end()
     by_name: dict[str, bytes] = {"inbound": b"", "outbound": b""}
     order = []
-    for frame in rx.frames(timeout=60):
+    frames = rx.frames(timeout=60)
+    for frame in frames:
         by_name[frame.track] += bytes(frame.samples)
         order.append(frame.track)
+        assert ["inbound", "outbound"] == list(frames.readers)  # for whoever looks at them from another thread
     assert {"inbound": pcm(0, 1, 2), "outbound": pcm(7, 8)} == by_name
     assert ["inbound", "outbound", "inbound", "outbound", "inbound"] == order
     assert [pcm(7), pcm(8)] == [bytes(f.samples) for f in rx.frames(timeout=5, track="outbound")]
