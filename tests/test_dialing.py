@@ -468,30 +468,38 @@ def test_close_while_the_first_leg_is_being_made(
         dial.outcome()
 
 
-def test_close_during_a_dial_that_rings_the_next_one(
-    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
-) -> None:
-    """With its first leg ended the service goes on to the second, as in a dial in turn: that is ended as well."""
+def dial_in_turn(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, *, ends_after: float, last_word: bool
+) -> Background:
+    """A dial of two, the first of whom it rings. With that leg ended the service goes on to the second one."""
     on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
 
     def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
-        leg = frame["params"]["call_id"]
         link.reply(frame, OK)
-        link.state(leg, "ended", end_reason="cancel", tag="t")
-        if leg == "c1":
-            clock.start(next_one, "next one", (link,))
-        else:
-            link.event("calling.call.dial", tag="t", dial_state="failed", reason="cancel")
+        clock.start(go_on, "service", (link, frame["params"]["call_id"]))
         return SILENT
 
-    def next_one(link: Link) -> None:
-        clock.sleep(0.2)
-        link.state("c2", "created", tag="t")
+    def go_on(link: Link, leg: str) -> None:
+        clock.sleep(0.0 if leg == "c1" else ends_after)
+        link.state(leg, "ended", end_reason="cancel", tag="t")
+        if leg == "c1":
+            clock.sleep(0.2)
+            link.state("c2", "created", tag="t")
+        elif last_word:
+            link.event("calling.call.dial", tag="t", dial_state="failed", reason="cancel")
 
     server.answers["calling.end"] = end
     dial = Background(clock, client.dial, [[devices.phone(TO, FROM)], [devices.phone(TO, FROM)]], tag="t")
     server.wait_for("calling.dial")
     clock.sleep(1)
+    return dial
+
+
+def test_close_during_a_dial_that_rings_the_next_one(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """As in a dial in turn: that leg is ended as well."""
+    dial = dial_in_turn(client, server, clock, ends_after=0.0, last_word=True)
     before = clock.now()
     client.close()
     assert clock.now() - before < 0.5  # RELAY's last word on it has come, and nothing else is waited for
@@ -504,25 +512,7 @@ def test_close_during_a_dial_whose_next_leg_takes_its_time_to_end(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
 ) -> None:
     """And RELAY says no last word: the leg that showed itself is waited for all the same, so that no doubt is left."""
-    on_dial(server, lambda link, tag: link.state("c1", "ringing", tag=tag))
-
-    def end(link: Link, frame: dict[str, Any]) -> dict[str, Any]:
-        leg = frame["params"]["call_id"]
-        link.reply(frame, OK)
-        clock.start(go_on, "service", (link, leg))
-        return SILENT
-
-    def go_on(link: Link, leg: str) -> None:
-        clock.sleep(0.0 if leg == "c1" else 1.0)
-        link.state(leg, "ended", end_reason="cancel", tag="t")
-        if leg == "c1":
-            clock.sleep(0.2)
-            link.state("c2", "created", tag="t")
-
-    server.answers["calling.end"] = end
-    dial = Background(clock, client.dial, [[devices.phone(TO, FROM)], [devices.phone(TO, FROM)]], tag="t")
-    server.wait_for("calling.dial")
-    clock.sleep(1)
+    dial = dial_in_turn(client, server, clock, ends_after=1.0, last_word=False)
     client.close()
     with pytest.raises(DialFailed) as caught:
         dial.outcome()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from swsync._media import ffi, lib
 from swsync.callbacks import FAILURES
@@ -99,7 +99,7 @@ class Decoding:
             lib.sw_track_quiet(track._c, position, arrival, order)
             return
         try:
-            pcm = _octets(self._decoder.decode(payload))
+            pcm = bytes(as_octets(self._decoder.decode(payload)))
         except FAILURES as error:
             stream.undecodable += 1
             self._failed(error)
@@ -114,10 +114,3 @@ class Decoding:
             logging.ERROR if is_news else logging.DEBUG, "a payload could not be decoded: %r", error,
             exc_info=error if is_news else None,
         )  # fmt: skip
-
-
-def _octets(samples: Any) -> bytes:
-    """What a decoder gave, as octets of whole samples."""
-    if isinstance(samples, bytes) and len(samples) % 2:
-        raise CodecError(f"a decoder gives int16, not {len(samples)} octets")
-    return samples if isinstance(samples, bytes) else bytes(as_octets(samples))

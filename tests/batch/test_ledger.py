@@ -299,13 +299,18 @@ def test_a_withdrawn_attempt_does_not_count(ledger: Ledger, fill: Fill, clock: V
     assert 1 == intent.attempt
 
 
-def test_retry_asks_for_unknown_ones_by_name(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
-    """Whoever left in good order cannot dial any more; who was only stopped may."""
-    fill(3)
+def leave_in_the_midst(ledger: Ledger, clock: VirtualClock) -> None:
+    """An owner finds one person busy, and leaves in good order while it dials another."""
     lease = ledger.join(clock)
     ledger.finish(lease, dial(ledger, lease), "busy", {})
     dial(ledger, lease)
     ledger.leave(lease)
+
+
+def test_retry_asks_for_unknown_ones_by_name(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
+    """Whoever left in good order cannot dial any more; who was only stopped may."""
+    fill(3)
+    leave_in_the_midst(ledger, clock)
     stopped = ledger.join(clock)
     dial(ledger, stopped)
     clock.sleep(ledger.lease_seconds + 1)
@@ -401,10 +406,7 @@ def test_a_clock_that_was_set_back_does_not_stop_the_dialing(place: str) -> None
 def test_what_was_purged_is_not_dialed_again(ledger: Ledger, fill: Fill, clock: VirtualClock) -> None:
     """It has no number any more."""
     fill(2)
-    lease = ledger.join(clock)
-    ledger.finish(lease, dial(ledger, lease), "busy", {})
-    dial(ledger, lease)
-    ledger.leave(lease)
+    leave_in_the_midst(ledger, clock)
     clock.sleep(100)
     assert 2 == ledger.purge(50)[0]
 
