@@ -22,6 +22,7 @@ from .receivers import packets_of, udp_receiver
 from .wire import Wire, over_socket
 
 CALLS, TAPS, SECONDS = 2000, 500, 2.0
+PATIENCE = 120.0  # seconds that a busy machine is given for them
 
 
 @pytest.fixture
@@ -77,13 +78,15 @@ def test_two_thousand_calls_with_five_hundred_taps(many_descriptors: None) -> No
         )
         for rx in receivers:
             assert rx.wait_audio(30)
-        relay.clock.sleep(SECONDS)
+        until = relay.clock.now() + PATIENCE
+        while relay.clock.now() < until and any(rx.stats.seconds < SECONDS for rx in receivers):
+            relay.clock.sleep(0.2)
         states = [call.state for call in relay.calls]
         with ThreadPoolExecutor(32) as pool:  # each waits for the engine's next tick
             list(pool.map(RtpReceiver.close, receivers))
         for rx in receivers:
             assert (0, 0) == (rx.stats.packets_lost, rx.stats.reordered)
-            assert 0.9 * SECONDS <= rx.stats.seconds
+            assert SECONDS <= rx.stats.seconds
         assert ["answered"] * CALLS == states
         with contextlib.suppress(TimeoutError):
             while True:  # a client that leaves events unread cannot say goodbye
