@@ -74,7 +74,7 @@ class Entry:
         """A request's params, or an event's inner params."""
         params = self.frame.get("params") if isinstance(self.frame, dict) else None
         if isinstance(params, dict) and self.event_type:
-            params = params.get("params")
+            params = params.get("params", params)  # a task has none
         return params if isinstance(params, dict) else {}
 
 
@@ -152,16 +152,23 @@ class Journal:
         ]
 
     def requests(self, method: str | None = None, **params: Any) -> list[Entry]:
-        """Return what clients asked for."""
-        return [e for e in self.find(direction="in", method=method, **params) if e.method]
+        """Return what clients asked for: a method, with these params."""
+        return [e for e in self._all(params, direction="in", method=method) if e.method]
 
     def methods(self) -> list[str]:
         """Return the methods that clients called, in order."""
         return [entry.method for entry in self.requests()]
 
     def events(self, event_type: str | None = None, **params: Any) -> list[Entry]:
-        """Return what the relay told its clients."""
-        return self.find(direction="out", method="signalwire.event", event_type=event_type, **params)
+        """Return what the relay told its clients: an event, with these inner params."""
+        return self._all(params, direction="out", method="signalwire.event", event_type=event_type)
+
+    def _all(self, params: dict[str, Any], **frame: Any) -> list[Entry]:
+        """Find frames by params, also those that ``find`` knows of frames: calls have a ``direction`` too."""
+        asked = {name: params[name] for name in frame.keys() & params.keys()}
+        others = {name: value for name, value in params.items() if name not in asked}
+        found = self.find(**frame, **others)
+        return [entry for entry in found if all(entry.params.get(name) == value for name, value in asked.items())]
 
     def replies(self, method: str | None = None, **result: Any) -> list[Entry]:
         """Return what clients were answered: to a method, with these values in the result (or in the error).

@@ -65,3 +65,13 @@ def test_replies() -> None:
     assert (-32602, "200") == (refused.frame["error"]["code"], played.frame["result"]["code"])
     assert [refused] == journal.replies(code=-32602)
     assert 1 == len(journal.replies("calling.end", code="200"))
+
+
+def test_params_that_are_called_as_a_frame_is() -> None:
+    """Calls and plays have a direction, and so have frames."""
+    relay, _ = scenario(1, "t")
+    journal = relay.journal
+    assert journal.events("calling.call.state") == journal.events("calling.call.state", direction="outbound") != []
+    assert [] == journal.events("calling.call.state", direction="inbound")
+    assert [] == journal.requests("calling.play", direction="both")
+    assert journal.requests(session=1) == journal.requests() != []

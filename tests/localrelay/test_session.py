@@ -327,7 +327,7 @@ def test_events_that_nothing_makes(relay: LocalRelay, wire: Wire) -> None:
     assert "params" not in task
     with pytest.raises(ConfigurationError, match="must be an object"):
         relay.tell("calling.error", [])  # type: ignore[arg-type]
-    assert 1 == len(relay.journal.events("queuing.relay.tasks"))
+    assert 1 == len(relay.journal.events("queuing.relay.tasks", context="office"))
     assert 2 == [frame["name"] for frame in relay.journal.normalised()].count("calling.error")
 
 
