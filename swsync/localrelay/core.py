@@ -99,6 +99,7 @@ class Core:
         self.verbs: dict[str, Callable[[Session, dict[str, Any]], dict[str, Any]]] = verbs_of(self)
         self.is_shut = False
         self._connections_made = 0
+        self._choices = 0
         self._has_warned = False
         self._workers: list[Thread] = []
         self._directory = ""  # of recordings and documents; made when the first is
@@ -198,12 +199,21 @@ class Core:
         self.loop.call_soon(self.messages.deliver)
 
     def subscribers(self, project: str, context: str) -> list[Session]:
-        """Return the connected sessions that listen; an inbound call without a project is for anyone. Any thread."""
-        return [
+        """Return the connected sessions that listen, by turns: first who was chosen longest ago. Any thread.
+
+        An inbound call without a project is for anyone.
+        """
+        listen = [
             s
             for s in list(self.sessions.values())
             if s.connection is not None and context in s.contexts and project in ("", s.project)
         ]
+        return sorted(listen, key=lambda session: session.chosen)
+
+    def choose(self, session: Session) -> None:
+        """Let a session be the last one in turn."""
+        self._choices += 1
+        session.chosen = self._choices
 
     # Calls and people
 

@@ -238,6 +238,7 @@ class Offer:
         if not self._asked:
             call.later(self._rings_for, self.give_up)
         session = min(candidates, key=rounds)
+        self._core.choose(session)
         self._asked[session.protocol] = rounds(session) + 1
         call.session = session
         if call.state == "created":

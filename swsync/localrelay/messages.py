@@ -123,6 +123,7 @@ class Messages:
             listeners = self._core.subscribers(message.project, message.context)
             if listeners:
                 self._waiting.remove(message)
+                self._core.choose(listeners[0])
                 listeners[0].event("messaging.receive", message.fields())
 
 

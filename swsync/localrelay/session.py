@@ -47,6 +47,7 @@ class Session:
         blob, tag = (base64.b64encode(core.random.randbytes(n)).decode() for n in (48, 16))
         self.authorization_state = f"{blob}:{tag}"
         self.contexts: dict[str, None] = {}
+        self.chosen = 0  # when it was last given a call or a message that others might have got; grows
         self.connection: Connection | None = None
         self._unacknowledged: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._expiry: Timer | None = None

@@ -225,3 +225,17 @@ def test_callers_at_one_number(wire: Wire, relay: LocalRelay, clock: VirtualCloc
     wire.result("calling.dial", tag="t", devices=[[device("+12025550123")]])
     assert "busy" == wire.event("calling.call.dial")["reason"]
     assert (1, 3) == (bob.rings, len(bob.calls))
+
+
+def test_clients_of_one_context_take_turns(wire: Wire, relay: LocalRelay) -> None:
+    """Calls and messages go to whoever got nothing for longest, each to one client."""
+    with in_memory(relay) as other:
+        other.connect(contexts=["office"])
+        wire.result("signalwire.receive", contexts=["office"])
+        calls = [relay.place_call("office", timeout=5) for _ in range(4)]
+        for client, mine in ((wire, calls[::2]), (other, calls[1::2])):
+            offered = [client.event("calling.call.receive")["call_id"] for _ in mine]
+            assert [call.call_id for call in mine] == offered
+        for body in ("one", "two"):
+            relay.place_message("office", body)
+        assert ("one", "two") == (wire.event("messaging.receive")["body"], other.event("messaging.receive")["body"])

@@ -58,8 +58,9 @@ def test_inbound(wire: Wire, relay: LocalRelay) -> None:
     with in_memory(relay) as other:
         other.connect(contexts=["sms"])
         relay.place_message("sms", "again")
-        wire.event("messaging.receive", body="again")
-        assert not other.events
+        other.event("messaging.receive", body="again")
+        assert "200" == wire.result("signalwire.receive", contexts=["more"])["code"]
+        assert not wire.events
     assert ["hi", "again"] == [m.body for m in relay.messages]
 
 
