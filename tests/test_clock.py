@@ -153,6 +153,21 @@ def test_a_notified_thread_counts_as_running_at_once() -> None:
             assert before == seen.pop()
 
 
+def test_a_wait_that_is_stopped_as_it_begins_gives_its_condition_back() -> None:
+    """Ctrl-C between the release of the lock and the note of it: nobody releases what they do not hold."""
+
+    class Stopped(type(RealClock().condition())):  # type: ignore[misc]
+        def _release_save(self) -> Any:
+            super()._release_save()
+            raise KeyboardInterrupt
+
+    condition = Stopped(1.0)
+    with pytest.raises(KeyboardInterrupt), condition:
+        condition.wait(WAIT)
+    assert not condition._is_owned()
+    assert () == condition._waiters
+
+
 def test_registering_a_registered_thread_changes_nothing() -> None:
     """Time still moves when that thread waits."""
     clock = VirtualClock()
