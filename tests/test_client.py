@@ -319,6 +319,17 @@ def test_an_offer_that_its_end_has_overtaken(
     assert [] == client.calls
 
 
+def test_calls_that_are_over_are_not_remembered_for_ever(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the latest of them, for a late offer."""
+    monkeypatch.setattr("swsync.routing.REMEMBERED_CALLS", 3)
+    for number in range(5):
+        server.link.state(f"c{number}", "ended")
+    clock.sleep(1)
+    assert ["c2", "c3", "c4"] == list(client._router._over)
+
+
 @pytest.mark.parametrize("ending", ["hangup", "gone", "close"])
 def test_a_caller_who_hangs_up_is_no_error_of_the_handler(
     client: swsync.RelayClient,

@@ -299,6 +299,7 @@ def test_only_who_holds_a_condition_may_notify_or_wait() -> None:
         condition.notify()
     with pytest.raises(RuntimeError):
         condition.wait(0.01)
+    assert not condition._is_owned()  # type: ignore[attr-defined]
 
 
 def test_a_condition_is_released_whole_while_waiting() -> None:

@@ -23,6 +23,7 @@ from swsync.errors import (
     RelayError,
     RequestTimeout,
 )
+from swsync.memorytransport import MemoryTransport
 
 OK = {"code": "200", "message": "OK"}
 
@@ -280,6 +281,21 @@ def test_a_request_waits_for_the_next_link_if_this_one_has_broken_unseen(
     assert client.is_connected
     assert OK == client.execute("calling.x", {"a": 1})
     assert [{"a": 1}] == server.params("calling.x")
+
+
+def test_a_request_that_is_stopped_as_it_is_sent_is_kept_by_nobody(
+    client: swsync.RelayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for its reply any more."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryTransport, "send", stop)
+        with pytest.raises(KeyboardInterrupt):
+            client.execute("calling.x", {})
+    assert 0 == len(client._connection.pending)
 
 
 def test_a_request_that_was_never_written_times_out_and_never_is(

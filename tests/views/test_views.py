@@ -142,7 +142,7 @@ def test_a_batch_shows_counts_and_no_numbers(tmp_path: Path) -> None:
             zone = "America/New_York"
             batch.load([{"number": f"+1202555014{n}", "consent": "yes", "zone": zone} for n in (1, 3)])
             page = safe(batch.run()._repr_html_())
-    assert {"busy", "decline", "50.0"} <= set(page.text.split())
+    assert {"finished", "busy", "decline", "50.0"} <= set(page.text.split())
     assert "+1202" not in page.text
 
 
