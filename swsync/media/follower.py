@@ -47,6 +47,7 @@ class _Follower:
         self._ptime = PTIME if track.rate * PTIME // 500 <= LARGEST else PTIME // 2  # L16 of OPUS has 48,000 a second
         self._samples = track.rate * self._ptime // 1000  # of a packet
         self._reader = track.reader(from_oldest=from_oldest)
+        track.hurry()  # how old the newest audio is says whether the sender pauses
         self._lock = threading.Lock()  # held while draining
         self._closed = False  # guarded by _lock
         self._error: MediaError | None = None  # guarded by _lock

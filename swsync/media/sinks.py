@@ -315,8 +315,11 @@ def _failure(sink: Sink, error: BaseException) -> MediaError:
     """What a sink of the user's raised, as what a sink may raise."""
     if isinstance(error, MediaError):
         return error
-    logger.debug("%r has failed", sink, exc_info=error)
-    return MediaError(f"{sink!r} has failed: {type(error).__name__}: {error}")
+    logger.debug("a %s has failed", type(sink).__name__, exc_info=error)
+    try:
+        return MediaError(f"{sink!r} has failed: {type(error).__name__}: {error}")
+    except FAILURES:  # its __repr__ and __str__ are somebody else's code too
+        return MediaError(f"a {type(sink).__name__} has failed: {type(error).__name__}")
 
 
 def _sink(target: Any, channels: int) -> Sink:

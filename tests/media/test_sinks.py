@@ -289,3 +289,19 @@ def test_a_sink_that_fails_and_cannot_be_closed_spoils_no_other(error: BaseExcep
     sinks = Sinks([Worse("begin", error), tmp_path / "b.wav"], 1)
     sinks.discard()
     assert ["a.wav"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_sink_that_cannot_say_who_it_is_spoils_no_other(tmp_path: Path) -> None:
+    """Nor an error that cannot say what it is: their kinds are told."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    class Nameless(Broken):
+        def __repr__(self) -> str:
+            raise ValueError("no name")
+
+    with pytest.raises(MediaError, match=r"a Nameless has failed: Mute$"):
+        record([Nameless("write", Mute()), tmp_path / "a.wav"], SOUND * 20)
+    assert SOUND * 20 == soundfile.read(tmp_path / "a.wav", dtype="int16")[0].tobytes()

@@ -614,6 +614,7 @@ def test_ipv6() -> None:
         assert (3, "::1") == (rx.stats.packets, (rx.source or ("", 0))[0])
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 def test_a_forked_child_touches_nothing() -> None:
     """The parent's receiver raises in the child and goes on in the parent; the child may make its own."""
     with media.RtpReceiver() as rx:
