@@ -234,7 +234,7 @@ def test_close_while_text_is_made_into_speech() -> None:
     """The thread that prepares a play ends before close returns."""
     with LocalRelay(tls=False) as relay, over_socket(relay) as wire:
         wire.connect()
-        text = {"type": "tts", "params": {"text": "This takes a moment, since it is long. " * 20}}
+        text = {"type": "tts", "params": {"text": "This takes a moment, since it is long. " * 4}}
         wire.result("calling.play", **wire.dial(), control_id="p", play=[text])
         relay.close()
         assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("swsync-relay")]
