@@ -56,21 +56,19 @@ def server() -> Iterator[ScriptedServer]:
         server.close()
 
 
-@pytest.mark.parametrize("function", ASYNC, ids=repr)
+@pytest.mark.parametrize("function", ASYNC)
 def test_a_coroutine_function_is_told_apart(function: Any) -> None:
     """The text says what to write in its place."""
     with pytest.raises(TypeError, match=r"on_call: .* make it a plain def"):
         check_callback("on_call", function)
 
 
-@pytest.mark.parametrize(
-    "function", [print, [].append, Plain(), Plain, partial(print, 1), lambda event: None], ids=repr
-)
+@pytest.mark.parametrize("function", [print, [].append, Plain(), Plain, partial(print, 1), lambda event: None])
 def test_whatever_can_be_called_is_taken(function: Any) -> None:
     check_callback("on_call", function)
 
 
-@pytest.mark.parametrize("wrong", [left_over, 5, "print"], ids=repr)
+@pytest.mark.parametrize("wrong", [left_over, 5, "print"])
 @pytest.mark.parametrize(
     "register",
     [
@@ -93,7 +91,7 @@ def test_a_client_refuses_it(
     assert ["signalwire.connect"] == [method for method, _ in server.requests]
 
 
-@pytest.mark.parametrize("wrong", [left_over, 5, "print"], ids=repr)
+@pytest.mark.parametrize("wrong", [left_over, 5, "print"])
 @pytest.mark.parametrize(
     "register",
     [
@@ -118,7 +116,7 @@ def test_a_call_refuses_it(register: Callable[[Any, Any], Any], wrong: Any) -> N
     assert [] == call.session.sent
 
 
-@pytest.mark.parametrize("wrong", [left_over, partial(left_over), Handlers().method], ids=repr)
+@pytest.mark.parametrize("wrong", [left_over, partial(left_over), Handlers().method])
 @pytest.mark.parametrize(
     "make",
     [
