@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 import subprocess
 import sys
-import sysconfig
 import textwrap
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from shims import made
 
 import swsync
 from swsync.batch import Batch, announce
@@ -61,11 +60,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that sets the wall clock of the program it is loaded into."""
     if sys.platform != "linux":
         pytest.skip("needs LD_PRELOAD and recvmmsg")
-    path = tmp_path_factory.mktemp("shim") / "wallclock.so"
-    compiler = shutil.which("cc") or (sysconfig.get_config_var("CC") or "").split()[0]
-    options = ["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o", str(path), str(HERE / "wallclock.c")]
-    subprocess.run([compiler, *options, "-ldl"], check=True, timeout=120)
-    return path
+    return made("wallclock.c", tmp_path_factory.mktemp("shim"))
 
 
 PROGRAM = """
