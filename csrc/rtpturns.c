@@ -43,7 +43,8 @@ static void note_packets(sw_engine *e, sw_socket *s, int there_are_more)
 
 #if HAVE_BATCHES
 /* Whether what has come to a socket can stay in the kernel for a while: several packets are then one call, and the
-   kernel says when they came. Not if somebody waits for its audio as it comes, or has to be told what time it is. */
+   kernel says when they came. Not if somebody waits: for its audio as it comes, to be told the time, or, where a clock is
+   scaled, to hear what was taken before he sends more. */
 static int can_wait(const sw_engine *e, const sw_socket *s)
 {
     return s->is_open && !s->share && s->speed == 1.0 && s->is_stamped && !s->is_timed && e->round > s->hurried &&
