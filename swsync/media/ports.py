@@ -106,10 +106,15 @@ def bind_udp(host: str, port: int = 0) -> socket.socket:
     even = [number for number in range(low + low % 2, high + 1, 2) if number not in resting]
     for number in _random.sample(even, min(ATTEMPTS, len(even))):
         try:
-            return _bind(family, (address[0], number, *address[2:]))
+            sock = _bind(family, (address[0], number, *address[2:]))
         except MediaError as error:
             if not isinstance(error.__cause__, OSError) or error.__cause__.errno != errno.EADDRINUSE:
                 raise
+            continue
+        with _lock:
+            if number not in _resting:
+                return sock
+        sock.close()  # another thread gave it back since we looked
     raise MediaError(
         f"no free port for RTP in {low}-{high} on {host}; set SWSYNC_RTP_PORTS to a larger range "
         f"(even ports are used, and none again within {REST:.0f} s)"
@@ -147,7 +152,7 @@ def bind_rtcp(audio: socket.socket) -> socket.socket | None:
 
 
 def give_back(port: int, ssrcs: Iterable[int] = ()) -> None:
-    """Remember that a port was closed now, and which streams it had."""
+    """Remember that a port is closed now, and which streams it had: before the socket is, so that nobody is quicker."""
     now = REAL.now()
     with _lock:
         _resting[port] = now

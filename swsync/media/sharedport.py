@@ -135,8 +135,8 @@ class RtpPort:
         for receiver in receivers:
             receiver.close()
         engine.detach(self._link)
-        self._socket.close()
         give_back(self.port)
+        self._socket.close()
 
     def __enter__(self) -> RtpPort:
         return self

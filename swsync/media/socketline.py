@@ -68,8 +68,8 @@ class SocketLine:
 
     def close(self) -> None:
         """Give the ports back."""
+        if self._stream is not None:
+            give_back(self.port, self._stream.had())
         self._socket.close()
         if self._rtcp_socket:
             self._rtcp_socket.close()
-        if self._stream is not None:
-            give_back(self.port, self._stream.had())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from typing import Any
+
 import pytest
 
+from swsync import media
 from swsync.errors import ConfigurationError, MediaError
-from swsync.media import ports
+from swsync.media import ports, sharedport, socketline
 
 
 def test_random_even_ports_of_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +33,43 @@ def test_a_port_rests_before_it_is_used_again(monkeypatch: pytest.MonkeyPatch) -
         ports.bind_udp("127.0.0.1")
     ports._resting[21200] -= ports.REST
     ports.bind_udp("127.0.0.1").close()
+
+
+def test_a_port_given_back_while_another_thread_chooses_rests_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given back and closed between the choice and the bind: it is left alone, and its socket is not left open."""
+    monkeypatch.setenv("SWSYNC_RTP_PORTS", "21400-21403")
+    monkeypatch.setattr(ports, "_resting", {})
+    bind, tried = ports._bind, []
+
+    def late(family: int, address: tuple[Any, ...]) -> socket.socket:
+        if not tried:
+            ports.give_back(address[1])
+        tried.append(address[1])
+        return bind(family, address)
+
+    monkeypatch.setattr(ports, "_bind", late)
+    with ports.bind_udp("127.0.0.1") as sock:
+        assert 2 == len(tried)
+        assert tried[1] == sock.getsockname()[1]
+        bind(socket.AF_INET, ("127.0.0.1", tried[0])).close()
+
+
+@pytest.mark.parametrize(("kind", "module"), [(media.RtpReceiver, socketline), (media.RtpPort, sharedport)])
+def test_a_port_is_given_back_before_others_can_have_it(
+    kind: type[media.RtpReceiver | media.RtpPort], module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who binds it the moment it is closed finds it resting."""
+    given: list[int] = []
+
+    def give_back(port: int, *_: Any) -> None:
+        with pytest.raises(MediaError, match="in use"):
+            ports.bind_udp("127.0.0.1", port)
+        given.append(port)
+
+    monkeypatch.setattr(module, "give_back", give_back)
+    with kind() as opened:
+        port = opened.port
+    assert [port] == given
 
 
 def test_a_range_that_is_used_up_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
