@@ -132,7 +132,8 @@ def test_two_interrupts(relay: swsync.LocalRelay, batch: Batch, tmp_path: Path) 
     code = (
         "import worker\nfrom swsync.batch.runner import Runner\ndrain = Runner.drain\n"
         "Runner.drain = lambda runner: (drain(runner), print('draining', flush=True))\n"
-        f"worker.hang_up = lambda call, row: call.wait_for_ended() and {{}}\n"
+        # They hear something: people who hear nothing for two seconds pause a job, and the tests take longer than that.
+        "worker.hang_up = lambda call, row: call.play_silence(600) and call.wait_for_ended() and {}\n"
         f"worker.work({str(tmp_path / 'ledger.db')!r}, {relay.url!r}, rate=30.0, max_duration=600)\n"
     )
     root = str(Path(swsync.__file__).parent.parent)
