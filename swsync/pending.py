@@ -166,6 +166,11 @@ class PendingRequests:
         for request in doubtful:
             request.settle(None, request.unknown("it was sent and the link was lost before its reply"))
 
+    def link_of(self, request: Request) -> Any:
+        """The link that a request was written to, if nothing else is under way; else None."""
+        with self._lock:
+            return self._link if len(self._table) == 1 and request.id in self._table and request.writes else None
+
     def write_again(self, request: Request) -> Any:
         """Count one more writing of a request; returns the link for it, or None if it is settled or there is none."""
         with self._lock:

@@ -205,6 +205,17 @@ class Session:
             return self._event(number, params)
         return self._other(method, number, params)
 
+    def reply_to(self, number: str, text: str) -> dict[str, Any] | None:
+        """The reply to that request if this frame is it, as ``receive`` would give it; any thread may look."""
+        if number not in text:
+            return None
+        try:
+            message = _parse(text)
+        except ProtocolError:
+            return None
+        is_reply = message.get("method") is None and ("result" in message or "error" in message)
+        return message if is_reply and message.get("id") == number else None
+
     def _event(self, number: str | int | None, params: dict[str, Any]) -> Frame:
         answer = "" if number is None else _result(number)
         if number is not None and self._is_duplicate(number):

@@ -10,6 +10,8 @@ import os
 import socket
 import ssl
 import struct
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import websocket
@@ -27,8 +29,8 @@ LONGEST_CONTROL = 125  # octets (RFC 6455 section 5.5); websocket-client does no
 class Transport(Protocol):
     """One link to RELAY, from ``connect`` to ``close``; it is not used again.
 
-    One thread calls ``receive``; any thread may call the others. A transport without ``send_later`` works too, and one
-    without ``wake``, but timers set by other threads are then up to a quarter of a second late.
+    One thread calls ``receive``; any thread may call the others. A transport without ``send_later`` or ``read_for``
+    works too, and one without ``wake``, but timers set by other threads are then up to a quarter of a second late.
     """
 
     def connect(self, timeout: float) -> None:
@@ -48,6 +50,14 @@ class Transport(Protocol):
 
         With 0 it returns only what is there already. Raises ``ConnectionLost`` at the end of the link and
         ``ProtocolError`` for a message that is none; after the latter it may be called again.
+        """
+        ...
+
+    def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
+        """Read a message in the calling thread, if the receiving one only waits and nobody else is at it.
+
+        ``take`` is given the message and says whether it was what this thread waits for; if not, ``receive`` returns
+        it. May return at once, at any time and without having called ``take``.
         """
         ...
 
@@ -125,6 +135,7 @@ class WebSocketTransport:
 
     def send(self, text: str) -> None:
         assert self._wire is not None
+        self._wire.incoming.recall()
         self._wire.outgoing.put(text)
 
     def send_later(self, text: str) -> None:
@@ -133,7 +144,7 @@ class WebSocketTransport:
 
     def wake(self) -> None:
         if self._wire is not None:
-            self._wire.wake()
+            self._wire.incoming.wake()
 
     def abort(self) -> None:
         if self._wire is not None:
@@ -149,7 +160,7 @@ class WebSocketTransport:
                 self._ws.send_close()
             self._wire.outgoing.go_on()
         self._wire.outgoing.break_off("it was closed here")
-        self._wire.close()
+        self._wire.incoming.close()
 
     def receive(self, timeout: float) -> str | None:
         wire = self._wire
@@ -167,7 +178,7 @@ class WebSocketTransport:
     def _take(self, wire: Wire) -> str | None:
         """Take the next message from the buffer; None if it holds no whole one."""
         while True:
-            buffer = wire.buffer
+            buffer = wire.incoming.buffer
             if len(buffer) < 2:
                 return None
             first, start = buffer[0], 2
@@ -195,6 +206,25 @@ class WebSocketTransport:
             text = self._unusual(first, length)
             if text is not None:
                 return text
+
+    def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
+        if self._wire is not None and timeout > 0:
+            self._wire.incoming.visit(partial(self._offer, self._wire, take), timeout / self._speed)
+
+    def _offer(self, wire: Wire, take: Callable[[str], bool]) -> None:
+        """Offer the first message of the buffer if it is whole, of usual length and nothing unusual."""
+        buffer = wire.incoming.buffer
+        if len(buffer) < 2 or buffer[0] != 0x81 or self._in_fragments or buffer[1] > 126:
+            return
+        length, start = buffer[1], 2
+        if length == 126:
+            length, start = int.from_bytes(buffer[2:4], "big"), 4
+        data = buffer[start : start + length]
+        if len(data) < length or len(buffer) < start:
+            return
+        with contextlib.suppress(UnicodeDecodeError):
+            if take(data.decode()):
+                del buffer[: start + length]
 
     def _unusual(self, first: int, length: int) -> str | None:
         """Let websocket-client take one whole frame; None unless it completes a text message."""

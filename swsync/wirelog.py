@@ -6,7 +6,7 @@ Whether it is logged is decided when a link is made: a link that nobody listens 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from swsync.masking import masked
 from swsync.transport import Transport
@@ -52,6 +52,17 @@ class LoggedTransport:
         if text is not None:
             self._log("<", text)
         return text
+
+    def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
+        def noted(text: str) -> bool:
+            is_taken = take(text)
+            if is_taken:
+                self._log("<", text)
+            return is_taken
+
+        read_for = getattr(self._transport, "read_for", None)
+        if read_for is not None:
+            read_for(noted, timeout)
 
     def wake(self) -> None:
         wake = getattr(self._transport, "wake", None)

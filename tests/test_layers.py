@@ -45,6 +45,7 @@ LAYERS = {
     "swsync.memorytransport": 2,
     "swsync.transport": 2,
     "swsync.wirelog": 2,
+    "swsync.incoming": 2,
     "swsync.wire": 2,
     "swsync.outgoing": 2,
     "swsync.media": 2,

@@ -8,6 +8,7 @@ import ssl
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,6 +239,81 @@ def test_timeouts_are_the_clocks() -> None:
     clock = RealClock(speed=100)
     with server(echo) as port, connected(port, clock=clock) as transport:
         assert transport.receive(5) is None
+
+
+@contextmanager
+def lending(first: bytes) -> Iterator[tuple[WebSocketTransport, Callable[[Callable[[str], bool]], list[str]]]]:
+    """A link whose reading thread waits and lends its place; and how to read for oneself when ``first`` comes.
+
+    That gives what the reading thread had, once the message ``end`` has come.
+    """
+    begin, received = threading.Event(), list[str]()
+
+    def script(sock: socket.socket) -> None:
+        begin.wait(WAIT)
+        sock.sendall(first)
+        time.sleep(0.05)
+        sock.sendall(frame(0x81, b"end"))
+        until_closed(sock)
+
+    def read(transport: WebSocketTransport) -> None:
+        while not received or received[-1] != "end":
+            text = transport.receive(WAIT)
+            received.extend([] if text is None else [text])
+
+    with raw_peer(script) as port, connected(port) as transport:
+        assert transport._wire is not None
+        incoming = transport._wire.incoming
+        incoming._was_asked = True
+        thread = threading.Thread(target=read, args=(transport,), daemon=True)
+        thread.start()
+        while not incoming._is_free:
+            time.sleep(0.001)
+
+        def read_for(take: Callable[[str], bool]) -> list[str]:
+            timer = threading.Timer(0.02, begin.set)
+            timer.start()
+            transport.read_for(take, WAIT)
+            timer.join()
+            thread.join(WAIT)
+            return received
+
+        yield transport, read_for
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a place is lent with epoll only")
+@pytest.mark.parametrize("size", [1, 125, 126, 60000])
+def test_who_waits_for_a_message_reads_it(size: int) -> None:
+    """And nobody else has it."""
+    taken: list[str] = []
+    with lending(frame(0x81, b"x" * size)) as (_, read_for):
+        assert ["end"] == read_for(lambda text: bool(taken.append(text) or True))
+    assert ["x" * size] == taken
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a place is lent with epoll only")
+@pytest.mark.parametrize(
+    ("octets", "received"),
+    [
+        (frame(0x81, b"other"), ["other", "end"]),
+        (frame(0x01, b"in ") + frame(0x80, b"parts"), ["in parts", "end"]),
+        (frame(0x89, b"ping") + frame(0x81, b"behind"), ["behind", "end"]),
+        (frame(0x81, b"x" * 70000), ["x" * 70000, "end"]),
+        (frame(0x81, b"x" * 60000), ["x" * 60000, "end"]),
+    ],
+    ids=["another", "fragments", "control", "long", "torn"],
+)
+def test_what_is_something_else_is_left_to_the_receiving_thread(octets: bytes, received: list[str]) -> None:
+    """All of it, in order. Of a frame of which a part has come nothing is offered."""
+    offered: list[str] = []
+
+    def refuse(text: str) -> bool:
+        offered.append(text)
+        return False
+
+    with lending(octets) as (_, read_for):
+        assert received == read_for(refuse)
+    assert offered in ([], received[:1])
 
 
 def test_one_octet_at_a_time() -> None:
