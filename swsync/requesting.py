@@ -75,15 +75,17 @@ class Requesting:
         if read_for is None:
             return timeout
 
+        found: list[dict[str, Any]] = []
+
         def take(text: str) -> bool:
             reply = self.session.reply_to(request.id, text)
-            if reply is None or self.pending.remove(request.id) is None:
-                return False
-            request.settle(reply)
-            return True
+            found.extend([] if reply is None else [reply])
+            return reply is not None
 
         begin = self.clock.now()
         read_for(take, timeout)
+        if found and self.pending.remove(request.id) is not None:
+            request.settle(found[0])
         return timeout - (self.clock.now() - begin)
 
     def begin(

@@ -56,8 +56,8 @@ class Transport(Protocol):
     def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
         """Read a message in the calling thread, if the receiving one only waits and nobody else is at it.
 
-        ``take`` is given the message and says whether it was what this thread waits for; if not, ``receive`` returns
-        it. May return at once, at any time and without having called ``take``.
+        ``take`` is given the message, under a lock, and says whether it was what this thread waits for; if not,
+        ``receive`` returns it. May return at once, at any time and without having called ``take``.
         """
         ...
 
