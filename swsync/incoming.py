@@ -26,7 +26,6 @@ MOST_BUFFERED = 262_144  # octets read ahead of the messages they hold
 SLICE = 0.25  # seconds; a guest that stays for two of them is sent away: a signal's handler may be at work above it
 SLICES = 8  # in which nobody asks for the place before the reading thread waits without looking up again
 COMPANY = 64  # requests before the place is lent again after two threads had one under way at once
-NOBODY = 0
 
 
 class Incoming:
@@ -53,12 +52,13 @@ class Incoming:
         # All below is guarded by _lock.
         self._lock = threading.Lock()
         self._is_free = False  # the reading thread waits, and lends its place
-        self._guest = NOBODY  # the identity of the thread that came in
+        self._guest: object = None  # the visit under way
         self._is_lent = False  # it may still read
         self._is_recalled = False  # it was told that it may not
         self._visits = 0
         self._is_in_doubt = False  # how much it has read
-        self._failure: OSError | None = None  # what it met
+        self._failure: Exception | None = None  # what it met
+        self._visitor = 0  # the thread of a visit that holds _lock
         self._is_closed = False
 
     def _open(self) -> None:
@@ -93,6 +93,8 @@ class Incoming:
             self._may_hold_more = self._may_hold_more and self._is_decrypted()
             if not self._may_hold_more:
                 ready = self._wait(seconds)
+                if self._is_in_doubt:
+                    raise OSError("a read over TLS was interrupted")
                 if self._failure is not None:
                     raise self._failure
                 if not ready or self._woken(ready):
@@ -175,87 +177,113 @@ class Incoming:
                 pass
         return True
 
-    # Guests. One may be stopped between any two of its steps (Ctrl-C): each can be done once more.
+    # Guests. One may be stopped between any two of its steps (Ctrl-C): each can be done once more. A signal's handler
+    # may be at work between any two: it must not wait for a lock that is held below it.
 
-    def visit(self, take: Callable[[], None], seconds: float) -> None:
+    def visit(self, take: Callable[[bytes], int], seconds: float) -> bool:
         """Read once in the place of the reading thread, if that one only waits and nobody else is there.
 
         Args:
-            take: Called when there is something in the buffer, and under a lock: takes out what this thread waits for.
+            take: Called with what has come. It says how many octets of that, from the first, are what this thread
+                waits for; 0 leaves all to the reading thread.
             seconds: How long to wait for something.
+
+        Returns:
+            Whether they were taken.
         """
-        if self._company or not self._lends:
-            self._company -= self._company > 0
-            return
+        if not self._lends:
+            return False
+        if self._company > 0:
+            self._company -= 1
+            return False
         self._was_asked = True
-        me = threading.get_ident()
+        guest = object()
         try:
-            if not self._come_in(me):
-                return
-            ready = self._guests_poll.poll(1000 * min(2 * SLICE, seconds))
-            with self._lock:
-                if ready and self._is_lent:
-                    self._read_for(take)
-                self._leave(me)
+            if not self._come_in(guest):
+                return False
+            if not self._guests_poll.poll(1000 * min(2 * SLICE, seconds)):
+                return self._go(guest, 0)
+            data = self._read(guest)
+            return self._go(guest, take(data) if data else 0)
         except BaseException:
-            with self._lock:
-                if self._is_in_doubt:
-                    self._failure = OSError("a read over TLS was interrupted")
-                self._leave(me)
+            try:
+                self._go(guest, 0)
+            finally:
+                self._go(guest, 0)  # an impatient user's second Ctrl-C
             raise
 
     def recall(self) -> None:
         """Have the reading thread read: somebody else waits for something too."""
-        if self._is_lent:
+        if self._is_lent and self._visitor != threading.get_ident():
             with self._lock:
                 self._recall()
             self._company = COMPANY
 
-    def _come_in(self, me: int) -> bool:
+    def _come_in(self, guest: object) -> bool:
         with self._lock:
-            if self._guest or not self._is_free or self.buffer or self._may_hold_more:
-                return False
-            self._guest = me
-            self._is_lent = True
-            self._visits += 1
-            self._poll.modify(self._number, 0)
-            return True
+            self._visitor = threading.get_ident()
+            is_welcome = self._guest is None and self._is_free and not self.buffer and not self._may_hold_more
+            if is_welcome:
+                self._guest = guest
+                self._is_lent = True
+                self._visits += 1
+                self._poll.modify(self._number, 0)
+            self._visitor = 0
+            return is_welcome
 
-    def _read_for(self, take: Callable[[], None]) -> None:
-        """Buffer what has come; requires _lock."""
+    def _read(self, guest: object) -> bytes:
+        """Buffer what has come, and return it; nothing if the place was taken back, or the link has ended."""
+        with self._lock:
+            self._visitor = threading.get_ident()
+            if self._is_lent and self._guest is guest:
+                self._buffer_more()
+            data = bytes(self.buffer) if self._is_lent else b""
+            self._visitor = 0
+            return data
+
+    def _buffer_more(self) -> None:
         try:
             if self._tls is None:
-                # The interpreter looks for signals between its own steps, and there is none between reading and
-                # keeping here. A TLS connection looks in the midst of the call.
+                # The interpreter looks for signals between its own steps, and there is none between reading and keeping
+                # here. A TLS connection looks in the midst of the call.
                 deque(map(self.buffer.extend, map(self._sock.recv, (BLOCK,))), maxlen=0)
             else:
                 self._is_in_doubt = True
                 self.buffer += self._recv()
-                self._is_in_doubt = False
+            if not self.buffer:
+                self._failure = EOFError()
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            self._is_in_doubt = False
+            pass  # it was of another kind than data
         except OSError as error:
-            self._is_in_doubt = False
             self._failure = error
-        else:
-            take()
+        self._is_in_doubt = False
 
-    def _leave(self, me: int) -> None:
+    def _go(self, guest: object, taken: int) -> bool:
+        """Take that many octets, if the place was not taken back meanwhile, and leave."""
+        with self._lock:
+            self._visitor = threading.get_ident()
+            is_taken = taken > 0 and self._is_lent and self._guest is guest
+            if is_taken:
+                del self.buffer[:taken]
+            if self._guest is guest:
+                self._leave()
+            self._visitor = 0
+            return is_taken
+
+    def _leave(self) -> None:
         """Give the place back, to a reading thread that is woken if there is something to do; requires _lock."""
-        if self._guest != me:
-            return
         if self._is_lent:
             self._poll.modify(self._number, select.POLLIN)
             self._is_lent = False
-        if self.buffer or self._failure is not None:
+        if self.buffer or self._is_in_doubt or self._failure is not None:
             self.wake()
         if self._is_recalled:
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._bell)
             self._is_recalled = False
-        self._guest = NOBODY
         if self._is_closed:
             self._close()
+        self._guest = None
 
     def _recall(self) -> None:
         """Take the place back; requires _lock."""
@@ -277,7 +305,7 @@ class Incoming:
         with self._lock:
             self._recall()
             self._is_closed = True
-            if not self._guest:
+            if self._guest is None:
                 self._close()
 
     def _close(self) -> None:

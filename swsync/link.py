@@ -76,6 +76,7 @@ class Link:
         self._told_to_leave = False
         self._heard = True
         self._misses = 0
+        self._replies = 0
         self._next_ping = 0.0
 
     def authenticate(self, contexts: Iterable[str]) -> bool:
@@ -125,7 +126,7 @@ class Link:
         Raises:
             ConnectionLost: The link is no more, or the server asked for another one.
         """
-        self._heard, self._misses = True, 0
+        self._heard, self._misses, self._replies = True, 0, self._pending.replies
         self._next_ping = self._clock.now() + PING_INTERVAL
         while not self._is_closing():
             if self._told_to_leave:
@@ -136,7 +137,9 @@ class Link:
             self._read(self._next_ping - now)
 
     def _keep_alive(self, now: float) -> None:
-        self._misses = 0 if self._heard else self._misses + 1
+        replies = self._pending.replies  # which other threads may have read
+        self._misses = 0 if self._heard or replies != self._replies else self._misses + 1
+        self._replies = replies
         if self._misses >= MISSED_PINGS:
             raise ConnectionLost(f"nothing came from the server for {MISSED_PINGS * PING_INTERVAL:g} s")
         self._heard = False

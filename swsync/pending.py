@@ -96,6 +96,7 @@ class PendingRequests:
         self._lock = threading.Lock()
         # All below is guarded by _lock.
         self._table: dict[str, Request] = {}
+        self._replies = 0
         self._link: Any = None  # where requests go, while there is one
         self._why_closed: Callable[[], Exception] | None = None  # set when there will be no link any more
 
@@ -119,9 +120,15 @@ class PendingRequests:
             request.writes += self._link is not None
             return self._link
 
+    @property
+    def replies(self) -> int:
+        """How many have come, on whichever thread."""
+        return self._replies
+
     def remove(self, number: str | int | None) -> Request | None:
         """Take out the request that a reply belongs to; None if nobody waits for it."""
         with self._lock:
+            self._replies += 1
             return self._table.pop(number, None)  # type: ignore[arg-type]
 
     def give_up(self, request: Request, keep_until: float | None) -> Exception | None:

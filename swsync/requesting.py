@@ -77,14 +77,13 @@ class Requesting:
 
         found: list[dict[str, Any]] = []
 
-        def take(text: str) -> bool:
+        def is_mine(text: str) -> bool:
             reply = self.session.reply_to(request.id, text)
             found.extend([] if reply is None else [reply])
             return reply is not None
 
         begin = self.clock.now()
-        read_for(take, timeout)
-        if found and self.pending.remove(request.id) is not None:
+        if read_for(is_mine, timeout) and self.pending.remove(request.id) is not None:
             request.settle(found[0])
         return timeout - (self.clock.now() - begin)
 

@@ -53,11 +53,11 @@ class Transport(Protocol):
         """
         ...
 
-    def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
+    def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:
         """Read a message in the calling thread, if the receiving one only waits and nobody else is at it.
 
-        ``take`` is given the message, under a lock, and says whether it was what this thread waits for; if not,
-        ``receive`` returns it. May return at once, at any time and without having called ``take``.
+        ``is_mine`` is given the message and says whether it is what this thread waits for. True if so; else, and where
+        the receiving thread was quicker, ``receive`` returns it. May return False at once and at any time.
         """
         ...
 
@@ -207,24 +207,25 @@ class WebSocketTransport:
             if text is not None:
                 return text
 
-    def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
-        if self._wire is not None and timeout > 0:
-            self._wire.incoming.visit(partial(self._offer, self._wire, take), timeout / self._speed)
+    def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:
+        if self._wire is None or not timeout > 0:
+            return False
+        return self._wire.incoming.visit(partial(self._octets_if, is_mine), timeout / self._speed)
 
-    def _offer(self, wire: Wire, take: Callable[[str], bool]) -> None:
-        """Offer the first message of the buffer if it is whole, of usual length and nothing unusual."""
-        buffer = wire.incoming.buffer
-        if len(buffer) < 2 or buffer[0] != 0x81 or self._in_fragments or buffer[1] > 126:
-            return
-        length, start = buffer[1], 2
+    def _octets_if(self, is_mine: Callable[[str], bool], data: bytes) -> int:
+        """The length of the first frame of these, if it is whole, plain, not too long, and theirs who wait; else 0."""
+        if len(data) < 2 or data[0] != 0x81 or self._in_fragments or data[1] > 126:
+            return 0
+        length, start = data[1], 2
         if length == 126:
-            length, start = int.from_bytes(buffer[2:4], "big"), 4
-        data = buffer[start : start + length]
-        if len(data) < length or len(buffer) < start:
-            return
-        with contextlib.suppress(UnicodeDecodeError):
-            if take(data.decode()):
-                del buffer[: start + length]
+            length, start = int.from_bytes(data[2:4], "big"), 4
+        end = start + length
+        if len(data) < end:
+            return 0
+        try:
+            return end if is_mine(data[start:end].decode()) else 0
+        except UnicodeDecodeError:
+            return 0
 
     def _unusual(self, first: int, length: int) -> str | None:
         """Let websocket-client take one whole frame; None unless it completes a text message."""

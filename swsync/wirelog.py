@@ -53,16 +53,18 @@ class LoggedTransport:
             self._log("<", text)
         return text
 
-    def read_for(self, take: Callable[[str], bool], timeout: float) -> None:
+    def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:
+        found: list[str] = []
+
         def noted(text: str) -> bool:
-            is_taken = take(text)
-            if is_taken:
-                self._log("<", text)
-            return is_taken
+            found.append(text)
+            return is_mine(text)
 
         read_for = getattr(self._transport, "read_for", None)
-        if read_for is not None:
-            read_for(noted, timeout)
+        is_read = read_for is not None and read_for(noted, timeout)
+        if is_read:
+            self._log("<", found[0])
+        return is_read
 
     def wake(self) -> None:
         wake = getattr(self._transport, "wake", None)

@@ -50,10 +50,11 @@ class Stop:
             return None
         frame.f_trace_opcodes = self._by == "opcode"
         if event == self._by and not self.struck:
-            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            number = frame.f_lineno or 0  # what the compiler puts behind an except has none
+            line = linecache.getline(frame.f_code.co_filename, number).strip()
             if not (line.startswith(GIVING) and self._is_spared()):
                 self._left -= 1
                 if self._left == 0:
-                    self.where = f"{frame.f_code.co_filename}:{frame.f_lineno}: {line}"
+                    self.where = f"{frame.f_code.co_filename}:{number}: {line}"
                     raise KeyboardInterrupt
         return self._trace

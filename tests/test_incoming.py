@@ -70,8 +70,8 @@ class Reader:
         self.theirs.close()
 
 
-def never() -> None:
-    raise AssertionError("nothing was to be taken")
+def never(data: bytes) -> int:
+    raise AssertionError(f"nothing was to be taken, not even {data!r}")
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -96,22 +96,22 @@ def later(seconds: float, function: Callable[[], object]) -> threading.Timer:
 
 
 class Taking:
-    """Takes one word, if the buffer begins with it."""
+    """Takes one word, if what has come begins with it."""
 
-    def __init__(self, reader: Reader, word: bytes) -> None:
-        self._buffer = reader.incoming.buffer
+    def __init__(self, word: bytes) -> None:
         self._word = word
         self.found: list[bytes] = []
 
-    def __call__(self) -> None:
-        if self._buffer.startswith(self._word):
-            self.found.append(self._word)
-            del self._buffer[: len(self._word)]
+    def __call__(self, data: bytes) -> int:
+        if not data.startswith(self._word):
+            return 0
+        self.found.append(self._word)
+        return len(self._word)
 
 
 @needs_epoll
 def test_a_guest_reads_and_the_reading_thread_sleeps_on(reader: Reader) -> None:
-    taking = Taking(reader, b"reply")
+    taking = Taking(b"reply")
     for _ in range(20):
         timer = later(0.005, lambda: reader.theirs.send(b"reply"))
         reader.incoming.visit(taking, 10)
@@ -126,7 +126,7 @@ def test_a_guest_reads_and_the_reading_thread_sleeps_on(reader: Reader) -> None:
 @needs_epoll
 def test_what_a_guest_did_not_wait_for_is_the_reading_threads(reader: Reader) -> None:
     """Before its own and behind it."""
-    taking = Taking(reader, b"reply")
+    taking = Taking(b"reply")
     timer = later(0.01, lambda: reader.theirs.send(b"event reply"))
     reader.incoming.visit(taking, 10)
     wait_for(lambda: reader.kept == b"event reply")
@@ -171,7 +171,7 @@ def test_a_second_request_sends_the_guest_away(reader: Reader) -> None:
 
 @needs_epoll
 def test_there_is_one_guest_at_a_time(reader: Reader) -> None:
-    taking = Taking(reader, b"reply")
+    taking = Taking(b"reply")
     first = threading.Thread(target=reader.incoming.visit, args=(taking, 10))
     first.start()
     wait_for(lambda: reader.incoming._guest)
@@ -220,10 +220,31 @@ def test_the_place_is_lent_for_a_while_only(reader: Reader) -> None:
     reader.theirs.send(b"reply")
     wait_for(reader.is_lending)
     timer = later(0.01, lambda: reader.theirs.send(b"reply"))
-    taking = Taking(reader, b"reply")
+    taking = Taking(b"reply")
     reader.incoming.visit(taking, 10)
     timer.join()
     assert [b"reply"] == taking.found
+
+
+@needs_epoll
+def test_the_reading_thread_hears_of_a_goodbye_that_a_guest_read(
+    contexts: tuple[ssl.SSLContext, ssl.SSLContext],
+) -> None:
+    """Over TLS, where the socket itself stays open: poll would say nothing of it a second time."""
+    reader = secured(contexts)
+    reader.prepare()
+    reader.theirs.setblocking(False)
+
+    def say_goodbye() -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            reader.theirs.unwrap()
+
+    timer = later(0.02, say_goodbye)
+    assert not reader.incoming.visit(never, 10)
+    timer.join()
+    wait_for(lambda: reader.failure is not None)
+    assert isinstance(reader.failure, EOFError)
+    reader.end()
 
 
 @needs_epoll
@@ -237,7 +258,7 @@ def test_the_reading_thread_hears_of_the_end_that_a_guest_met(end: str) -> None:
     if end == "reset":
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     timer = later(0.02, theirs.close)
-    reader.incoming.visit(never if end == "reset" else lambda: None, 10)
+    assert not reader.incoming.visit(never, 10)
     timer.join()
     wait_for(lambda: reader.failure is not None)
     assert isinstance(reader.failure, EOFError if end == "closed" else ConnectionResetError)
@@ -265,6 +286,61 @@ def test_close_leaves_the_descriptors_to_a_guest_that_is_still_there(reader: Rea
     guest.join()
     assert seen[0] >= 0
     assert -1 == reader.incoming._sock.fileno()
+
+
+@needs_epoll
+def test_a_guest_that_is_stopped_closes_what_was_left_to_it() -> None:
+    """At any of its last steps."""
+    for step in range(1, MOST_STEPS):
+        reader = Reader(*socket.socketpair())
+        reader.prepare()
+        poll = reader.incoming._guests_poll
+
+        class Closing:
+            def poll(self, milliseconds: float) -> Any:
+                trace = sys.gettrace()
+                sys.settrace(None)  # the stop is for the guest's own steps
+                reader.end()  # noqa: B023 - it is called in this round
+                sys.settrace(trace)
+                return poll.poll(milliseconds)  # noqa: B023
+
+        reader.incoming._guests_poll = Closing()  # type: ignore[assignment]
+        stop = Stop(step, incoming.__file__, "opcode", reader.incoming._lock.locked)
+        stop.during(lambda: reader.incoming.visit(never, 1.0))  # noqa: B023
+        if reader.incoming._is_closed:
+            assert -1 == reader.incoming._sock.fileno(), stop.where
+            assert reader.incoming._poll.closed
+        else:
+            reader.end()
+        if not stop.struck:
+            break
+    assert step > 50
+
+
+@needs_epoll
+@pytest.mark.parametrize("part", ["_come_in", "_read", "_go"])
+def test_a_signal_handler_below_which_the_lock_is_held_does_not_wait_for_it(part: str, reader: Reader) -> None:
+    """It sends, and sending recalls a guest: here itself, between any two steps."""
+    recalled: list[str] = []
+
+    def trace(frame: Any, event: str, _: Any) -> Any:
+        if frame.f_code.co_name == part and frame.f_code.co_filename == incoming.__file__:
+            if event == "line" and reader.incoming._visitor == threading.get_ident():
+                reader.incoming.recall()
+                recalled.append(part)
+            return trace
+        return None
+
+    timer = later(0.02, lambda: reader.theirs.send(b"reply"))
+    sys.settrace(trace)
+    try:
+        reader.incoming.visit(Taking(b"reply"), 10)
+    finally:
+        sys.settrace(None)
+    timer.join()
+    assert len(recalled) > 1
+    reader.theirs.send(b"event")
+    wait_for(lambda: reader.kept.endswith(b"event"))
 
 
 @pytest.mark.parametrize("missing", ["epoll", "eventfd"])
@@ -323,22 +399,23 @@ def stopped_at(step: int, reader: Reader) -> tuple[bool, bool]:
     """
     reader.prepare()
     answering = reader.incoming._guests_poll = Answering(reader)  # type: ignore[assignment]
-    stop, taking = Stop(step, incoming.__file__, "opcode", reader.incoming._lock.locked), Taking(reader, b"reply")
+    stop, taking = Stop(step, incoming.__file__, "opcode", reader.incoming._lock.locked), Taking(b"reply")
     stop.during(lambda: reader.incoming.visit(taking, 1.0))
     reader.theirs.send(b"event")
     wait_for(lambda: reader.kept.endswith(b"event") or reader.failure)
     if reader.failure is not None:
         assert "interrupted" in str(reader.failure)
         return stop.struck, True
-    everything = b"".join(taking.found) + bytes(reader.kept)
-    assert (b"reply" if answering.has_sent else b"") + b"event" == everything
+    # Stopped between seeing its reply and taking it, it leaves the reply to the reading thread.
+    everything = b"replyevent" if answering.has_sent else b"event"
+    assert bytes(reader.kept) in {everything, everything.removeprefix(b"".join(taking.found))}
     return stop.struck, False
 
 
 def visit_again(reader: Reader) -> None:
     """The place is lent as before."""
     reader.prepare()
-    taking = Taking(reader, b"reply")
+    taking = Taking(b"reply")
     reader.incoming.visit(taking, 1.0)
     assert [b"reply"] == taking.found
 
@@ -360,4 +437,4 @@ def test_a_guest_may_be_stopped_at_any_step(is_tls: bool, contexts: tuple[ssl.SS
     else:
         pytest.fail("it never came to an end")
     assert step > 100
-    assert losses == 0 if not is_tls else 0 < losses < 30
+    assert losses == 0 if not is_tls else 0 < losses < 40
