@@ -256,6 +256,17 @@ def test_any_frame_is_a_sign_of_life(client: swsync.RelayClient, server: Scripte
     assert 1 == len(server.links)
 
 
+def test_a_reply_that_another_thread_has_read_is_a_sign_of_life(
+    client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """The reading thread sees nothing of it."""
+    server.answers["signalwire.ping"] = silent
+    for _ in range(20):
+        clock.sleep(20)
+        client._connection.pending.remove("whichever")
+    assert 1 == len(server.links)
+
+
 def test_a_server_ping_is_answered(client: swsync.RelayClient, server: ScriptedServer) -> None:
     """At once, with its id."""
     server.link.request("signalwire.ping", {}, "their-ping")

@@ -48,7 +48,7 @@ FAULTS: list[Mutant] = [
     mutant(
         "what a guest of the reading thread did not wait for is left lying",
         "swsync/incoming.py",
-        "        if self.buffer or self._failure is not None:\n            self.wake()\n",
+        "        if self.buffer or self._is_in_doubt or self._failure is not None:\n            self.wake()\n",
         "",
         "test_incoming.py",
     ),
