@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,7 +86,7 @@ def test_stopped_for_longer_than_its_lease_it_rings_nobody(place: str, relay: sw
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(worker.__file__).parent, env=_environment())
     try:
         wait_until(lambda: rings(relay) == 1)
-        process.send_signal(signal.SIGSTOP)
+        stop_between_transactions(process, place)
         wait_until(lambda: bool(batch.ledger.reap()))
         batch.run()
         (result,) = batch.results()
@@ -100,6 +102,25 @@ def test_stopped_for_longer_than_its_lease_it_rings_nobody(place: str, relay: sw
     (result,) = batch.results()
     assert ("unknown", 1) == (result.status, rings(relay))
     batch.ledger.close()
+
+
+def stop_between_transactions(process: subprocess.Popen[bytes], place: str) -> None:
+    """Stopped in the midst of one it would hold SQLite's lock for as long, and nobody could take over."""
+
+    def is_between() -> bool:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)  # until it has stopped
+        if place.startswith("postgres"):
+            return True  # rows are locked there, not all of it
+        with closing(sqlite3.connect(place, isolation_level=None, timeout=0.2)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+                return True
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+                return False
+
+    wait_until(is_between)
 
 
 def _environment() -> dict[str, str]:
