@@ -23,7 +23,8 @@ THREADS = 3
 
 
 def main(place: str, url: str, rows: int) -> None:
-    with open_ledger(place, lease=6.0) as ledger:
+    # A busy machine may need seconds to renew a lease; the worker that lives on must not lose its rows for that.
+    with open_ledger(place, lease=12.0) as ledger:
         options = {**worker.OPEN, "wait": 0.0, "concurrency": THREADS}
         batch = Batch("j", ledger, worker.hang_up, settings=worker.settings(url), **options)
         with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
