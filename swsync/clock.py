@@ -24,6 +24,8 @@ __all__ = [
 
 T = TypeVar("T")
 
+LOOK = 1.0  # seconds after which the main thread has seen every signal
+
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # Linux has the one, and on macOS the other goes on
 
 
@@ -105,6 +107,19 @@ def seconds_of(timeout: float) -> float:
     return timeout if 0.0 <= timeout <= threading.TIMEOUT_MAX else max(0.0, min(timeout, threading.TIMEOUT_MAX))
 
 
+def _acquire(lock: Any, seconds: float) -> bool:
+    """Acquire a lock within so many seconds, or however long it takes with -1; on the main thread in slices.
+
+    A signal that comes just before the system call that waits does not end it, and the interpreter looks afterwards.
+    """
+    if threading.get_ident() == threading.main_thread().ident:
+        while not 0 <= seconds <= LOOK:
+            if lock.acquire(True, LOOK):
+                return True
+            seconds -= LOOK if seconds > 0 else 0
+    return bool(lock.acquire(True, seconds))
+
+
 class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
     """A condition variable that is its own lock: ``threading.Condition`` at a tenth of the memory, entered in C.
 
@@ -128,7 +143,7 @@ class _RealCondition(type(threading.RLock())):  # type: ignore[misc]
         notified = False
         try:
             depth = self._release_save()
-            notified = waiter.acquire(True, -1 if timeout is None else seconds_of(timeout / self._speed))
+            notified = _acquire(waiter, -1 if timeout is None else seconds_of(timeout / self._speed))
         finally:
             if depth is not None:
                 self._acquire_restore(depth)
@@ -181,7 +196,7 @@ class _RealLatch:
         self.open = self._lock.release
 
     def wait(self, timeout: float) -> bool:
-        if not self._lock.acquire(True, seconds_of(timeout / self._speed)):
+        if not _acquire(self._lock, seconds_of(timeout / self._speed)):
             return False
         self._lock.release()  # it stays open
         return True

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from swsync.clock import RealClock, are_threads_greenlets, seconds_of
+from swsync.clock import are_threads_greenlets, seconds_of
 from swsync.errors import ConnectionClosed, DialFailed, DialUnknown
 from swsync.taking import TakingCalls
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 LAST_WORD = 0.5  # seconds for which closing waits to hear that a dial whose legs are ended rings nobody else
-LOOK = 0.25  # seconds between two looks for a signal
+LOOK = 0.25  # seconds between two looks for SIGTERM where threads are greenlets
 
 
 class _Terminated(BaseException):
@@ -191,8 +191,7 @@ class Closing(TakingCalls):
 
     def _wait_over(self) -> None:
         """Wait until there will be no link any more, or for SIGTERM."""
-        # A signal that comes just before the system call that waits does not end it; the interpreter looks afterwards.
-        look = LOOK if are_threads_greenlets() or isinstance(self.clock, RealClock) else None
+        look = LOOK if are_threads_greenlets() else None
         while not self._connection.wait_over(look):
             if self._is_terminated:
                 raise _Terminated

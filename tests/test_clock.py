@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import sys
 import threading
@@ -321,3 +322,24 @@ def test_a_condition_is_released_whole_while_waiting() -> None:
     condition.release()
     with pytest.raises(RuntimeError):
         condition.release()
+
+
+@pytest.mark.parametrize("wait", ["condition", "condition in time", "latch"])
+def test_a_signal_just_before_a_wait_ends_it(wait: str) -> None:
+    """Nothing interrupts the system call then, as with ``interrupt_main``: it is seen a second later at most."""
+    condition, latch = REAL.condition(), REAL.latch()
+
+    def block() -> None:
+        if wait == "latch":
+            latch.wait(100)
+        else:
+            with condition:
+                condition.wait(None if wait == "condition" else 100)
+
+    timer = threading.Timer(0.2, _thread.interrupt_main)
+    timer.start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    assert time.monotonic() - begin < 2
+    timer.join()
