@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import trustme
+from securedpair import secured_pair
 from stopping import Stop
 
 from swsync import incoming
@@ -227,11 +227,9 @@ def test_the_place_is_lent_for_a_while_only(reader: Reader) -> None:
 
 
 @needs_epoll
-def test_the_reading_thread_hears_of_a_goodbye_that_a_guest_read(
-    contexts: tuple[ssl.SSLContext, ssl.SSLContext],
-) -> None:
+def test_the_reading_thread_hears_of_a_goodbye_that_a_guest_read() -> None:
     """Over TLS, where the socket itself stays open: poll would say nothing of it a second time."""
-    reader = secured(contexts)
+    reader = secured()
     reader.prepare()
     reader.theirs.setblocking(False)
 
@@ -359,23 +357,8 @@ def test_without_what_lending_takes_the_reading_thread_reads(missing: str, monke
 # A guest that is stopped, before one instruction of incoming.py after the other.
 
 
-@pytest.fixture(scope="module")
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("localhost").configure_cert(server)
-    authority.configure_trust(client)
-    return server, client
-
-
-def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Reader:
-    ours, theirs = socket.socketpair()
-    made: list[ssl.SSLSocket] = []
-    accepting = threading.Thread(target=lambda: made.append(contexts[0].wrap_socket(theirs, server_side=True)))
-    accepting.start()
-    client = contexts[1].wrap_socket(ours, server_hostname="localhost")
-    accepting.join()
-    return Reader(client, made[0], is_tls=True)
+def secured() -> Reader:
+    return Reader(*secured_pair(), is_tls=True)
 
 
 class Answering:
@@ -422,11 +405,11 @@ def visit_again(reader: Reader) -> None:
 
 @needs_epoll
 @pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
-def test_a_guest_may_be_stopped_at_any_step(is_tls: bool, contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_a_guest_may_be_stopped_at_any_step(is_tls: bool) -> None:
     """Nothing is lost, and the next one is let in. Within OpenSSL nobody can say what it took: the link is given up."""
     losses = 0
     for step in range(1, MOST_STEPS):
-        reader = secured(contexts) if is_tls else Reader(*socket.socketpair())
+        reader = secured() if is_tls else Reader(*socket.socketpair())
         was_stopped, is_lost = stopped_at(step, reader)
         losses += is_lost
         if not is_lost:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import trustme
+from securedpair import secured_pair
 from stopping import Stop
 
 from swsync import outgoing
@@ -62,23 +62,8 @@ def plain() -> Pipe:
     return Pipe(*socket.socketpair(), is_tls=False)
 
 
-@pytest.fixture(scope="module")
-def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    authority = trustme.CA()
-    server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("localhost").configure_cert(server)
-    authority.configure_trust(client)
-    return server, client
-
-
-def secured(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> Pipe:
-    ours, theirs = socket.socketpair()
-    made: list[ssl.SSLSocket] = []
-    accepting = threading.Thread(target=lambda: made.append(contexts[0].wrap_socket(theirs, server_side=True)))
-    accepting.start()
-    client = contexts[1].wrap_socket(ours, server_hostname="localhost")
-    accepting.join()
-    return Pipe(client, made[0], is_tls=True)
+def secured() -> Pipe:
+    return Pipe(*secured_pair(), is_tls=True)
 
 
 def test_what_waits_leaves_in_one_write() -> None:
@@ -167,11 +152,11 @@ def test_a_sender_may_be_stopped_at_any_step() -> None:
     assert {("first", "third"), ("first", "second", "third")} == outcomes
 
 
-def test_over_tls_a_sender_may_be_stopped_at_any_step(contexts: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+def test_over_tls_a_sender_may_be_stopped_at_any_step() -> None:
     """As above, but the link may be given up: nobody can say then how much OpenSSL has taken."""
     outcomes = set()
     for step in range(1, MOST_STEPS):
-        pipe = secured(contexts)
+        pipe = secured()
         was_stopped = stopped_at(step, pipe)
         got = unmasked(pipe.read())
         if pipe.outgoing.broken:
