@@ -3,7 +3,6 @@
 import os
 import queue
 import threading
-import time
 
 import swsync
 from swsync import devices
@@ -14,6 +13,7 @@ AGAIN = float(os.environ.get("AGAIN", "5"))  # seconds until the agent is rung a
 
 client = swsync.RelayClient(contexts=["default"])
 waiting = queue.Queue()
+over = threading.Event()
 
 
 @client.on_call
@@ -24,37 +24,38 @@ def handle_call(call):
     waiting.put(call)
 
 
-def serve(caller):
-    """Ring the agent until somebody answers, and join them to whoever has waited longest."""
-    while not caller.end_reason:
-        try:
-            agent = client.dial_phone(to=AGENT, from_number=FROM, timeout=20)
-        except swsync.DialFailed as failure:
-            print("no agent:", failure.reason, flush=True)
-            time.sleep(AGAIN)
-            continue
-        with agent:
-            bridge = agent.connect([[devices.queue("support", agent.node_id)]])
-            try:
-                print("serving", bridge.wait_connected(timeout=10).from_, flush=True)
-                bridge.wait_disconnected()
-            except swsync.ConnectFailed:  # everybody has hung up meanwhile
-                print("nobody is left in line", flush=True)
-            except swsync.CallEnded:
-                pass  # the agent hung up first
+def serve():
+    """Ring the agent, and join them to whoever has waited longest."""
+    try:
+        agent = client.dial_phone(to=AGENT, from_number=FROM, timeout=20)
+    except swsync.DialFailed as failure:
+        print("no agent:", failure.reason, flush=True)
         return
+    with agent:
+        bridge = agent.connect([[devices.queue("support", agent.node_id)]])
+        print("serving", bridge.wait_connected(timeout=10).from_, flush=True)
+        bridge.wait_disconnected()
 
 
 def agents():
+    """Serve for as long as each caller's call lasts: an agent may hang up before, or be joined to another caller."""
     while (caller := waiting.get()) is not None:
-        try:
-            serve(caller)
-        except swsync.SwsyncError as error:
-            print("not served:", error, flush=True)
+        while not caller.end_reason and not over.is_set():
+            try:
+                serve()
+            except swsync.ConnectFailed:
+                print("nobody is left in line", flush=True)
+                break
+            except swsync.CallEnded:
+                pass  # the agent hung up first
+            except swsync.SwsyncError as error:
+                print("not served:", error, flush=True)
+            over.wait(AGAIN)
 
 
 thread = threading.Thread(target=agents)
 thread.start()
 client.run()
+over.set()
 waiting.put(None)
 thread.join()

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_examples import EXAMPLES, run, settings
@@ -50,7 +51,7 @@ def program(name: str, relay: swsync.LocalRelay, directory: Path, **more: str) -
         kill.cancel()
         kill.join()
         process.kill()
-        process.communicate()
+        print(*process.communicate())  # of a test that failed
 
 
 def agent_call(relay: swsync.LocalRelay) -> LocalCall:
@@ -103,13 +104,38 @@ def test_voicemail_drop(relay: swsync.LocalRelay, tmp_path: Path, kind: str) -> 
     assert ("parcel is ready to be fetched" in str(play.params)) == (kind == "machine")
 
 
+QUEUED = [CALLER, "+12025550124"]
+
+
+def queue_calls(relay: swsync.LocalRelay, directory: Path) -> list[str]:
+    """Two people call and wait until their calls are over; gives the numbers of those who were served, in order."""
+    with program("call_queue.py", relay, directory, AGAIN="0.2") as lines:
+        for call in [relay.place_call(from_=number, timeout=LONG) for number in QUEUED]:
+            call.wait_for_ended(LONG)
+    return [line.split()[1] for line in lines if line.startswith("serving")]
+
+
 def test_call_queue(relay: swsync.LocalRelay, tmp_path: Path) -> None:
     """Two callers are served one after the other, in their order, by an agent who does not answer at first."""
     relay.callee(AGENT, outcomes=["busy", "answers"], hangs_up_after=8)
-    with program("call_queue.py", relay, tmp_path, AGAIN="0.2") as lines:
-        callers = [relay.place_call(from_=number, timeout=LONG) for number in (CALLER, "+12025550124")]
-        for call in callers:
-            call.wait_for_ended(LONG)
-    numbers = {call.call_id: call.device["params"]["from_number"] for call in callers}
-    entered = [numbers[entry.params["call_id"]] for entry in relay.journal.requests("calling.queue.enter")]
-    assert entered == [line.split()[1] for line in lines if line.startswith("serving")]
+    served = queue_calls(relay, tmp_path)
+    numbers = {
+        call.call_id: call.device["params"]["from_number"] for call in relay.calls if call.direction == "inbound"
+    }
+    assert served == [numbers[entry.params["call_id"]] for entry in relay.journal.requests("calling.queue.enter")]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "refuse", "name": "calling.connect", "code": 500},
+        {"kind": "delay", "name": "calling.queue.enter", "of": "reply", "seconds": 2.0},
+    ],
+    ids=["not joined", "told late that it is in line"],
+)
+def test_call_queue_forgets_nobody(relay: swsync.LocalRelay, tmp_path: Path, fault: dict[str, Any]) -> None:
+    """Not who cannot be joined to the agent at first, nor who is ahead of one that the program heard of before."""
+    relay.callee(AGENT, hangs_up_after=8)
+    relay.faults.add(fault)
+    assert sorted(QUEUED) == sorted(queue_calls(relay, tmp_path))
+    assert [fault["name"]] == [applied.name for applied in relay.faults.applied]
