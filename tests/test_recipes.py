@@ -19,6 +19,7 @@ from swsync.localrelay import LocalCall
 
 AGENT, TO, CALLER = "+12025550100", "+12025550100", "+12025550123"
 LONG = 240.0  # a minute of a busy machine, whose calls go four times as fast
+PATIENT = 40.0  # after which an agent hangs up who is to be told something first: ten seconds of the machine
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def agent_call(relay: swsync.LocalRelay) -> LocalCall:
 
 def test_warm_transfer(relay: swsync.LocalRelay, tmp_path: Path) -> None:
     """The agent is told first; then each hears the other; when the agent leaves, the caller's call is over too."""
-    relay.callee(AGENT, hangs_up_after=12)
+    relay.callee(AGENT, hangs_up_after=PATIENT)
     with program("warm_transfer.py", relay, tmp_path) as lines:
         caller = relay.place_call(from_=CALLER, timeout=LONG)
         caller.wait_for_ended(LONG)
@@ -84,7 +85,7 @@ def test_warm_transfer_without_an_agent(relay: swsync.LocalRelay, tmp_path: Path
 
 def test_whisper(relay: swsync.LocalRelay, tmp_path: Path) -> None:
     """What is whispered is played to the agent's leg, and to no other."""
-    relay.callee(AGENT, speech=b"", hangs_up_after=12)
+    relay.callee(AGENT, speech=b"", hangs_up_after=PATIENT)
     with program("whisper.py", relay, tmp_path) as lines:
         caller = relay.place_call(from_=CALLER, speech=b"", timeout=LONG)
         caller.wait_for_ended(LONG)
