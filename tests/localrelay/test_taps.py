@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from array import array
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from swsync.clock import VirtualClock
-from swsync.localrelay import LocalRelay
+from swsync.localrelay import LocalRelay, mediaout
 from swsync.media.codec import decode, encode
 
 from .receivers import media_server, packets_of, rtp, tap, udp_receiver
@@ -227,6 +228,26 @@ def test_real_time_and_real_sockets(real_wire: Wire, real_relay: LocalRelay) -> 
     assert decode(b"".join(chunks), "PCMU") in said
     assert decode(b"".join(p.payload for p in packets[:-1]), "PCMU") in said
     assert 100 < len(packets)
+
+
+def test_nothing_is_sent_of_after_the_end(
+    real_wire: Wire, real_relay: LocalRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it takes a while until all taps of a call are over: the first one's goodbye takes a second of its time."""
+    monkeypatch.setattr(mediaout.TapAction, "say_goodbye", lambda *_: time.sleep(0.1))
+    with media_server() as media, udp_receiver() as sock:
+        call = real_wire.dial()
+        real_wire.result(
+            "calling.tap", **call, **tap("speak", {"type": "ws", "params": {"uri": f"{media.url}/x"}}, "w")
+        )
+        real_wire.result("calling.tap", **call, **tap("speak", rtp(sock), "rtp"))
+        real_wire.event("calling.call.tap", state="tapping")
+        real_wire.event("calling.call.tap", state="tapping")
+        real_wire.result("calling.end", **call)
+        real_wire.event("calling.call.state", call_state="ended")
+        timestamps = [packet.timestamp for packet in packets_of(sock)]
+    end = real_relay.calls[0].rtp_timestamp + len(real_relay.calls[0].said)
+    assert 160 <= (end - timestamps[-1]) % 2**32 < 480
 
 
 def test_tls_receivers_are_verified(wire: Wire, call: dict[str, Any]) -> None:
