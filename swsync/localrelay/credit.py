@@ -16,6 +16,7 @@ __all__ = ["Credit", "credit_to"]
 
 WINDOW = 100  # packets or messages on the way: what the smallest socket buffer holds
 PATIENCE = 0.2  # real seconds without progress after which what was on the way counts as lost
+LOOKS = 10  # in vain before that: seconds in which the machine held up everybody are not the receiver's
 
 
 class Credit:
@@ -32,7 +33,8 @@ class Credit:
         self._sent = 0
         self._taken = 0  # when it was last asked
         self._forgiven = int(receiver.taken)  # had before, below zero for what was lost
-        self._stuck_since: float | None = None
+        self._waited = 0.0  # seconds without progress
+        self._asked: float | None = None  # when that was found last
 
     def take(self, count: int, now: float) -> bool:
         """Whether so many may leave now; then they count as sent."""
@@ -43,16 +45,19 @@ class Credit:
 
     def _ask(self, count: int, now: float) -> bool:
         taken = int(self._receiver.taken) - self._forgiven
-        if taken > self._taken or self._stuck_since is None:
-            self._taken, self._stuck_since = taken, now
+        if taken > self._taken or self._asked is None:
+            self._taken, self._waited = taken, 0.0
+        else:
+            self._waited += min(now - self._asked, self._patience / LOOKS)
+        self._asked = now
         if self._sent + count - taken <= WINDOW:
-            self._stuck_since = None
+            self._asked = None
             return True
-        if now - self._stuck_since < self._patience:
+        if self._waited < self._patience:
             return False
         # Something was lost, or refused, and will never be taken: go on as if it had been.
         self._forgiven -= self._sent - taken
-        self._taken, self._stuck_since = self._sent, None
+        self._taken, self._asked = self._sent, None
         return True
 
 
