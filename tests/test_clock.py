@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import os
 import signal
 import sys
 import threading
@@ -337,9 +338,13 @@ def test_a_signal_just_before_a_wait_ends_it(wait: str) -> None:
                 condition.wait(None if wait == "condition" else 100)
 
     timer = threading.Timer(0.2, _thread.interrupt_main)
+    rescue = threading.Timer(30, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
+    rescue.start()
     begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         block()
     assert time.monotonic() - begin < 20
-    timer.join()
+    for each in (timer, rescue):
+        each.cancel()
+        each.join()

@@ -209,13 +209,16 @@ class LocalCall:
     def is_active(self) -> bool:
         return self.state not in ("ending", "ended")
 
+    def now(self) -> float:
+        """Return the time of this call, which stands still from its end on, however long ending takes."""
+        return self._core.loop.now() if self.ended_at is None else self.ended_at
+
     def position(self) -> int:
         """Return the call's media clock: samples since the answer."""
         if self.answered_at is None:
             return 0
-        until = self._core.loop.now() if self.ended_at is None else self.ended_at
-        # The 1e-6 absorbs what floating point loses between a time and its sample.
-        return int((until - self.answered_at) * RATE + 1e-3)
+        # The 1e-3 absorbs what floating point loses between a time and its sample.
+        return int((self.now() - self.answered_at) * RATE + 1e-3)
 
     def time_of(self, position: int) -> float:
         """Return when the call's media clock reaches a sample."""

@@ -100,9 +100,8 @@ class MediaAction(Action):
             self._next()
 
     def _send_due(self) -> None:
-        """Send the frames whose time has come, none of them of after the call's end."""
-        ended_at = self.call.ended_at
-        now = (self.core.loop.now() if ended_at is None else ended_at) + EARLY
+        """Send the frames whose time has come, by the call's own clock: none is of after its end."""
+        now = self.call.now() + EARLY
         while self.call.time_of(self._position + self._samples) <= now and self._may_send(now):
             begin, end = self._position, self._position + self._samples
             self._position = end

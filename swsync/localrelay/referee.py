@@ -109,12 +109,10 @@ class Referee:
 
     def _orphan(self, call: LocalCall) -> Orphan | None:
         assert call.session is not None
-        now = self._core.loop.now()
-        away = call.session.away
+        last, away = call.now(), call.session.away
         is_up = call.is_active and bool(away) and away[-1][1] is None
         seconds = 0.0
         if call.answered_at is not None:
-            last = now if call.ended_at is None else call.ended_at
             for begin, end in away:
                 until = last if end is None else min(last, end)
                 seconds += max(0.0, until - max(begin, call.answered_at))
