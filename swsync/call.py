@@ -51,6 +51,7 @@ UNHEARD = 30.0
 
 # Event type -> what its status says when a call is this client's again, and what that undoes.
 _COMES_BACK = {"calling.call.queue": ("leave", "queue"), "calling.conference": ("participant-leave", "join_conference")}
+_ABOUT_THE_CALL = frozenset({"calling.call.state", "calling.call.connect", *_COMES_BACK})
 
 _NO_LISTENERS: Mapping[str, list[Listener]] = MappingProxyType({})  # one for all calls
 
@@ -325,17 +326,12 @@ class Call(
     def _receive(self, event: RelayEvent) -> None:
         """Take an event of this call in: state and waiters first, callbacks after. On the I/O thread."""
         afterwards: Afterwards = []
+        wanted: list[tuple[Listener, Any]] = []
         with self._condition:
             if self._log is not None:
                 self._log._add(event)
-            if isinstance(event, CallStateEvent):
-                self._move(event, afterwards)
-            elif isinstance(event, ConnectEvent):
-                self._bridge(event, afterwards)
-                self._tell_connects(event, afterwards)
-            elif event.event_type in _COMES_BACK:
-                word, verb = _COMES_BACK[event.event_type]
-                self._handed_to -= {verb} if getattr(event, "status", "") == word else set()
+            if event.event_type in _ABOUT_THE_CALL:
+                self._take_in(event, afterwards)
             action = self._action(event.control_id) if event.control_id else None
             if action is not None and action._observe(event, afterwards):
                 self._drop_action(action)
@@ -343,13 +339,26 @@ class Call(
                 if waiter.match.event_type == event.event_type:
                     waiter.events.append(event)
             for listener in self._listeners.get(event.event_type, ()):
-                if listener.wants(event):
+                if listener.accepts is None or listener.accepts(event):
                     subject: Any = event
-                    if listener.match.subject != "event":
-                        subject = self if listener.match.subject == "call" else action or event
-                    afterwards.append(partial(self._call_back, listener, subject))
+                    if listener.subject != "event":
+                        subject = self if listener.subject == "call" else action or event
+                    wanted.append((listener, subject))
             self._condition.notify_all()
         run_afterwards(afterwards)
+        for listener, subject in wanted:
+            self._call_back(listener, subject)
+
+    def _take_in(self, event: RelayEvent, afterwards: Afterwards) -> None:
+        """Take in what says something about the call itself; requires _condition."""
+        if isinstance(event, CallStateEvent):
+            self._move(event, afterwards)
+        elif isinstance(event, ConnectEvent):
+            self._bridge(event, afterwards)
+            self._tell_connects(event, afterwards)
+        else:
+            word, verb = _COMES_BACK[event.event_type]
+            self._handed_to -= {verb} if getattr(event, "status", "") == word else set()
 
     def _tell_connects(self, event: ConnectEvent, afterwards: Afterwards) -> None:
         """Tell the actions whose events carry no control_id: connects; requires _condition."""

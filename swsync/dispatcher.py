@@ -35,6 +35,7 @@ class _Lane:
 
     def __init__(self) -> None:
         self.jobs: deque[Job] = deque()
+        # Its worker writes these two without the lock: the time first, so that none is seen with that of another.
         self.running: Callable[..., Any] | None = None  # the listener at work ...
         self.since = 0.0  # ... since when ...
         self.worker = 0  # ... and the thread that serves this key, 0 for none
@@ -101,7 +102,8 @@ class Dispatcher:
                 lane.jobs.append((function, args))
                 if len(lane.jobs) > MOST_WAITING:
                     overloaded = self._check_overload(key, lane)
-        self._go_on(start)
+        if start or self._untold:
+            self._go_on(start)
         if overloaded is not None:
             self._report(key, overloaded)
 
@@ -229,7 +231,7 @@ class Dispatcher:
                     lane.worker = threading.get_ident()
                     start = self._call_worker()
                 self._go_on(start)
-                self._run_lane(lane)
+                self._run_lane(key, lane)
                 with self._lock:
                     lane.running = None
                     lane.worker = 0
@@ -258,17 +260,28 @@ class Dispatcher:
                 return False
         return not self._closed
 
-    def _run_lane(self, lane: _Lane) -> None:
+    def _run_lane(self, key: str, lane: _Lane) -> None:
         """Run some of its jobs, in order."""
-        for _ in range(BATCH):
-            with self._lock:
-                if not lane.jobs or self._closed:
-                    return
-                function, args = lane.jobs.popleft()
-                lane.running = _listener(function, args)
-                lane.since = self._clock.now()
+        with self._lock:
+            jobs = [lane.jobs.popleft() for _ in range(min(BATCH, len(lane.jobs)))]
+        now = self._clock.now
+        for function, args in jobs:
+            if self._closed:
+                return
+            listener = _listener(function, args)
+            if self._disabled and self._is_disabled(key, listener):  # since these jobs were taken
+                continue
+            lane.since = now()
+            lane.running = listener
             try:
                 function(*args)
             except BaseException:  # sys.exit() too: with the worker the other callbacks of this key would be lost
                 self.counters["failed"] += 1
-                logger.exception("a callback raised: %s", getattr(lane.running, "__qualname__", lane.running))
+                logger.exception("a callback raised: %s", getattr(listener, "__qualname__", listener))
+
+    def _is_disabled(self, key: str, listener: Callable[..., Any]) -> bool:
+        """Whether this listener was disabled, in which case its job is dropped."""
+        with self._lock:
+            is_disabled = listener in self._disabled.get(key, ())
+            self.counters["dropped"] += is_disabled
+            return is_disabled

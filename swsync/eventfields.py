@@ -9,13 +9,13 @@ import attrs
 
 __all__ = [
     "Column",
-    "columns",
     "find",
     "flag",
     "integer",
     "list_",
     "number",
     "object_",
+    "read",
     "read_flag",
     "read_number",
     "read_text",
@@ -26,10 +26,9 @@ __all__ = [
 class Column(NamedTuple):
     """Where one field comes from: its keys in order of preference, each a path into ``params``."""
 
-    name: str
-    key: str  # where there is one path of one key, which is nearly always; else ""
     paths: tuple[tuple[str, ...], ...]
     read: Callable[[Any], Any]
+    default: Callable[[], Any]
 
 
 def read_text(value: Any) -> str | None:
@@ -96,21 +95,27 @@ def list_(*keys: str) -> Any:
     return attrs.field(factory=list, metadata={"keys": keys, "read": read_list})
 
 
-_COLUMNS: dict[type[Any], tuple[Column, ...]] = {}  # filled on first use; two threads would write the same
+_COLUMNS: dict[type[Any], dict[str, Column]] = {}  # filled on first use; two threads would write the same
 
 
-def columns(cls: type[Any]) -> tuple[Column, ...]:
-    """The fields of a class that are read from ``params``."""
-    known = _COLUMNS.get(cls)
-    if known is None:
-        known = _COLUMNS[cls] = tuple(_column(field) for field in attrs.fields(cls) if "read" in field.metadata)
-    return known
+def read(cls: type[Any], name: str, params: Mapping[str, Any]) -> Any:
+    """A field of an event of this class from its params, or the field's default; AttributeError if there is none."""
+    columns = _COLUMNS.get(cls)
+    if columns is None:
+        columns = _COLUMNS[cls] = {field.name: _column(field) for field in attrs.fields(cls)}
+    column = columns.get(name)
+    if column is None:
+        raise AttributeError(f"{cls.__name__!r} object has no attribute {name!r}")
+    value = find(params, column.paths, column.read)
+    return column.default() if value is None else value
 
 
 def _column(field: attrs.Attribute[Any]) -> Column:
+    default = getattr(field.default, "factory", lambda: field.default)
+    if "read" not in field.metadata:
+        return Column((), str, default)
     keys = field.metadata["keys"] or (field.name,)
-    key = keys[0] if len(keys) == 1 and "." not in keys[0] else ""
-    return Column(field.name, key, tuple(tuple(each.split(".")) for each in keys), field.metadata["read"])
+    return Column(tuple(tuple(each.split(".")) for each in keys), field.metadata["read"], default)
 
 
 def find(params: Mapping[str, Any], paths: tuple[tuple[str, ...], ...], read: Callable[[Any], Any]) -> Any:

@@ -15,7 +15,7 @@ from swsync.errors import AuthenticationFailed, ConnectionLost, ProtocolError, R
 from swsync.pending import PendingRequests
 from swsync.protocol import AUTHENTICATION_FAILED, VALIDATION_FAILED, Frame, Kind, Session, check_reply
 from swsync.timers import Timers
-from swsync.transport import Transport
+from swsync.transport import Transport, send_later
 
 __all__ = ["CONNECT_TIMEOUT", "Link"]
 
@@ -26,6 +26,7 @@ MISSED_PINGS = 3
 CONNECT_TIMEOUT = 10.0  # for each of: making the link, and the reply to signalwire.connect
 TICK = 0.25  # with a transport that cannot be woken
 BURST = 2000  # frames handled before timers are looked at
+GROUP = 64  # of them whose JSON is read together
 
 
 class Link:
@@ -68,7 +69,7 @@ class Link:
         self._counters = counters
         self._on_event = on_event
         self._is_closing = is_closing
-        self._answer = getattr(transport, "send_later", transport.send)
+        self._receive_more = getattr(transport, "receive_more", None)
         self._longest_wait = PING_INTERVAL if hasattr(transport, "wake") else TICK
         # All of it the I/O thread's.
         self._connect_id = ""
@@ -161,10 +162,13 @@ class Link:
     def _take_burst(self, text: str | None) -> None:
         handled, was_asked = 0, self._connect_id
         while text is not None:
-            self._take(text)
+            texts = [text]
+            if self._receive_more is not None and not was_asked:
+                texts += self._receive_more(GROUP - 1)
+            self._take(texts)
             if was_asked and not self._connect_id:
                 return  # what is behind the reply to signalwire.connect is of the session that it begins
-            handled += 1
+            handled += len(texts)
             text = self._receive(0) if handled < BURST else None
 
     def _receive(self, wait: float) -> str | None:
@@ -180,29 +184,38 @@ class Link:
         if count & (count - 1) == 0:  # the 1st, 2nd, 4th, 8th ...: a bad server must not fill the log
             logger.warning("%s: %s (%d so far)", self._name, error, count)
 
-    def _take(self, text: str) -> None:
-        """Handle one message."""
+    def _take(self, texts: list[str]) -> None:
+        """Handle some messages, in order."""
+        frames = self._session.receive_all(texts)
+        answers = [frame.answer for frame in frames if isinstance(frame, Frame) and frame.answer]
         try:
-            frame = self._session.receive(text)
-        except ProtocolError as error:
-            self._protocol_error(error)
+            if answers:  # acknowledged on receipt, in one write with those of the whole burst
+                send_later(self._transport, answers)
+        finally:  # what cannot be acknowledged any more comes again, and is a duplicate then
+            for frame in frames:
+                self._handle(frame)
+
+    def _handle(self, frame: Frame | ProtocolError) -> None:
+        if isinstance(frame, ProtocolError):
+            self._protocol_error(frame)
             return
         self._heard = True
-        if frame.answer:
-            self._answer(frame.answer)  # acknowledged on receipt, in one write with those of the whole burst
         if frame.kind == Kind.EVENT:
-            try:
-                self._on_event(frame.body)
-            except ProtocolError as error:
-                self._protocol_error(error)
-            except Exception:  # safety net in case of bugs: one bad event must not end the link
-                logger.exception("%s: an event could not be handled", self._name)
+            self._handle_event(frame.body)
         elif frame.kind == Kind.REPLY:
             self._reply(frame)
         elif frame.kind == Kind.DISCONNECT:
             self._told_to_leave = True
         elif frame.kind == Kind.DUPLICATE:
             self._counters["duplicates"] += 1
+
+    def _handle_event(self, params: dict[str, Any]) -> None:
+        try:
+            self._on_event(params)
+        except ProtocolError as error:
+            self._protocol_error(error)
+        except Exception:  # safety net in case of bugs: one bad event must not end the link
+            logger.exception("%s: an event could not be handled", self._name)
 
     def _reply(self, frame: Frame) -> None:
         if frame.id == self._connect_id:

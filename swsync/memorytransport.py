@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from swsync.clock import REAL, Clock
 from swsync.errors import ConnectionLost
@@ -32,7 +33,9 @@ class MemoryTransport:
         if peer is not None:
             peer._arrive(text)
 
-    send_later = send
+    def send_later(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self.send(text)
 
     def _arrive(self, text: str) -> None:
         with self._changed:
@@ -50,6 +53,10 @@ class MemoryTransport:
             if self._ended:
                 raise ConnectionLost(f"the link ended: {self._ended}")
             return None
+
+    def receive_more(self, most: int) -> list[str]:
+        with self._changed:
+            return [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
 
     def wake(self) -> None:
         with self._changed:

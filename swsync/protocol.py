@@ -12,9 +12,10 @@ from __future__ import annotations
 import itertools
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from json.encoder import encode_basestring_ascii as _quote
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from swsync.errors import CallGone, ProtocolError, RelayError
 
@@ -61,6 +62,10 @@ class Frame(NamedTuple):
     answer: str
 
 
+# Makes a Frame of a tuple, in half the time of a call of Frame.
+_frame: Callable[[tuple[str, str | int | None, dict[str, Any], str]], Frame] = partial(tuple.__new__, Frame)
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
@@ -85,6 +90,29 @@ def _parse(text: str) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise ProtocolError(f"a frame is a JSON {type(message).__name__}, not an object")
     return message
+
+
+def _parse_all(texts: Sequence[str]) -> list[dict[str, Any] | ProtocolError]:
+    """Read one JSON object of each text, or say in its place why it is none.
+
+    They are read as one list, where their keys become one string each: that takes half the time of one after the other.
+    """
+    if len(texts) > 1:
+        try:
+            messages, _ = _decode(f"[{','.join(texts)}]")
+        except (ValueError, RecursionError):
+            pass  # one of them is broken; which, shows when each is read for itself
+        else:
+            if len(messages) == len(texts) and all(message.__class__ is dict for message in messages):
+                return cast("list[dict[str, Any] | ProtocolError]", messages)
+    return [_parse_or_error(text) for text in texts]
+
+
+def _parse_or_error(text: str) -> dict[str, Any] | ProtocolError:
+    try:
+        return _parse(text)
+    except ProtocolError as error:
+        return error
 
 
 def _short(value: object, limit: int = 200) -> str:
@@ -187,7 +215,19 @@ class Session:
         Raises:
             ProtocolError: It is not what RELAY sends. The link can go on.
         """
-        message = _parse(text)
+        return self._judge(_parse(text))
+
+    def receive_all(self, texts: Sequence[str]) -> list[Frame | ProtocolError]:
+        """Judge some frames, in order; one that is not what RELAY sends gives the error that says why."""
+        frames: list[Frame | ProtocolError] = []
+        for message in _parse_all(texts):
+            try:
+                frames.append(message if isinstance(message, ProtocolError) else self._judge(message))
+            except ProtocolError as error:
+                frames.append(error)
+        return frames
+
+    def _judge(self, message: dict[str, Any]) -> Frame:
         number = message.get("id")
         if type(number) is not str and type(number) is not int:
             number = None
@@ -195,7 +235,7 @@ class Session:
         if method is None:
             if "result" not in message and "error" not in message:
                 raise ProtocolError("a frame is neither a request nor a reply")
-            return Frame(Kind.REPLY, number, message, "")
+            return _frame((Kind.REPLY, number, message, ""))
         params = message.get("params")
         if params is None:
             params = {}
@@ -219,13 +259,13 @@ class Session:
     def _event(self, number: str | int | None, params: dict[str, Any]) -> Frame:
         answer = "" if number is None else _result(number)
         if number is not None and self._is_duplicate(number):
-            return Frame(Kind.DUPLICATE, number, params, answer)
+            return _frame((Kind.DUPLICATE, number, params, answer))
         if params.get("event_type") == "signalwire.authorization.state":
             inner = params.get("params")
             state = inner.get("authorization_state") if isinstance(inner, dict) else None
             if isinstance(state, str) and len(state) <= MAX_STATE:
                 self.authorization_state = state
-        return Frame(Kind.EVENT, number, params, answer)
+        return _frame((Kind.EVENT, number, params, answer))
 
     def _is_duplicate(self, number: str | int) -> bool:
         """Whether an event with this id was here before; remembers it."""
@@ -240,17 +280,17 @@ class Session:
     def _other(self, method: str, number: str | int | None, params: dict[str, Any]) -> Frame:
         answer = "" if number is None else _result(number)
         if method == "signalwire.ping":
-            return Frame(Kind.PING, number, params, answer)
+            return _frame((Kind.PING, number, params, answer))
         if method == "signalwire.disconnect":
             if params.get("restart") is True:
                 self.forget()
-            return Frame(Kind.DISCONNECT, number, params, answer)
+            return _frame((Kind.DISCONNECT, number, params, answer))
         if number is not None:
             answer = (
                 f'{{"jsonrpc":"2.0","id":{_identifier(number)},'
                 f'"error":{{"code":{METHOD_NOT_FOUND},"message":"Method not found"}}}}'
             )
-        return Frame(Kind.UNKNOWN, number, params, answer)
+        return _frame((Kind.UNKNOWN, number, params, answer))
 
 
 def _identifier(number: str | int) -> str:

@@ -64,8 +64,12 @@ class Router:
         self.project = project
         self.connection: Connection  # set once by the client, before anything runs
         self._allowed_destinations = _prefixes(allowed_destinations)
-        self._on_offer = on_offer
-        self._on_message = on_message
+        self._routes: dict[str, Callable[[Any], object]] = {  # of event types that are not about a call there is
+            "calling.call.receive": on_offer,
+            "calling.call.dial": lambda event: self._route_dial(event, event.tag),
+            "messaging.receive": on_message,
+            "messaging.state": self._route_message,
+        }
         # The tables are guarded by _lock. changed is a condition on it, notified when a call is over.
         self._lock = threading.Lock()
         self.changed: Condition = clock.condition(self._lock)
@@ -286,16 +290,7 @@ class Router:
         event: Any = self._parse(payload)  # an event type has one class
         if not event.call_id.isprintable():
             raise ProtocolError("the call_id of an event holds control characters")  # it would go into logs
-        if event.event_type == "calling.call.receive":
-            self._on_offer(event)
-        elif event.event_type == "messaging.receive":
-            self._on_message(event)
-        elif event.event_type == "messaging.state":
-            self._route_message(event)
-        elif event.event_type == "calling.call.dial":
-            self._route_dial(event, event.tag)
-        else:
-            self._route(event)
+        self._routes.get(event.event_type, self._route)(event)
 
     def _parse_first(self, payload: dict[str, Any]) -> RelayEvent:
         """Load what events need with the first one; an import for each would be a tenth of what an event costs."""

@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from swsync.errors import ConfigurationError, ConnectionFailed, ConnectionLost, 
 from swsync.protocol import MAX_MESSAGE
 from swsync.wire import Wire
 
-__all__ = ["Transport", "WebSocketTransport"]
+__all__ = ["Transport", "WebSocketTransport", "send_later"]
 
 LONGEST_CONTROL = 125  # octets (RFC 6455 section 5.5); websocket-client does not look
 
@@ -29,8 +29,9 @@ LONGEST_CONTROL = 125  # octets (RFC 6455 section 5.5); websocket-client does no
 class Transport(Protocol):
     """One link to RELAY, from ``connect`` to ``close``; it is not used again.
 
-    One thread calls ``receive``; any thread may call the others. A transport without ``send_later`` or ``read_for``
-    works too, and one without ``wake``, but timers set by other threads are then up to a quarter of a second late.
+    One thread calls ``receive``; any thread may call the others. A transport without ``send_later``, ``receive_more``
+    or ``read_for`` works too, and one without ``wake``, but timers set by other threads are then up to a quarter of a
+    second late.
     """
 
     def connect(self, timeout: float) -> None:
@@ -41,8 +42,8 @@ class Transport(Protocol):
         """Send one message, or leave it to a thread that is sending. Raises ``ConnectionLost``."""
         ...
 
-    def send_later(self, text: str) -> None:
-        """Send one message with the next write, at the latest when ``receive`` waits. The receiving thread calls it."""
+    def send_later(self, texts: Sequence[str]) -> None:
+        """Send messages with the next write, at the latest when ``receive`` waits. The receiving thread calls it."""
         ...
 
     def receive(self, timeout: float) -> str | None:
@@ -51,6 +52,10 @@ class Transport(Protocol):
         With 0 it returns only what is there already. Raises ``ConnectionLost`` at the end of the link and
         ``ProtocolError`` for a message that is none; after the latter it may be called again.
         """
+        ...
+
+    def receive_more(self, most: int) -> list[str]:
+        """Return what ``receive(0)`` would, at most so many, and perhaps none; the receiving thread calls it."""
         ...
 
     def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:
@@ -73,6 +78,16 @@ class Transport(Protocol):
         """End the link at once; a ``receive`` under way raises ``ConnectionLost``. Its descriptor closes later, with
         ``close``."""
         ...
+
+
+def send_later(transport: Transport, texts: Sequence[str]) -> None:
+    """Send messages with the transport's next write, or at once where it has no such thing."""
+    later = getattr(transport, "send_later", None)
+    if later is not None:
+        later(texts)
+        return
+    for text in texts:
+        transport.send(text)
 
 
 class WebSocketTransport:
@@ -138,9 +153,9 @@ class WebSocketTransport:
         self._wire.incoming.recall()
         self._wire.outgoing.put(text)
 
-    def send_later(self, text: str) -> None:
+    def send_later(self, texts: Sequence[str]) -> None:
         assert self._wire is not None
-        self._wire.outgoing.put_later(text)
+        self._wire.outgoing.put_later(texts)
 
     def wake(self) -> None:
         if self._wire is not None:
@@ -206,6 +221,30 @@ class WebSocketTransport:
             text = self._unusual(first, length)
             if text is not None:
                 return text
+
+    def receive_more(self, most: int) -> list[str]:
+        """Cut whole plain messages out of the buffer; what is unusual, or broken, is left to ``receive``."""
+        texts: list[str] = []
+        if self._wire is None or self._in_fragments:
+            return texts
+        buffer, begin = self._wire.incoming.buffer, 0
+        whole = len(buffer)
+        while len(texts) < most and whole - begin > 4 and buffer[begin] == 0x81:
+            length, start = buffer[begin + 1], begin + 2
+            if length == 126:
+                length, start = buffer[start] << 8 | buffer[start + 1], start + 2
+            elif length > 126:
+                break
+            end = start + length
+            if end > whole:
+                break
+            try:
+                texts.append(buffer[start:end].decode())
+            except UnicodeDecodeError:
+                break
+            begin = end
+        del buffer[:begin]
+        return texts
 
     def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:
         if self._wire is None or not timeout > 0:

@@ -6,10 +6,10 @@ Whether it is logged is decided when a link is made: a link that nobody listens 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from swsync.masking import masked
-from swsync.transport import Transport
+from swsync.transport import Transport, send_later
 
 __all__ = ["LoggedTransport"]
 
@@ -43,15 +43,23 @@ class LoggedTransport:
         self._log(">", text)
         self._transport.send(text)
 
-    def send_later(self, text: str) -> None:
-        self._log(">", text)
-        getattr(self._transport, "send_later", self._transport.send)(text)
+    def send_later(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self._log(">", text)
+        send_later(self._transport, texts)
 
     def receive(self, timeout: float) -> str | None:
         text = self._transport.receive(timeout)
         if text is not None:
             self._log("<", text)
         return text
+
+    def receive_more(self, most: int) -> list[str]:
+        receive_more = getattr(self._transport, "receive_more", None)
+        texts: list[str] = receive_more(most) if receive_more is not None else []
+        for text in texts:
+            self._log("<", text)
+        return texts
 
     def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:
         found: list[str] = []

@@ -23,6 +23,7 @@ from swsync.errors import (
     RelayError,
     RequestTimeout,
 )
+from swsync.link import GROUP
 from swsync.memorytransport import MemoryTransport
 
 OK = {"code": "200", "message": "OK"}
@@ -696,3 +697,56 @@ def test_an_event_is_acknowledged_before_it_is_handled(server: ScriptedServer) -
         taken, refused = server.link.offer("c1"), server.link.offer("c2")
         assert "c2" == server.wait_for("calling.pass")["call_id"]
     assert [taken, refused] == acknowledged[:2]
+
+
+def test_an_event_that_cannot_be_acknowledged_is_handled_all_the_same(
+    server: ScriptedServer, clock: VirtualClock
+) -> None:
+    """It comes again on the next link, where it is a duplicate: acted on once, neither lost nor acted on twice."""
+    opened: list[Any] = []
+
+    def open_transport() -> Any:
+        end = server.open()
+        opened.append(end)
+        if len(opened) == 1:
+
+            def break_off(texts: Any) -> None:
+                server.link.end()
+                raise ConnectionLost("broken")
+
+            end.send_later = break_off  # type: ignore[method-assign]
+        return end
+
+    with swsync.RelayClient(**{**server.settings, "transport": open_transport}, contexts=["office"]) as client:
+        clock.sleep(0.01)
+        first = server.link.offer("c1")
+        assert "c1" == client.next_call(10).call_id
+        server.wait_for("signalwire.connect", 2)
+        clock.sleep(0.01)
+        server.link.event("calling.call.receive", first, call_id="c1", node_id="n", context="office")
+        server.wait_for_reply(first)
+        assert [first] == server.replies
+        assert 1 == client.counters["duplicates"]
+
+
+def test_events_that_come_together_are_handled_in_order(client: swsync.RelayClient, server: ScriptedServer) -> None:
+    """More of them than are read at a time, with nonsense among them."""
+    server.link.offer("c1")
+    call = client.next_call(10)
+    got: list[int] = []
+    call.on("calling.call.play", lambda event: got.append(event.params["n"]))
+    texts: list[str] = []
+    together, count = Link(server, texts.append, server.link.end), 3 * GROUP + 1
+    numbers = [together.event("calling.call.play", call_id="c1", n=n) for n in range(count)]
+    texts.append("nonsense")
+    numbers.append(together.event("calling.call.play", call_id="c1", n=count))
+    end = server._ends[-1]._peer
+    assert end is not None
+    with end._changed:
+        end._arrived.extend(texts)
+        end._changed.notify_all()
+    server.wait_for_reply(numbers[-1])
+    assert numbers == server.replies[-len(numbers) :]
+    client.close()
+    assert list(range(count + 1)) == got
+    assert 1 == client.counters["protocol_errors"]

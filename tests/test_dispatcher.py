@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from swsync.clock import RealClock, VirtualClock
-from swsync.dispatcher import MOST_WAITING, STUCK, Dispatcher
+from swsync.dispatcher import BATCH, MOST_WAITING, STUCK, Dispatcher
 from swsync.errors import HandlerOverload
 
 WAIT = 60.0
@@ -183,6 +183,34 @@ def test_a_stuck_listener_is_disabled_and_the_others_go_on(caplog: pytest.LogCap
     assert [*range(0, MOST_WAITING, 2), MOST_WAITING] == fine
     assert 1 == dispatcher.counters["overloads"]
     assert MOST_WAITING // 2 + 1 == dispatcher.counters["dropped"]
+
+
+def test_what_a_worker_has_taken_already_is_not_run_for_a_disabled_listener() -> None:
+    """It takes jobs by the dozen; the listener that hangs in the first of them is not called with the others."""
+    clock = VirtualClock()
+    dispatcher = Dispatcher(clock)
+    ran: list[tuple[str, int]] = []
+
+    def hang(number: int) -> None:
+        ran.append(("hang", number))
+        clock.sleep(STUCK + 1)
+
+    def fine(number: int) -> None:
+        ran.append(("fine", number))
+
+    with clock.thread():
+        dispatcher.hold()
+        for number in range(BATCH // 2):
+            dispatcher.submit("call", hang, number)
+            dispatcher.submit("call", fine, number)
+        dispatcher.release()
+        clock.sleep(STUCK + 0.5)
+        for number in range(MOST_WAITING):
+            dispatcher.submit("call", fine, BATCH // 2 + number)
+        dispatcher.submit("call", hang, BATCH // 2)
+        assert [] == dispatcher.close(60)
+    assert [("hang", 0), *(("fine", number) for number in range(BATCH // 2 + MOST_WAITING))] == ran
+    assert (1, BATCH // 2) == (dispatcher.counters["overloads"], dispatcher.counters["dropped"])
 
 
 def test_a_burst_for_a_quick_listener_is_no_overload(dispatcher: Dispatcher) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import attrs
 import pytest
 
@@ -67,6 +70,45 @@ def test_events_are_frozen():
 
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         event.state = "finished"
+
+
+def test_a_field_is_read_once():
+    """What an event has said, it says for ever: a listener that changes ``params`` changes no field after that."""
+    event = parse_event({"event_type": "calling.call.state", "params": {"call_state": "ringing"}})
+
+    first, device = event.call_state, event.device
+    event.params["call_state"] = "ended"
+
+    assert ("ringing", "ringing") == (first, event.call_state)
+    assert device is event.device
+
+
+def test_what_is_no_field_is_no_attribute():
+    """A wrong name is an error, as with any object."""
+    event = parse_event({"event_type": "calling.call.play", "params": {"mood": "good"}})
+
+    for name in ("mood", "call_state", "__wrapped__"):
+        with pytest.raises(AttributeError, match=f"'PlayEvent' object has no attribute '{name}'"):
+            getattr(event, name)
+    assert not hasattr(object.__new__(TapEvent), "params")
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda e: pickle.loads(pickle.dumps(e)), attrs.evolve])
+@pytest.mark.parametrize("event_type", [*sorted(EVENT_CLASSES), "calling.call.unheard_of"])
+def test_a_copy_has_every_field(event_type, again):
+    """Also of an event of which no field was read."""
+    params = {"call_id": "C", "state": "playing", "device": {"type": "phone"}, "tags": ["t"], "position": 3}
+    payload = {"event_type": event_type, "timestamp": 1.5, "params": params}
+
+    assert attrs.asdict(parse_event(payload)) == attrs.asdict(again(parse_event(payload)))
+
+
+def test_defaults_are_nobody_elses():
+    """An empty object of one event is not that of another."""
+    first, second = (parse_event({"event_type": "calling.call.state", "params": {}}) for _ in range(2))
+
+    assert {} == first.device == second.device
+    assert first.device is not second.device
 
 
 @pytest.mark.parametrize(

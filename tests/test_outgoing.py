@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from securedpair import secured_pair
 from stopping import Stop
+from websocket import ABNF
 
 from swsync import outgoing
 from swsync.errors import ConnectionLost
@@ -68,13 +69,29 @@ def secured() -> Pipe:
 
 def test_what_waits_leaves_in_one_write() -> None:
     pipe = plain()
-    for text in ("one", "two"):
-        pipe.outgoing.put_later(text)
+    pipe.outgoing.put_later(["one"])
+    pipe.outgoing.put_later(["two"])
     pipe.outgoing.put("three")
     assert b"" == pipe.theirs.recv(0)
     pipe.outgoing.go_on()
     assert ["one", "two", "three"] == unmasked(pipe.read())
     pipe.close()
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 125, 126, 127, 65535, 65536])
+def test_each_message_of_a_write_is_masked_for_itself(length: int) -> None:
+    """Before and behind others, and a whole frame, each is what websocket-client makes of it."""
+    masks, whole = bytes(range(1, 17)), b"\x8a\x80\1\2\3\4"
+    batch = ["\u00e4b", whole, "x" * length, "last"]
+    expected = b""
+    for i, item in enumerate(batch):
+        if isinstance(item, str):
+            one = ABNF.create_frame(item, ABNF.OPCODE_TEXT)
+            one.get_mask_key = lambda _, mask=masks[4 * i : 4 * i + 4]: mask
+            expected += one.format()
+        else:
+            expected += item
+    assert expected == outgoing._framed(batch, masks)
 
 
 def test_the_reader_goes_on_where_the_other_side_took_no_more() -> None:

@@ -109,6 +109,49 @@ def test_remembered_frames_are_bounded() -> None:
     assert 2 * REMEMBERED_FRAMES >= len(one._seen) + len(one._seen_before)
 
 
+REPLY = '{"jsonrpc":"2.0","id":"r","result":{}}'
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "",
+        "{",
+        "[]",
+        "7",
+        "null",
+        "1,2",
+        f"{REPLY},{REPLY}",
+        '{"id":"n","result":NaN}',
+        "[" * 5000,
+        "{}",
+        '{"method":"signalwire.event","params":[]}',
+        '{"id":"half","method":"signalwire.ev',
+    ],
+)
+def test_a_broken_frame_among_others_is_the_only_one_that_is_lost(broken: str) -> None:
+    """Read together or one by one, each frame is judged as it would be alone."""
+    one = session()
+    found = one.receive_all([event("a"), broken, f" {REPLY}\n", event("a"), event("b")])
+    assert isinstance(found[1], ProtocolError)
+    with pytest.raises(ProtocolError) as alone:
+        session().receive(broken)
+    assert str(alone.value) == str(found[1])
+    frames = [frame for frame in found if isinstance(frame, Frame)]
+    assert [Kind.EVENT, Kind.REPLY, Kind.DUPLICATE, Kind.EVENT] == [frame.kind for frame in frames]
+    assert ["a", "r", "a", "b"] == [frame.id for frame in frames]
+    assert isinstance(frames[0].body, dict)
+
+
+def test_frames_that_are_read_together_are_those_that_are_read_alone() -> None:
+    """Kind, id, body and answer, in order; none and one as well."""
+    texts = [event("a"), REPLY, '{"id":1,"method":"signalwire.ping"}', event("b", state="\u00e4 \\ud800"), event(7)]
+    alone = session()
+    for count in range(len(texts) + 1):
+        assert [session().receive(text) for text in texts[:count]] == session().receive_all(texts[:count])
+    assert [alone.receive(text) for text in texts + texts] == session().receive_all(texts + texts)
+
+
 @pytest.mark.parametrize("number", [None, True, [1], {"a": 1}, 1.5])
 def test_an_event_without_a_usable_id_is_taken_and_not_acknowledged(number: Any) -> None:
     """Only strings and whole numbers are ids."""

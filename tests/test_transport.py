@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import trustme
@@ -23,7 +23,7 @@ from swsync.clock import RealClock, VirtualClock
 from swsync.errors import ConfigurationError, ConnectionFailed, ConnectionLost, ProtocolError
 from swsync.memorytransport import memory_pair
 from swsync.protocol import MAX_MESSAGE
-from swsync.transport import WebSocketTransport
+from swsync.transport import WebSocketTransport, send_later
 
 WAIT = 60.0
 
@@ -507,10 +507,80 @@ def test_many_senders_lose_and_mix_nothing(secure: bool, ca_file: str) -> None:
 def test_messages_for_later_leave_before_receive_waits() -> None:
     """What is queued goes in order, together with what is sent at once."""
     with server(echo) as port, connected(port) as transport:
-        transport.send_later("1")
-        transport.send_later("2")
+        transport.send_later(["1"])
+        transport.send_later(["2"])
         transport.send("3")
         assert ["1", "2", "3"] == [transport.receive(WAIT) for _ in range(3)]
+
+
+def test_a_transport_that_cannot_put_off_sends_at_once() -> None:
+    """A link of somebody's own making need not have send_later."""
+
+    class Plain:
+        sent: ClassVar[list[str]] = []
+
+        def send(self, text: str) -> None:
+            self.sent.append(text)
+
+    send_later(Plain(), ["1", "2"])  # type: ignore[arg-type]
+    assert ["1", "2"] == Plain.sent
+
+
+LONG = b"m" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("octets", "most", "more", "then"),
+    [
+        (frame(0x81, b"a") + frame(0x81, b"b" * 200) + frame(0x81, b""), 9, ["a", "b" * 200], ""),
+        (frame(0x81, b"a") + frame(0x81, b"b") + frame(0x81, b"c"), 2, ["a", "b"], "c"),
+        (frame(0x81, b"a") + frame(0x89, b"ping") + frame(0x81, b"c"), 9, ["a"], "c"),
+        (frame(0x81, b"a") + frame(0x01, b"c") + frame(0x80, b"d"), 9, ["a"], "cd"),
+        (frame(0x81, b"a") + frame(0x81, LONG), 9, ["a"], LONG.decode()),
+        (frame(0x81, b"a") + frame(0x81, b"\xff") + frame(0x81, b"c"), 9, ["a"], ProtocolError),
+        (frame(0x81, b"a") + frame(0x81, b"c", mask=True), 9, ["a"], ConnectionLost),
+        (frame(0x81, b"\xc3\xa4") + frame(0x81, b"c" * 125)[:100], 9, ["\u00e4"], None),
+        (frame(0x81, b"\xc3\xa4") + b"\x81", 9, ["\u00e4"], None),
+    ],
+)
+def test_more_messages_are_cut_out_up_to_what_is_unusual(octets: bytes, most: int, more: list[str], then: Any) -> None:
+    """That is left to receive, which says what it is."""
+    done = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        sock.sendall(frame(0x81, b"first") + octets)
+        done.wait(WAIT)
+
+    with raw_peer(script) as port, connected(port) as transport:
+        assert transport._wire is not None
+        assert "first" == transport.receive(WAIT)
+        while len(transport._wire.incoming.buffer) < len(octets):
+            transport._wire.fill(WAIT)
+        assert more == transport.receive_more(most)
+        if isinstance(then, type):
+            with pytest.raises(then):
+                transport.receive(0)
+        else:
+            assert then == transport.receive(0)
+        done.set()
+
+
+def test_no_more_messages_in_the_midst_of_a_fragmented_one() -> None:
+    """Between its fragments only control frames may come."""
+    done = threading.Event()
+
+    def script(sock: socket.socket) -> None:
+        sock.sendall(frame(0x81, b"first") + frame(0x01, b"a"))
+        done.wait(WAIT)
+
+    with raw_peer(script) as port, connected(port) as transport:
+        assert transport._wire is not None
+        assert "first" == transport.receive(WAIT)
+        while not transport._in_fragments:
+            transport.receive(0.05)
+        transport._wire.incoming.buffer += frame(0x81, b"b")
+        assert [] == transport.receive_more(9)
+        done.set()
 
 
 def test_close_sends_what_is_queued_and_a_close_frame() -> None:
@@ -527,7 +597,7 @@ def test_close_sends_what_is_queued_and_a_close_frame() -> None:
 
     with server(handler) as port:
         with connected(port) as transport:
-            transport.send_later("last words")
+            transport.send_later(["last words"])
         assert done.wait(WAIT)
     assert ["last words"] == got
 

@@ -146,16 +146,20 @@ def split_listen(listen: Mapping[str, Callable[..., Any]] | None) -> dict[str, C
 
 
 class Listener:
-    """One registered function, called by the dispatcher with what it listens for."""
+    """One registered function, called by the dispatcher with what it listens for.
+
+    Attributes:
+        match: Which events it wants.
+        accepts: Whether an event of its type is one of them; None accepts all.
+        subject: What it is given.
+    """
 
     def __init__(self, match: Match, function: Callable[[Any], Any]) -> None:
         self.match = match
+        self.accepts = match.accepts
+        self.subject = match.subject
         self.function = function
         self.__qualname__ = getattr(function, "__qualname__", repr(function))  # how the log names it
 
     def __call__(self, subject: Any) -> Any:
         return self.function(subject)
-
-    def wants(self, event: RelayEvent) -> bool:
-        """Whether this event, which is of its type, is one that it listens to."""
-        return self.match.accepts is None or self.match.accepts(event)

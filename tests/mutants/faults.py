@@ -12,14 +12,12 @@ FAULTS: list[Mutant] = [
         "swsync/link.py",
         (
             (
-                "        if frame.answer:\n            self._answer(frame.answer)  # acknowledged on receipt",
-                "        if frame.answer:\n            pass  # acknowledged on receipt",
+                "                send_later(self._transport, answers)\n",
+                "                pass\n",
             ),
             (
-                '            self._counters["duplicates"] += 1\n',
-                '            self._counters["duplicates"] += 1\n'
-                "        if frame.answer:\n"
-                "            self._answer(frame.answer)\n",
+                "                self._handle(frame)\n",
+                "                self._handle(frame)\n            send_later(self._transport, answers)\n",
             ),
         ),
         ("test_connection.py", "test_client.py"),
