@@ -31,12 +31,14 @@ IDLE = 10.0  # seconds after which a worker without work ends
 class _Lane:
     """The jobs of one key."""
 
-    __slots__ = ("jobs", "running", "since", "worker")
+    __slots__ = ("disabled", "jobs", "running", "since", "worker")
 
     def __init__(self) -> None:
         self.jobs: deque[Job] = deque()
-        # Its worker writes these two without the lock: the time first, so that none is seen with that of another.
-        self.running: Callable[..., Any] | None = None  # the listener at work ...
+        self.disabled: tuple[Callable[..., Any], ...] = ()  # listeners whose jobs the worker may have taken before
+        # Its worker writes the next two without the lock, the time first; who reads them reads the time last, and never
+        # sees a job with the time of an earlier one.
+        self.running: Job | None = None  # what is at work ...
         self.since = 0.0  # ... since when ...
         self.worker = 0  # ... and the thread that serves this key, 0 for none
 
@@ -190,10 +192,11 @@ class Dispatcher:
 
     def _check_overload(self, key: str, lane: _Lane) -> HandlerOverload | None:
         """Disable the listener that holds up this key; requires _lock."""
-        stuck = lane.running is not None and self._clock.now() - lane.since >= STUCK
-        if lane.running is None or not (stuck or len(lane.jobs) > HARD_LIMIT):
+        running = lane.running
+        stuck = self._clock.now() - lane.since >= STUCK
+        if running is None or not (stuck or len(lane.jobs) > HARD_LIMIT):
             return None
-        culprit = lane.running
+        culprit = _listener(*running)
         kept = deque(job for job in lane.jobs if _listener(*job) != culprit)
         self.counters["dropped"] += len(lane.jobs) - len(kept)
         self.counters["overloads"] += 1
@@ -201,6 +204,7 @@ class Dispatcher:
             self.counters["dropped"] += len(kept) - MOST_WAITING
             kept = deque(itertools.islice(kept, MOST_WAITING))
         lane.jobs = kept
+        lane.disabled += (culprit,)
         disabled = self._disabled.setdefault(key, [])
         if culprit in disabled:
             return None
@@ -231,7 +235,7 @@ class Dispatcher:
                     lane.worker = threading.get_ident()
                     start = self._call_worker()
                 self._go_on(start)
-                self._run_lane(key, lane)
+                self._run_lane(lane)
                 with self._lock:
                     lane.running = None
                     lane.worker = 0
@@ -260,28 +264,24 @@ class Dispatcher:
                 return False
         return not self._closed
 
-    def _run_lane(self, key: str, lane: _Lane) -> None:
+    def _run_lane(self, lane: _Lane) -> None:
         """Run some of its jobs, in order."""
         with self._lock:
             jobs = [lane.jobs.popleft() for _ in range(min(BATCH, len(lane.jobs)))]
         now = self._clock.now
-        for function, args in jobs:
+        for job in jobs:
             if self._closed:
                 return
-            listener = _listener(function, args)
-            if self._disabled and self._is_disabled(key, listener):  # since these jobs were taken
+            if lane.disabled and _listener(*job) in lane.disabled:
+                with self._lock:
+                    self.counters["dropped"] += 1
                 continue
             lane.since = now()
-            lane.running = listener
+            lane.running = job
+            function, args = job
             try:
                 function(*args)
             except BaseException:  # sys.exit() too: with the worker the other callbacks of this key would be lost
                 self.counters["failed"] += 1
+                listener = _listener(function, args)
                 logger.exception("a callback raised: %s", getattr(listener, "__qualname__", listener))
-
-    def _is_disabled(self, key: str, listener: Callable[..., Any]) -> bool:
-        """Whether this listener was disabled, in which case its job is dropped."""
-        with self._lock:
-            is_disabled = listener in self._disabled.get(key, ())
-            self.counters["dropped"] += is_disabled
-            return is_disabled

@@ -57,7 +57,7 @@ class RelayEvent:
 
     Attributes:
         event_type: RELAY's name of it, such as ``calling.call.play``.
-        params: The event's own fields exactly as they came.
+        params: The event's own fields exactly as they came; all who are given the event share them.
         call_id: The call that it is about, or "".
         timestamp: Seconds since 1970 as the server gave them, or 0.0.
         control_id: The action that it is about, or "".

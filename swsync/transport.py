@@ -31,7 +31,7 @@ class Transport(Protocol):
 
     One thread calls ``receive``; any thread may call the others. A transport without ``send_later``, ``receive_more``
     or ``read_for`` works too, and one without ``wake``, but timers set by other threads are then up to a quarter of a
-    second late.
+    second late. Messages come in by ``receive``, ``receive_more`` and ``read_for``: one that looks at them looks there.
     """
 
     def connect(self, timeout: float) -> None:
@@ -55,7 +55,10 @@ class Transport(Protocol):
         ...
 
     def receive_more(self, most: int) -> list[str]:
-        """Return what ``receive(0)`` would, at most so many, and perhaps none; the receiving thread calls it."""
+        """Return the next messages that are there, at most so many, and perhaps none; the receiving thread calls it.
+
+        Raises nothing: what is no message is left to ``receive``.
+        """
         ...
 
     def read_for(self, is_mine: Callable[[str], bool], timeout: float) -> bool:

@@ -143,6 +143,42 @@ def test_a_broken_frame_among_others_is_the_only_one_that_is_lost(broken: str) -
     assert isinstance(frames[0].body, dict)
 
 
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"[{REPLY},{REPLY}]", "]", REPLY],
+        [f"{REPLY},{REPLY}]", REPLY],
+        [f"{REPLY},{REPLY}", '{"id":"n","result":{"a":[1', "2]}}"],
+        ['{"id":"n","result":{"a":"1', '2"}}', REPLY],
+        ['{"id":"n","result":{"a":[1', "2]}}"],
+        [REPLY, f"{REPLY}]"],
+        [REPLY, f"{REPLY}] and more"],
+        [REPLY, ""],
+        ["", REPLY, REPLY],
+    ],
+)
+def test_frames_do_not_make_up_for_each_other(texts: list[str]) -> None:
+    """What is broken stays broken beside what would mend it."""
+
+    def alone(text: str) -> object:
+        try:
+            return session().receive(text)
+        except ProtocolError as error:
+            return str(error)
+
+    found = session().receive_all(texts)
+    assert [alone(text) for text in texts] == [str(one) if isinstance(one, ProtocolError) else one for one in found]
+    assert any(isinstance(one, ProtocolError) for one in found)
+
+
+def test_a_broken_frame_keeps_nothing_in_memory() -> None:
+    """Its error has no traceback, whose frames would keep the group, however long it is, until the next collection."""
+    broken = ["nonsense", '{"method":"signalwire.event","params":[]}']
+    for error in session().receive_all([event("a"), *broken]) + session().receive_all(broken[:1]):
+        if isinstance(error, ProtocolError):
+            assert (None, None, None) == (error.__traceback__, error.__context__, error.__cause__)
+
+
 def test_frames_that_are_read_together_are_those_that_are_read_alone() -> None:
     """Kind, id, body and answer, in order; none and one as well."""
     texts = [event("a"), REPLY, '{"id":1,"method":"signalwire.ping"}', event("b", state="\u00e4 \\ud800"), event(7)]
