@@ -332,7 +332,7 @@ class Call(
                 self._log._add(event)
             if event.event_type in _ABOUT_THE_CALL:
                 self._take_in(event, afterwards)
-            action = self._action(event.control_id) if event.control_id else None
+            action = self._action(event.control_id) if self._actions and event.control_id else None
             if action is not None and action._observe(event, afterwards):
                 self._drop_action(action)
             for waiter in self._waiters:
@@ -345,9 +345,10 @@ class Call(
                         subject = self if listener.subject == "call" else action or event
                     wanted.append((listener, subject))
             self._condition.notify_all()
-        run_afterwards(afterwards)
+        if afterwards:
+            run_afterwards(afterwards)
         for listener, subject in wanted:
-            self._call_back(listener, subject)
+            self.session.callbacks.submit(self.call_id, listener, subject)
 
     def _take_in(self, event: RelayEvent, afterwards: Afterwards) -> None:
         """Take in what says something about the call itself; requires _condition."""

@@ -201,21 +201,18 @@ class Link:
             return
         self._heard = True
         if frame.kind == Kind.EVENT:
-            self._handle_event(frame.body)
+            try:
+                self._on_event(frame.body)
+            except ProtocolError as error:
+                self._protocol_error(error)
+            except Exception:  # safety net in case of bugs: one bad event must not end the link
+                logger.exception("%s: an event could not be handled", self._name)
         elif frame.kind == Kind.REPLY:
             self._reply(frame)
         elif frame.kind == Kind.DISCONNECT:
             self._told_to_leave = True
         elif frame.kind == Kind.DUPLICATE:
             self._counters["duplicates"] += 1
-
-    def _handle_event(self, params: dict[str, Any]) -> None:
-        try:
-            self._on_event(params)
-        except ProtocolError as error:
-            self._protocol_error(error)
-        except Exception:  # safety net in case of bugs: one bad event must not end the link
-            logger.exception("%s: an event could not be handled", self._name)
 
     def _reply(self, frame: Frame) -> None:
         if frame.id == self._connect_id:

@@ -270,25 +270,22 @@ class Session:
         return message if is_reply and message.get("id") == number else None
 
     def _event(self, number: str | int | None, params: dict[str, Any]) -> Frame:
-        answer = "" if number is None else _result(number)
-        if number is not None and self._is_duplicate(number):
-            return _frame((Kind.DUPLICATE, number, params, answer))
-        if params.get("event_type") == "signalwire.authorization.state":
+        kind, answer = Kind.EVENT, ""
+        if number is not None:
+            answer = _result(number)
+            mark = hash(number)
+            if mark in self._seen or mark in self._seen_before:
+                kind = Kind.DUPLICATE
+            else:
+                self._seen.add(mark)
+        if kind is Kind.EVENT and params.get("event_type") == "signalwire.authorization.state":
             inner = params.get("params")
             state = inner.get("authorization_state") if isinstance(inner, dict) else None
             if isinstance(state, str) and len(state) <= MAX_STATE:
                 self.authorization_state = state
-        return _frame((Kind.EVENT, number, params, answer))
-
-    def _is_duplicate(self, number: str | int) -> bool:
-        """Whether an event with this id was here before; remembers it."""
-        mark = hash(number)
-        if mark in self._seen or mark in self._seen_before:
-            return True
-        self._seen.add(mark)
         if len(self._seen) >= REMEMBERED_FRAMES:
             self._seen, self._seen_before = set(), self._seen
-        return False
+        return _frame((kind, number, params, answer))
 
     def _other(self, method: str, number: str | int | None, params: dict[str, Any]) -> Frame:
         answer = "" if number is None else _result(number)
