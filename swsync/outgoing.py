@@ -215,28 +215,30 @@ def _framed(batch: list[str | bytes], masks: bytes) -> bytes:
     parsing the events they are for. All are masked by one operation on two long numbers.
     """
     plain, keys = [], []
-    for i, item in enumerate(batch):
+    for item, (mask,) in zip(batch, struct.iter_unpack("4s", masks), strict=True):
         if isinstance(item, bytes):
             plain.append(item)
             keys.append(bytes(len(item)))
             continue
         data = item.encode()
         length = len(data)
-        head = _SHORT_HEADS[length] if length < 126 else _head(length)
+        head, gap = _SHORT_HEADS[length] if length < 126 else _head(length)
         plain.append(head + data)
-        keys.append(bytes(len(head) - 4) + (masks[4 * i : 4 * i + 4] * (length // 4 + 2))[: length + 4])
+        keys.append(gap + (mask * (length // 4 + 2))[: length + 4])
     frames = b"".join(plain)
     number = int.from_bytes(frames, "little") ^ int.from_bytes(b"".join(keys), "little")
     return number.to_bytes(len(frames), "little")
 
 
-def _head(length: int) -> bytes:
-    """The beginning of a text frame of so many octets, with a mask of zeros."""
+def _head(length: int) -> tuple[bytes, bytes]:
+    """The beginning of a text frame of so many octets, with a mask of zeros, and zeros for what is before the mask."""
     if length < 126:
-        return struct.pack("!BBI", 0x81, 0x80 | length, 0)
-    if length < 65536:
-        return struct.pack("!BBHI", 0x81, 0x80 | 126, length, 0)
-    return struct.pack("!BBQI", 0x81, 0x80 | 127, length, 0)
+        head = struct.pack("!BBI", 0x81, 0x80 | length, 0)
+    elif length < 65536:
+        head = struct.pack("!BBHI", 0x81, 0x80 | 126, length, 0)
+    else:
+        head = struct.pack("!BBQI", 0x81, 0x80 | 127, length, 0)
+    return head, bytes(len(head) - 4)
 
 
 _SHORT_HEADS = [_head(length) for length in range(126)]

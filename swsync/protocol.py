@@ -241,21 +241,19 @@ class Session:
         return frames
 
     def _judge(self, message: dict[str, Any]) -> Frame:
-        number = message.get("id")
-        if type(number) is not str and type(number) is not int:
+        number, method, params = message.get("id"), message.get("method"), message.get("params")
+        if number.__class__ is not str and number.__class__ is not int:  # true and false are none
             number = None
-        method = message.get("method")
+        if params is None:
+            params = {}
+        if method == "signalwire.event" and params.__class__ is dict:
+            return self._event(number, params)
         if method is None:
             if "result" not in message and "error" not in message:
                 raise ProtocolError("a frame is neither a request nor a reply")
             return _frame((Kind.REPLY, number, message, ""))
-        params = message.get("params")
-        if params is None:
-            params = {}
         if not isinstance(params, dict) or not isinstance(method, str):
             raise ProtocolError(f"the params of {_short(method)} are a JSON {type(params).__name__}, not an object")
-        if method == "signalwire.event":
-            return self._event(number, params)
         return self._other(method, number, params)
 
     def reply_to(self, number: str, text: str) -> dict[str, Any] | None:
@@ -276,16 +274,17 @@ class Session:
             mark = hash(number)
             if mark in self._seen or mark in self._seen_before:
                 kind = Kind.DUPLICATE
-            else:
-                self._seen.add(mark)
-        if kind is Kind.EVENT and params.get("event_type") == "signalwire.authorization.state":
-            inner = params.get("params")
-            state = inner.get("authorization_state") if isinstance(inner, dict) else None
-            if isinstance(state, str) and len(state) <= MAX_STATE:
-                self.authorization_state = state
-        if len(self._seen) >= REMEMBERED_FRAMES:
-            self._seen, self._seen_before = set(), self._seen
+            self._seen.add(mark)
+            if len(self._seen) >= REMEMBERED_FRAMES:
+                self._seen, self._seen_before = set(), self._seen
+        if params.get("event_type") == "signalwire.authorization.state" and kind is Kind.EVENT:
+            self._take_state(params.get("params"))
         return _frame((kind, number, params, answer))
+
+    def _take_state(self, params: object) -> None:
+        state = params.get("authorization_state") if isinstance(params, dict) else None
+        if isinstance(state, str) and len(state) <= MAX_STATE:
+            self.authorization_state = state
 
     def _other(self, method: str, number: str | int | None, params: dict[str, Any]) -> Frame:
         answer = "" if number is None else _result(number)

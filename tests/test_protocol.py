@@ -195,6 +195,16 @@ def test_an_event_without_a_usable_id_is_taken_and_not_acknowledged(number: Any)
     assert (Kind.EVENT, None, "") == (frame.kind, frame.id, frame.answer)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"id":"e","method":"signalwire.event"}', '{"id":"e","method":"signalwire.event","params":null}']
+)
+def test_an_event_that_says_nothing_is_one(text: str) -> None:
+    """It is acknowledged; who it is for, nobody knows."""
+    frame = session().receive(text)
+    assert (Kind.EVENT, "e", {}) == (frame.kind, frame.id, frame.body)
+    assert "result" in frame.answer
+
+
 def test_strange_ids_come_back_as_they_were() -> None:
     """Quotes, lone surrogates and numbers survive in the acknowledgement."""
     for number in ('a"b\\', "\ud800", 7, "x" * 5000):
