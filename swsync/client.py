@@ -18,7 +18,7 @@ from swsync.inbound import InboundCalls
 from swsync.messaging import Messaging
 from swsync.placing import PlacingCalls
 from swsync.protocol import Session
-from swsync.routing import Router
+from swsync.routing import REACHING, Router
 from swsync.states import CallState
 from swsync.transport import Transport, WebSocketTransport
 
@@ -236,10 +236,15 @@ class RelayClient(Closing, PlacingCalls, Messaging):
             params: Its params, as they are.
             timeout: Seconds to wait for the reply; None is ``request_timeout``.
             idempotent: Whether it may be sent again when its reply was lost with the link.
+
+        Raises:
+            ConfigurationError: A call to a destination that ``allowed_destinations`` does not cover.
         """
         self._check_open()
         from swsync.devices import as_wire
 
+        if method in REACHING:
+            self._router.check_destinations([params.get("devices"), params.get("device")])
         return self._connection.request(method, as_wire(params), timeout=timeout, idempotent=idempotent)
 
     # On the I/O thread.

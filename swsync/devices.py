@@ -25,6 +25,7 @@ __all__ = [
     "check_devices",
     "check_media",
     "compact",
+    "nested",
     "phone",
     "queue",
     "ringtone",
@@ -56,7 +57,8 @@ def arrange(devices: Any) -> list[list[Any]]:
     """Turn devices into RELAY's list of lists: the outer in turn, the inner at once.
 
     Args:
-        devices: The list of lists itself, a list of devices (rung in turn), or one device; values or dicts.
+        devices: The list of lists itself, a list of devices (rung in turn), or one device; values or dicts, flat ones
+            (``{"type": "phone", "to": ..., "from": ...}``) too.
 
     Raises:
         ValueError: There is none.
@@ -72,7 +74,18 @@ def arrange(devices: Any) -> list[list[Any]]:
             raise ValueError(f"a device must be a dict with type and params, not {device!r}")
     if not steps or not all(steps):
         raise ValueError("devices is empty")
-    return steps
+    return [[nested(device) for device in step] for step in steps]
+
+
+def nested(device: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The wire's form of a device that is written flat, as the Node SDK takes it; one that has params is left alone."""
+    params = {name: value for name, value in device.items() if name != "type"}
+    if "params" in params or not params:
+        return device
+    if device["type"] == "phone":
+        names = {"to": "to_number", "from": "from_number"}
+        params = {names.get(name, name): value for name, value in params.items()}
+    return {"type": device["type"], "params": params}
 
 
 def compact(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -265,8 +278,7 @@ def check_devices(devices: Any) -> None:
         wire = as_wire(device)
         if not isinstance(wire, Mapping) or wire.get("type") == "stream":  # a stream's texts go into JSON
             continue
-        params = wire.get("params")
-        for name, text in _texts(params, "params"):
+        for name, text in _texts(wire, "params"):
             if any(mark in text for mark in "\r\n\0"):
                 raise ValueError(
                     f"{name} of a device holds a line break or NUL, which would forge SIP headers: {text!r}"

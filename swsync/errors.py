@@ -1,6 +1,6 @@
 """Every exception that swsync raises of its own accord.
 
-``except RelayError`` catches everything that RELAY said, or that a RELAY operation came to;
+``except RelayError`` catches everything that RELAY said of a request, or that a RELAY operation came to;
 ``except SwsyncError`` catches all.
 
     SwsyncError

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from swsync.message import Message
     from swsync.pending import Request
 
-__all__ = ["Router"]
+__all__ = ["REACHING", "Router"]
 
 logger = logging.getLogger(__name__)
 
+REACHING = ("calling.dial", "calling.begin", "calling.connect", "calling.refer")  # methods that name whom to call
 REMEMBERED_CALLS = 4096  # ids of calls that are over, so that a late second offer is not taken for a new call
 MOST_MESSAGES = 20_000  # sent, without an end: not every network tells of a delivery
 EARLY_EVENTS = 256  # of messages whose reply, with their id, has not come yet

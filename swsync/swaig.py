@@ -1,7 +1,7 @@
 """What a SWAIG function (a webhook that an AI agent calls) answers: ``FunctionResult``.
 
-Only what concerns the audio of a call is here: taps, and any SWML. The JSON is that of the official class for the same
-arguments.
+Only what concerns the audio of a call is here, taps, and the way to all else: any SWML, and any action by its name. The
+JSON is that of the official class for the same arguments.
 """
 
 from __future__ import annotations

@@ -652,7 +652,17 @@ def test_allowed_destinations(server: ScriptedServer) -> None:
                 client.dial([[devices.phone(TO)], [bad]])
         with pytest.raises(ConfigurationError, match=r"^\+4420\.\.\. is not among"):  # errors end in logs
             client.dial_phone("+442071838750")
+        far = {"type": "phone", "params": {"to_number": "+442071838750"}}
+        for method in ("calling.dial", "calling.connect"):
+            with pytest.raises(ConfigurationError, match="allowed_destinations"):
+                client.execute(method, {"tag": "t", "devices": [[far]]})
+        for method in ("calling.begin", "calling.refer"):
+            with pytest.raises(ConfigurationError, match="allowed_destinations"):
+                client.execute(method, {"tag": "t", "device": far})
+        near = {"type": "phone", "params": {"to_number": TO}}
+        client.execute("calling.connect", {"devices": [[near]]})
     assert 1 == len(server.params("calling.dial"))
+    assert [{"devices": [[near]]}] == server.params("calling.connect")
 
 
 @pytest.mark.parametrize(
@@ -660,10 +670,11 @@ def test_allowed_destinations(server: ScriptedServer) -> None:
     [
         {"type": "PHONE", "params": {"to": TO, "to_number": "+442071838750"}},
         {"type": "pstn", "params": {"to_number": TO}},
-        {"type": "phone", "to_number": TO},
+        {"type": "phone", "to": "+442071838750"},
+        {"type": "phone"},
         devices.stream("wss://elsewhere.example.com/audio"),
     ],
-    ids=["another case", "unknown type", "no params", "stream"],
+    ids=["another case", "unknown type", "flat", "no params", "stream"],
 )
 def test_what_no_prefix_can_cover(server: ScriptedServer, device: Any) -> None:
     """A guard that does not know what a device reaches refuses it: what the service makes of it is not known here."""
@@ -692,6 +703,10 @@ def test_arranging_devices() -> None:
     one = {"type": "phone", "params": {"to_number": TO}}
     assert [[one]] == arrange(one) == arrange([one]) == arrange([[one]])
     assert [[one], [one]] == arrange([one, one])
+    assert [[one]] == arrange({"type": "phone", "to": TO}) == arrange({"type": "phone", "to_number": TO})
+    sip = {"to": "sip:a@example.com", "from": "sip:b@example.com"}
+    assert [[{"type": "sip", "params": sip}]] == arrange({"type": "sip", **sip})
+    assert [[{"type": "sip"}]] == arrange({"type": "sip"})
     assert 60 == ring_time([[one], [one]])
     assert 5 == ring_time([[{"type": "phone", "params": {"timeout": 5}}]])
 

@@ -82,7 +82,10 @@ class Verbs:
         Raises:
             CallGone: The call does not exist any more.
             RelayError: RELAY refused, or did not answer.
+            ConfigurationError: ``connect`` or ``refer`` to a destination that this client must not reach.
         """
+        if verb.removeprefix("calling.") in ("connect", "refer"):
+            self.session.check_destinations([params.get("devices"), params.get("device")])
         return self._send(verb, params)
 
     def _send(self, verb: str, params: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
@@ -122,7 +125,7 @@ class Verbs:
         try:
             if kind._is_named_on_wire:
                 params["control_id"] = action.control_id
-            action._accept(self.request(verb, **params))
+            action._accept(self._send(verb, params))
         except BaseException as error:
             if isinstance(error, OutcomeUnknown):
                 error.control_id = action.control_id

@@ -167,10 +167,12 @@ class ConnectVerbs(Verbs):
         webrtc_media: bool | None = None,
         ringback: Sequence[Media | Mapping[str, Any]] | None = None,
         max_duration: int | None = None,
+        max_price_per_minute: float | None = None,
     ) -> ConnectAction:
         """Connect to one SIP endpoint; see ``connect`` and ``devices.sip``."""
         device = sip(to, from_, timeout=timeout, headers=headers, codecs=codecs, webrtc_media=webrtc_media)
-        return self.connect([[device]], ringback=ringback, max_duration=max_duration)
+        return self.connect([[device]], ringback=ringback, max_duration=max_duration,
+                            max_price_per_minute=max_price_per_minute)  # fmt: skip
 
     def connect_stream(
         self,
@@ -239,10 +241,12 @@ class ConnectVerbs(Verbs):
             status_url: A webhook for its states.
 
         Raises:
+            ConfigurationError: A destination that this client must not reach.
             ValueError: A line break or NUL in a header or name.
         """
-        check_devices([device])
-        return self.request("refer", device=as_wire(device), status_url=status_url)
+        [[wire]] = arrange(device)
+        check_devices(wire)
+        return self.request("refer", device=wire, status_url=status_url)
 
     @contextlib.contextmanager
     def _bridging(self) -> Iterator[None]:

@@ -159,6 +159,11 @@ def test_destinations_are_checked_before_the_request():
         call.connect([{"type": "phone", "params": {"to_number": "+1"}}])
     with pytest.raises(ConfigurationError):
         call.connect_stream("wss://example.com/x")
+    for verb in ("connect", "calling.connect"):
+        with pytest.raises(ConfigurationError, match="to_number"):
+            call.request(verb, devices=[[{"type": "phone", "params": {"to_number": "+1"}}]])
+    with pytest.raises(ConfigurationError, match="sip:a@b"):
+        call.refer(devices.sip("sip:a@b"))
     assert [] == call.session.sent
 
 
@@ -187,6 +192,7 @@ def test_forged_sip_headers_are_refused(mark):
         {"type": "sip", "params": {"to": "sip:a@b", "headers": [{"name": bad, "value": "x"}]}},
         {"type": "sip", "params": {"to": "sip:a@b", "headers": [{"name": "X", "value": bad}]}},
         {"type": "phone", "params": {"to_number": bad}},
+        {"type": "sip", "to": bad},
     ]
 
     for device in dicts:

@@ -13,7 +13,7 @@ CONNECT = {"agent": "each client says what it is"}
 """Params of ``signalwire.connect``."""
 
 NOT_DRIVEN = {
-    "calling.begin": "deprecated, and no method of either client sends it: dial() does what it did",
+    "calling.begin": "deprecated, and the official client has no method for it; RelayClient.begin() sends it",
     "calling.receive": "the older form of signalwire.receive; no method of either client sends it",
     "signalwire.disconnect": "the server's word",
     "signalwire.execute": "an older wrapping that neither client sends",
@@ -42,11 +42,30 @@ VALUES = {
 
 # Names and signatures.
 
+_OF_AGENTS = (
+    "add_dynamic_hints", "change_voice", "clear_dynamic_hints", "connect", "enable_extensive_data",
+    "enable_functions_on_timeout", "execute_rpc", "hold", "join_conference", "join_room", "pay", "play_background_file",
+    "record_call", "remove_global_data", "remove_metadata", "replace_in_history", "rpc_ai_global_data",
+    "rpc_ai_message",
+    "rpc_ai_unhold", "rpc_dial", "say", "send_sms", "set_end_of_speech_timeout", "set_metadata", "set_semantic_state",
+    "set_speech_event_timeout", "simulate_user_input", "sip_refer", "stop", "stop_background_file", "stop_record_call",
+    "switch_context", "swml_change_context", "swml_change_step", "swml_transfer", "swml_user_event", "toggle_functions",
+    "update_global_data", "update_settings", "wait_for_user", "create_payment_action", "create_payment_parameter",
+    "create_payment_prompt",
+)  # fmt: skip
+
 METHODS = {
     ("CollectAction", "pause"): "calling.play_and_collect.pause does not exist",
     ("CollectAction", "resume"): "calling.play_and_collect.resume does not exist",
+    **{
+        (
+            "FunctionResult",
+            name,
+        ): "of agents, which swsync is not for: add_action(name, data) and execute_swml() say all"
+        for name in _OF_AGENTS
+    },
 }
-"""(class, method) that swsync has not, because the wire has not."""
+"""(class, method) that swsync has not: the wire has not, or it is not for what swsync is."""
 
 PARAMETERS = {
     ("PlayAction", "pause", "behavior"): "only calling.record.pause has it on the wire",

@@ -29,7 +29,7 @@ def instances():
     """One of each class, to see what attributes they have."""
     client = relay.RelayClient("project", "token")
     call = relay.Call(client, "call", "node", "project", "context")
-    found = {"RelayClient": client, "Call": call, "Message": relay.Message()}
+    found = {"RelayClient": client, "Call": call, "Message": relay.Message(), "FunctionResult": FunctionResult("text")}
     for name in relay.__all__:
         if name.endswith("Action"):
             cls = getattr(relay, name)
