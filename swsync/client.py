@@ -18,7 +18,7 @@ from swsync.inbound import InboundCalls
 from swsync.messaging import Messaging
 from swsync.placing import PlacingCalls
 from swsync.protocol import Session
-from swsync.routing import REACHING, Router
+from swsync.routing import Router
 from swsync.states import CallState
 from swsync.transport import Transport, WebSocketTransport
 
@@ -54,7 +54,8 @@ class RelayClient(Closing, PlacingCalls, Messaging):
         connect_timeout: Seconds that ``connect`` waits for the first connection.
         call_grace: Seconds without a connection after which its calls are given up.
         max_callback_threads: Threads at most that run callbacks.
-        allowed_destinations: Prefixes of what may be dialed or connected to, none of them empty; None allows all.
+        allowed_destinations: Prefixes of what may be dialed, connected or referred to, none of them empty, also by
+            ``execute``; None allows all.
         clock: The time it lives in.
         transport: Makes an unconnected ``Transport`` for each attempt to connect; for tests and virtual time.
         session_state: What ``session_state`` of an earlier client was: its session goes on, if RELAY still has it.
@@ -243,8 +244,7 @@ class RelayClient(Closing, PlacingCalls, Messaging):
         self._check_open()
         from swsync.devices import as_wire
 
-        if method in REACHING:
-            self._router.check_destinations([params.get("devices"), params.get("device")])
+        self._router.check_request(method, params)
         return self._connection.request(method, as_wire(params), timeout=timeout, idempotent=idempotent)
 
     # On the I/O thread.

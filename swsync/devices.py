@@ -78,13 +78,16 @@ def arrange(devices: Any) -> list[list[Any]]:
 
 
 def nested(device: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The wire's form of a device that is written flat, as the Node SDK takes it; one that has params is left alone."""
+    """The wire's form of a device that is written flat, ``to`` and ``from`` for a phone too; with params it stays."""
     params = {name: value for name, value in device.items() if name != "type"}
     if "params" in params or not params:
         return device
     if device["type"] == "phone":
-        names = {"to": "to_number", "from": "from_number"}
-        params = {names.get(name, name): value for name, value in params.items()}
+        for short, name in (("to", "to_number"), ("from", "from_number")):
+            if short in params and name in params:
+                raise ValueError(f"a device has both {short} and {name}")
+            if short in params:
+                params[name] = params.pop(short)
     return {"type": device["type"], "params": params}
 
 

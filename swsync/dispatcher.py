@@ -204,8 +204,9 @@ class Dispatcher:
             self.counters["dropped"] += len(kept) - MOST_WAITING
             kept = deque(itertools.islice(kept, MOST_WAITING))
         lane.jobs = kept
-        lane.disabled += (culprit,)
         disabled = self._disabled.setdefault(key, [])
+        if culprit not in lane.disabled:
+            lane.disabled += (culprit,)
         if culprit in disabled:
             return None
         disabled.append(culprit)

@@ -1,7 +1,7 @@
 """JSON-RPC and the rules of a RELAY session, as text in and text out.
 
 A ``Session`` builds the requests that a client sends and judges what it receives. It does no I/O, knows no time and no
-thread: whoever owns the link calls ``receive`` from one thread; the request builders may be called from any thread.
+thread: whoever owns the link calls ``receive_all`` from one thread; the request builders may be called from any thread.
 
 Nothing that a server sends makes it crash: what RELAY does not allow raises ``ProtocolError``, whose text says why, and
 what it remembers is bounded.
@@ -223,7 +223,7 @@ class Session:
         self.authorization_state = ""
 
     def receive(self, text: str) -> Frame:
-        """Judge one frame of the server.
+        """Judge one frame of the server: ``receive_all`` of one.
 
         Raises:
             ProtocolError: It is not what RELAY sends. The link can go on.
@@ -274,12 +274,17 @@ class Session:
             mark = hash(number)
             if mark in self._seen or mark in self._seen_before:
                 kind = Kind.DUPLICATE
-            self._seen.add(mark)
-            if len(self._seen) >= REMEMBERED_FRAMES:
-                self._seen, self._seen_before = set(), self._seen
+            else:
+                self._remember(mark)
         if params.get("event_type") == "signalwire.authorization.state" and kind is Kind.EVENT:
             self._take_state(params.get("params"))
         return _frame((kind, number, params, answer))
+
+    def _remember(self, mark: int) -> None:
+        """Only what is new: a session that is delivered again must not push out what of it is still to come."""
+        self._seen.add(mark)
+        if len(self._seen) >= REMEMBERED_FRAMES:
+            self._seen, self._seen_before = set(), self._seen
 
     def _take_state(self, params: object) -> None:
         state = params.get("authorization_state") if isinstance(params, dict) else None

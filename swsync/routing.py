@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from swsync.message import Message
     from swsync.pending import Request
 
-__all__ = ["REACHING", "Router"]
+__all__ = ["Router"]
 
 logger = logging.getLogger(__name__)
 
@@ -136,6 +136,15 @@ class Router:
                 raise ConfigurationError(
                     f"{shown} is not among the destinations this client may reach (allowed_destinations)"
                 )
+
+    def check_request(self, method: str, params: Mapping[str, Any]) -> None:
+        """``check_destinations`` for a request that somebody wrote by hand."""
+        if method in REACHING:
+            self.check_destinations([params.get("devices"), params.get("device")])
+        elif method == "signalwire.execute" and self._allowed_destinations is not None:
+            raise ConfigurationError(
+                "signalwire.execute wraps another request, which allowed_destinations would not see: send that itself"
+            )
 
     # What a dial needs.
 

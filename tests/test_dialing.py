@@ -659,6 +659,8 @@ def test_allowed_destinations(server: ScriptedServer) -> None:
         for method in ("calling.begin", "calling.refer"):
             with pytest.raises(ConfigurationError, match="allowed_destinations"):
                 client.execute(method, {"tag": "t", "device": far})
+        with pytest.raises(ConfigurationError, match="send that itself"):
+            client.execute("signalwire.execute", {"method": "calling.dial", "params": {"devices": [[far]]}})
         near = {"type": "phone", "params": {"to_number": TO}}
         client.execute("calling.connect", {"devices": [[near]]})
     assert 1 == len(server.params("calling.dial"))
@@ -707,6 +709,8 @@ def test_arranging_devices() -> None:
     sip = {"to": "sip:a@example.com", "from": "sip:b@example.com"}
     assert [[{"type": "sip", "params": sip}]] == arrange({"type": "sip", **sip})
     assert [[{"type": "sip"}]] == arrange({"type": "sip"})
+    with pytest.raises(ValueError, match="both to and to_number"):
+        arrange({"type": "phone", "to": TO, "to_number": FROM})
     assert 60 == ring_time([[one], [one]])
     assert 5 == ring_time([[{"type": "phone", "params": {"timeout": 5}}]])
 

@@ -207,11 +207,13 @@ def test_what_a_worker_has_taken_already_is_not_run_for_a_disabled_listener() ->
         clock.sleep(STUCK + 0.5)
         for number in range(MOST_WAITING):
             dispatcher.submit("call", fine, BATCH // 2 + number)
-        dispatcher.submit("call", hang, BATCH // 2)
+        for number in range(3):
+            dispatcher.submit("call", hang, BATCH // 2 + number)
+        assert [1] == [len(lane.disabled) for lane in dispatcher._lanes.values()]
         dispatcher.forget("call")  # it ended meanwhile
         assert [] == dispatcher.close(60)
     assert [("hang", 0), *(("fine", number) for number in range(BATCH // 2 + MOST_WAITING))] == ran
-    assert (1, BATCH // 2) == (dispatcher.counters["overloads"], dispatcher.counters["dropped"])
+    assert (1, BATCH // 2 + 2) == (dispatcher.counters["overloads"], dispatcher.counters["dropped"])
 
 
 def test_a_burst_for_a_quick_listener_is_no_overload(dispatcher: Dispatcher) -> None:

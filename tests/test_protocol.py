@@ -188,6 +188,13 @@ def test_frames_that_are_read_together_are_those_that_are_read_alone() -> None:
     assert [alone.receive(text) for text in texts + texts] == session().receive_all(texts + texts)
 
 
+def test_a_second_delivery_of_many_is_of_duplicates_only() -> None:
+    """More than one set of ids holds: none of the first delivery is pushed out by the second."""
+    one, count = session(), REMEMBERED_FRAMES * 3 // 2
+    kinds = [one.receive(event(f"e{number % count}")).kind for number in range(2 * count)]
+    assert [Kind.EVENT] * count + [Kind.DUPLICATE] * count == kinds
+
+
 @pytest.mark.parametrize("number", [None, True, [1], {"a": 1}, 1.5])
 def test_an_event_without_a_usable_id_is_taken_and_not_acknowledged(number: Any) -> None:
     """Only strings and whole numbers are ids."""

@@ -45,6 +45,7 @@ __all__ = [
 A = TypeVar("A", bound=Action[Any])
 
 
+_REACHING = ("begin", "connect", "dial", "refer")  # what names whom to call
 _NOBODY: frozenset[str] = frozenset()  # one for all calls
 
 
@@ -82,9 +83,9 @@ class Verbs:
         Raises:
             CallGone: The call does not exist any more.
             RelayError: RELAY refused, or did not answer.
-            ConfigurationError: ``connect`` or ``refer`` to a destination that this client must not reach.
+            ConfigurationError: A call to a destination that this client must not reach.
         """
-        if verb.removeprefix("calling.") in ("connect", "refer"):
+        if verb.removeprefix("calling.") in _REACHING:
             self.session.check_destinations([params.get("devices"), params.get("device")])
         return self._send(verb, params)
 

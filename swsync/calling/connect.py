@@ -244,7 +244,10 @@ class ConnectVerbs(Verbs):
             ConfigurationError: A destination that this client must not reach.
             ValueError: A line break or NUL in a header or name.
         """
-        [[wire]] = arrange(device)
+        steps = arrange(device)
+        if len(steps) != 1 or len(steps[0]) != 1:
+            raise ValueError("refer() names one device")
+        wire = steps[0][0]
         check_devices(wire)
         return self.request("refer", device=wire, status_url=status_url)
 

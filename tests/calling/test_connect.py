@@ -159,7 +159,9 @@ def test_destinations_are_checked_before_the_request():
         call.connect([{"type": "phone", "params": {"to_number": "+1"}}])
     with pytest.raises(ConfigurationError):
         call.connect_stream("wss://example.com/x")
-    for verb in ("connect", "calling.connect"):
+    with pytest.raises(ConfigurationError, match=r"\+2"):
+        call.request("begin", device={"type": "phone", "params": {"to_number": "+2"}})
+    for verb in ("connect", "calling.connect", "dial", "calling.dial"):
         with pytest.raises(ConfigurationError, match="to_number"):
             call.request(verb, devices=[[{"type": "phone", "params": {"to_number": "+1"}}]])
     with pytest.raises(ConfigurationError, match="sip:a@b"):
@@ -173,6 +175,8 @@ def test_devices_that_are_none(bad):
     call = make_call()
     with pytest.raises(ValueError, match="device"):
         call.connect(bad)
+    with pytest.raises(ValueError, match="device"):
+        call.refer([devices.sip("sip:a@b"), devices.sip("sip:c@d")])
     assert [] == call.session.sent
 
     call.connect([devices.phone("+1"), devices.phone("+2")])
