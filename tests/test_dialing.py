@@ -311,7 +311,7 @@ def test_a_link_lost_during_a_dial_that_resumes(
     assert 1 == len(server.params("calling.dial"))
 
 
-@pytest.mark.parametrize("refused", [4, 30])
+@pytest.mark.parametrize("refused", [8, 30])
 def test_a_link_lost_during_a_dial_that_does_not_resume_in_time(
     client: swsync.RelayClient, server: ScriptedServer, clock: VirtualClock, refused: int
 ) -> None:
